@@ -51,7 +51,7 @@ fn mark(body: u64) -> String {
     format!("tape-{body}")
 }
 
-/// Does what is decided until there is nothing to do; gives the ranges of the body that were sent, by number.
+/// Carries out the decided steps until there is none; gives the ranges of the body that were sent, by part number.
 fn send(facts: &FileFacts, rendition: &mut Rendition, pieces: &mut Parts) -> FileStep {
     loop {
         match next_of_file(facts, rendition, pieces, &mark) {
@@ -150,14 +150,14 @@ fn a_growing_file_is_sent_from_its_second_part_on_and_the_first_comes_last() {
 fn what_was_sent_and_is_not_of_the_file_any_more_begins_again() {
     let (mut rendition, mut parts) = (growing(), Parts::new());
     send(&facts(50, 3 * PART, 3 * PART, false), &mut rendition, &mut parts);
-    // Its end was cut to before what was sent.
+    // The file was cut to before the end of the sent parts.
     let cut = next_of_file(&facts(50, 0, 2 * PART + 9, true), &rendition, &parts, &mark);
     assert_eq!(cut, FileStep::Restart);
-    // Its tape is another.
+    // The file has other media now.
     let other = |body: u64| format!("other-{body}");
     let moved = next_of_file(&facts(50, 0, 9 * PART, true), &rendition, &parts, &other);
     assert_eq!(moved, FileStep::Restart);
-    // The front was sent, and got longer.
+    // The front was sent, and then grew.
     send(&facts(50, 0, 3 * PART, true), &mut rendition, &mut parts);
     let longer = next_of_file(&facts(51, 0, 3 * PART, true), &rendition, &parts, &mark);
     assert_eq!(longer, FileStep::Restart);
@@ -196,7 +196,7 @@ fn the_checksum_of_the_whole_is_made_of_those_of_the_parts_in_their_order() {
 }
 
 proptest! {
-    /// However a file grows, and whenever it is complete, the parts are its body and its front, once.
+    /// The parts are the body and the front, once, whenever and however the file grows and is completed.
     #[test]
     fn a_file_that_grows_is_all_in_the_parts(
         growth in prop::collection::vec(1_u64..4 * PART, 1..12),
@@ -249,7 +249,7 @@ fn folder(chunks: usize, complete: bool) -> FolderFacts {
     }
 }
 
-/// The names that are put, in their order.
+/// The names of the files that are put, in their order.
 fn put(facts: &FolderFacts, files: &mut Files) -> Vec<String> {
     let mut order = Vec::new();
     loop {
@@ -318,7 +318,7 @@ fn whoever_is_behind_gets_chunks_first_and_a_playlist_when_it_is_time() {
         files.insert(name.clone(), piece(name.clone(), 10, mark));
         order.push(name);
     }
-    // Nothing is left to send: the last one is not held back.
+    // Nothing is left to send, so the last playlist is not held back.
     let all = "init.mp4 00001.m4s 00002.m4s init-2.mp4 00003.m4s index.m3u8 master.m3u8 00004.m4s index.m3u8";
     assert_eq!(order.join(" "), all);
 }
@@ -327,7 +327,7 @@ fn whoever_is_behind_gets_chunks_first_and_a_playlist_when_it_is_time() {
 fn a_playlist_that_was_seen_to_grow_only_ends() {
     let mut files = Files::new();
     put(&folder(2, false), &mut files);
-    // It ended while the link was behind: viewers get what comes as before.
+    // The recording ended while the link was behind: viewers still get each chunk as it comes.
     assert_eq!(
         put(&folder(4, true), &mut files),
         [
@@ -368,9 +368,9 @@ fn the_master_playlist_is_written_again_only_where_it_is_another() {
         put(&folder(3, false), &mut files)[..2],
         ["master.m3u8", "init-2.mp4"]
     );
-    // That of what is complete says it exactly.
+    // The master playlist of a complete folder is exact.
     assert_eq!(put(&folder(3, true), &mut files), ["master.m3u8", "index.m3u8"]);
-    // A crash between the two last: the other one is still to go.
+    // After a crash between the last two files, the other one is still sent.
     files.remove(MASTER);
     assert_eq!(put(&folder(3, true), &mut files), ["master.m3u8"]);
 }

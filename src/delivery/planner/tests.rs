@@ -64,7 +64,7 @@ fn what_was_live_is_finished_before_anything_else() {
     planner.ended(job(1, Format::Hls), Outcome::Grows(SECOND), true, 0);
     assert_eq!(starts(&mut planner, 0), [job(1, Format::Mp4)]);
     planner.ended(job(1, Format::Mp4), Outcome::Grows(SECOND), true, 0);
-    // While it has nothing to do the others go.
+    // While a transfer waits for tape, the others go.
     assert_eq!(starts(&mut planner, 0), [job(2, Format::Hls)]);
     planner.candidates(vec![closed(2), closed(1)]);
     planner.ended(job(2, Format::Hls), Outcome::Done, true, 1);
@@ -99,7 +99,7 @@ fn whoever_is_live_has_its_turn() {
             planner.ended(job, Outcome::Grows(SECOND), true, now);
         }
     }
-    // Playlists have a turn more; of their kind all have the same.
+    // Playlists have one more turn; all files of one kind have the same number.
     let of = |format| [1, 2].map(|n| turns.get(&job(n, format)).copied().unwrap_or(0));
     let (hls, mp4) = (of(Format::Hls), of(Format::Mp4));
     assert!(hls[0] == hls[1] && mp4[0] == mp4[1] && mp4[0] >= 10, "{turns:?}");
@@ -161,7 +161,7 @@ fn a_store_that_answers_and_takes_nothing_is_never_told_to_be_reached() {
     for tenth in 0..36_000 {
         let now = tenth * SECOND / 10;
         planner.candidates(vec![closed(1)]);
-        // For a while nobody answers at all.
+        // The store does not answer at all for a while.
         let away = (6_000..12_000).contains(&tenth);
         while let Some(action) = planner.poll(now) {
             match action {
@@ -184,7 +184,7 @@ fn a_store_that_answers_and_takes_nothing_is_never_told_to_be_reached() {
 #[test]
 fn what_is_refused_as_if_the_store_took_nothing_may_be_about_one_key() {
     let wrong = || Outcome::StoreRefused("SignatureDoesNotMatch".to_owned());
-    // The check, which has a key of its own, says whether the others get through.
+    // The check, which has a key of its own, tells whether other requests get through.
     for good in [true, false] {
         let mut planner = Planner::new(2, 7);
         planner.candidates(vec![closed(1)]);
@@ -209,7 +209,7 @@ fn what_is_refused_as_if_the_store_took_nothing_may_be_about_one_key() {
                 }
             }
         }
-        // Both of its formats, each after some tries; or the store is away, and nothing is set aside.
+        // Either both formats failed, each after some tries; or the store is away, and none counts as failed.
         let told = (aside, offline);
         assert_eq!(told, if good { (2, 0) } else { (0, 1) }, "{tries} tries");
         assert_eq!(planner.trouble().is_none(), good);
@@ -230,7 +230,7 @@ fn a_store_that_is_away_is_tried_with_one_transfer_and_ever_more_seldom() {
             }
         }
     }
-    // Four at first; then a minute at most and half of that at least.
+    // Four tries at first; then one in a minute at most, and in half a minute at least.
     assert!(
         (2_000 / 60..2_000 / 30 + 20).contains(&tries.len()),
         "{}",
@@ -281,14 +281,14 @@ fn what_ends_while_its_transfer_runs_goes_on_at_once() {
         [job(1, Format::Mp4), job(1, Format::Hls)]
     );
     planner.candidates(vec![closed(1)]);
-    // It was told to wait while it was still seen to grow.
+    // The transfer was told to wait while the recording still grew.
     let late = Outcome::Grows(600 * SECOND);
     planner.ended(job(1, Format::Hls), late.clone(), true, 3 * SECOND);
     planner.ended(job(1, Format::Mp4), late, true, 3 * SECOND);
     assert_eq!(starts(&mut planner, 3 * SECOND), [job(1, Format::Hls)]);
     planner.ended(job(1, Format::Hls), Outcome::Done, true, 3 * SECOND);
     assert_eq!(starts(&mut planner, 3 * SECOND), [job(1, Format::Mp4)]);
-    // What cannot go on though it is closed is not tried all the time.
+    // A transfer of a closed recording that cannot go on is not tried all the time.
     planner.ended(job(1, Format::Mp4), Outcome::Waits(SECOND), false, 4 * SECOND);
     assert!(starts(&mut planner, 4 * SECOND).is_empty());
     assert_eq!(starts(&mut planner, 5 * SECOND), [job(1, Format::Mp4)]);
@@ -303,7 +303,7 @@ fn a_store_that_never_answered_is_told_of_once() {
         planner.candidates(vec![open(1), closed(2)]);
         while let Some(action) = planner.poll(now) {
             match action {
-                // Nothing new to send: the store is not asked.
+                // The transfer has nothing new to send, so it does not ask the store.
                 Action::Start(job) if job.recording == id(1) => {
                     planner.ended(job, Outcome::Grows(SECOND), false, now);
                 }
@@ -320,7 +320,7 @@ fn a_store_that_never_answered_is_told_of_once() {
         assert!(!planner.is_online());
     }
     assert_eq!((online, offline), (0, 1));
-    // The back-off is not begun anew by transfers that asked for nothing.
+    // Transfers that sent no request do not restart the back-off.
     assert!(tries.len() < 7_200 / 30 + 20, "{}", tries.len());
 }
 
@@ -329,7 +329,7 @@ fn a_store_is_checked_at_the_start_and_while_nothing_else_tells_how_it_is() {
     let mut planner = Planner::new(2, 7);
     planner.set_paused(true);
     assert_eq!(planner.poll(0), None);
-    // Also out of hours: somebody is there now who can do something about a wrong key.
+    // The check also runs outside of the hours: a person is there now who can correct a wrong key.
     planner.set_paused(false);
     planner.set_in_hours(false);
     assert_eq!(planner.poll(0), Some(Action::Check));
@@ -371,7 +371,8 @@ fn a_live_playlist_does_not_wait_for_large_files() {
     assert!(!planner.is_crowded(0));
     planner.candidates(vec![open(1), whole(2), whole(3)]);
     assert_eq!(starts(&mut planner, 0), [job(1, Format::Hls)]);
-    // There is no room for its file: what can wait gives way after its part, and goes on before others of its kind.
+    // There is no place for this file: a transfer that can wait gives way after its part, and goes on before others of its
+    // kind.
     assert!(planner.is_crowded(0));
     planner.ended(job(1, Format::Hls), Outcome::Grows(6 * SECOND), true, 1);
     planner.ended(job(2, Format::Mp4), Outcome::Turn, true, 1);
@@ -392,7 +393,7 @@ fn a_live_playlist_does_not_wait_for_a_file_that_was_on_its_way_when_the_store_f
         planner.ended(job(n, Format::Hls), failed.clone(), false, now);
     }
     assert_eq!(starts(&mut planner, now), []);
-    // One of them tries whether the store is there; the file is still on its way.
+    // One transfer tries whether the store is there; the file is still being sent.
     now += 2 * SECOND;
     assert_eq!(starts(&mut planner, now), [job(1, Format::Hls)]);
     planner.ended(job(1, Format::Hls), Outcome::Grows(SECOND), true, now);
@@ -407,7 +408,7 @@ fn a_store_that_fails_now_and_then_is_not_left_alone_for_longer_each_time() {
     let mut planner = Planner::new(1, 7);
     planner.candidates(vec![open(1)]);
     let (mut now, mut tries) = (0, 0);
-    // Each visit gets on by something, and then meets a 503.
+    // Each visit makes some progress, and then meets a 503.
     while now < 60 * SECOND {
         now += SECOND / 2;
         for job in starts(&mut planner, now) {
@@ -457,7 +458,7 @@ enum Happening {
     Stopped,
     /// The process ends while the transfer runs.
     Crash,
-    /// The same when all of it is in the store and the journal, and before anybody was told.
+    /// The process ends when the store and the journal have the whole rendition, and before the event is written.
     CrashAfter,
 }
 
@@ -474,8 +475,8 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 proptest! {
-    /// Whatever happens on the way, crashes too: everything ends delivered or set aside, once, never more runs than may, and
-    /// nothing is said to be delivered that is not.
+    /// Whatever happens, crashes included: every recording ends delivered or failed, once. Never more transfers run than
+    /// allowed, and no recording is reported as delivered that is not.
     #[test]
     fn everything_ends(
         happenings in prop::collection::vec(happening(), 0..60),
@@ -487,7 +488,7 @@ proptest! {
         let mut left: Vec<u8> = (0..recordings).collect();
         let (mut now, mut happenings) = (0, happenings.into_iter());
         let mut running: Vec<Job> = Vec::new();
-        // What the journal knows after a crash.
+        // The journal's knowledge after a crash.
         let (mut there, mut aside) = (HashSet::new(), HashSet::new());
         while !left.is_empty() {
             planner.candidates(left.iter().map(|n| closed(*n)).collect());

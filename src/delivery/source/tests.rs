@@ -1,10 +1,10 @@
-//! What looking at a recording that grows costs the journal.
+//! The cost for the journal of a look at a growing recording.
 
 use super::*;
 use crate::store::WaitingOrder;
 use crate::store::tests::Growing;
 
-/// All that one go at a job reads, up to what there is to send; and what the loop asks between two.
+/// All reads of one run of a job, up to what there is to send, and the reads of the loop between two runs.
 fn look(library: &Library, job: Job, look: &mut Look) {
     library.to_deliver(WaitingOrder::OldestFirst, true, 64).unwrap();
     let found = Material::find(library, job).unwrap();
@@ -39,7 +39,7 @@ fn a_look_asks_the_journal_as_often_after_a_day_as_after_a_minute() {
             growing.grow(1);
             let library = growing.library();
             let asked = Growing::statements(|| look(&library, job, &mut kept));
-            // Once more, with nothing new on the tape.
+            // A second look, with nothing new on the tape.
             let idle = Growing::statements(|| look(&library, job, &mut kept));
             assert!(idle <= MOST, "{format}: {idle} with nothing new");
             most[usize::from(second > 45)] = most[usize::from(second > 45)].max(asked);
@@ -55,5 +55,5 @@ fn a_look_asks_the_journal_as_often_after_a_day_as_after_a_minute() {
     }
 }
 
-/// Statements of SQL in a look: some that are asked each time, and the indexes of the last two segments.
+/// Most SQL statements of a look: some that are asked each time, and the indexes of the last two segments.
 const MOST: usize = 24;

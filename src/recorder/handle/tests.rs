@@ -21,7 +21,7 @@ fn picture(n: u32) -> MediaMessage {
     })
 }
 
-/// A recorder on a real store that has room while less than so much is on its way.
+/// A recorder on a real store that has room while less than `queue_soft` bytes wait.
 fn recorder(dir: &std::path::Path, queue_soft: usize) -> (Recorder, Store) {
     let mut settings = StoreSettings::new(dir.join("store"), "test");
     settings.queue_soft = queue_soft;
@@ -54,7 +54,7 @@ fn begin(recorder: &Recorder) -> Publishing {
     publishing
 }
 
-/// The clocks of a box that sleeps when it is told to.
+/// The clocks of a box that a test suspends.
 #[derive(Default)]
 struct Sleepy(std::sync::atomic::AtomicI64);
 
@@ -110,7 +110,7 @@ async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
 #[tokio::test]
 async fn a_live_publisher_is_read_whatever_the_card_does_and_one_unpaced_is_not() {
     let dir = tempfile::tempdir().unwrap();
-    // There is never room.
+    // The store never has room.
     let (recorder, _store) = recorder(dir.path(), 0);
     let mut publishing = begin(&recorder);
     for n in 0..50 {
@@ -132,7 +132,7 @@ async fn a_publisher_faster_than_time_waits_for_the_card_and_loses_nothing() {
     for n in 0..500 {
         publishing.push(picture(n));
         publishing.ready().await;
-        // Twenty seconds in no time: from the third on it waits until nothing is on its way.
+        // Twenty seconds come at once: from the third second on, the publisher waits until nothing waits to be written.
         assert!(n < 100 || !n.is_multiple_of(25) || store.has_room());
     }
     publishing.end(EndReason::Unpublished);
@@ -161,7 +161,7 @@ async fn a_publisher_faster_than_time_waits_for_the_card_and_loses_nothing() {
 async fn while_the_store_is_full_nobody_new_is_let_in_and_who_is_there_stays() {
     let dir = tempfile::tempdir().unwrap();
     let mut settings = StoreSettings::new(dir.path().join("store"), "test");
-    // Nothing has room in it.
+    // The store has no space for any media.
     (settings.quota, settings.on_full) = (Some(1), OnFull::Stop);
     let clock = Arc::new(RealClock);
     let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
@@ -171,7 +171,7 @@ async fn while_the_store_is_full_nobody_new_is_let_in_and_who_is_there_stays() {
         takeover_after: 5_000_000,
     };
     let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
-    // That there is no room shows when there is something to write.
+    // The lack of space shows when there is media to write.
     let mut first = begin(&recorder);
     (0..100).for_each(|n| first.push(picture(n)));
     let mut progress = store.progress();

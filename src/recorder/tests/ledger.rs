@@ -1,4 +1,4 @@
-//! A store that believes everything it is told, and a box around the recorder that can crash.
+//! A store that believes all commands, and a box around the recorder that can crash.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ pub(super) const SECOND: Micros = 1_000_000;
 /// UTC of CLOCK_BOOTTIME zero: a Monday in 2027, at midnight.
 pub(super) const MONDAY: Micros = 1_798_416_000 * SECOND;
 
-/// What the store would have of a recording.
+/// The store's view of a recording.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) stream: StreamName,
     pub(super) spec: Arc<RecordingSpec>,
     pub(super) start: Micros,
     pub(super) end: Option<Micros>,
-    /// It is open, and will end here.
+    /// Tape time at which an open recording will end.
     pub(super) ends: Option<Micros>,
     pub(super) state: &'static str,
     pub(super) reason: String,
@@ -41,7 +41,7 @@ pub(super) struct OnTape {
     pub(super) key: bool,
 }
 
-/// A box: the recorder, its clocks, and what it told the store.
+/// A box: the recorder, its clocks, and its commands to the store.
 pub(super) struct Machine {
     pub(super) core: Core,
     pub(super) boot: Micros,
@@ -57,14 +57,14 @@ pub(super) struct Machine {
     /// Media time of each stream's publish, ms.
     media: BTreeMap<StreamName, u32>,
     pub(super) live: BTreeMap<StreamName, PublishId>,
-    /// So many commands more reach the store.
+    /// Number of commands that still reach the store before the power goes.
     pub(super) power: Option<usize>,
-    /// Publishes that began on the tape and had been told of before.
+    /// Publishes that began on the tape after their event was sent.
     pub(super) quiet: usize,
 }
 
 impl Machine {
-    /// With templates (as TOML) and rules in force.
+    /// A box with templates (as TOML) and rules in force.
     pub(super) fn with(templates: &[&str], rules: Vec<Rule>) -> Self {
         let parse = |text: &&str| -> Template {
             let source: TemplateSource = toml::from_str(text).unwrap();
@@ -99,7 +99,7 @@ impl Machine {
         }
     }
 
-    /// Does something with the recorder and tells the store what comes of it.
+    /// Calls the recorder, and hands its commands to the store.
     pub(super) fn ask<T>(&mut self, ask: impl FnOnce(&mut Core, Moment, &mut Vec<Command>) -> T) -> T {
         let mut out = Vec::new();
         let now = self.now();
@@ -133,8 +133,8 @@ impl Machine {
         self.ask(|core, now, out| core.push(&name, publish, message, now, out));
     }
 
-    /// Both tracks in real time for so long, a keyframe every two seconds; sound comes 60 ms late. Once a second the
-    /// recorder looks at the clock.
+    /// Plays both tracks in real time for so many seconds, with a keyframe every two seconds; sound comes 60 ms late. The
+    /// recorder's clock ticks once a second.
     pub(super) fn play(&mut self, stream: &str, seconds: u32) {
         self.play_gop(stream, seconds * 1_000, 2_000);
     }
@@ -167,7 +167,7 @@ impl Machine {
         self.end(stream, &EndReason::Broken("reset".to_owned()));
     }
 
-    /// Time passes, and nothing comes.
+    /// Lets time pass without media.
     pub(super) fn wait(&mut self, seconds: i64) {
         for _ in 0..seconds {
             self.boot += SECOND;
@@ -175,15 +175,15 @@ impl Machine {
         }
     }
 
-    /// The process dies, and is started again `down` later: what was told to the store is there, and all that was open is
-    /// found as the store's recovery leaves it.
+    /// Ends the process, and starts it again `down` later. The commands up to here are in the store. Everything that was open
+    /// is left as the store's recovery leaves it.
     pub(super) fn crash(&mut self, down: Micros) {
         let (died, tape_died) = (self.utc + self.boot, self.core.tape_base + self.boot);
         self.live.clear();
         self.power = None;
         self.boot += down;
         let mut open = Vec::new();
-        // One without any tape is not there any more.
+        // A recording without any tape is gone.
         let tape = &self.tape;
         let recordings = &mut self.recordings;
         recordings.retain(|_, entry| {
@@ -292,7 +292,7 @@ impl Machine {
             .collect()
     }
 
-    /// What must hold whatever happened.
+    /// Checks the invariants of every state.
     pub(super) fn check(&self) {
         for (stream, tape) in &self.tape {
             for video in [true, false] {
@@ -306,7 +306,7 @@ impl Machine {
         for (id, entry) in &self.recordings {
             let samples = self.samples(*id);
             if let Some(first) = samples.iter().find(|sample| sample.video) {
-                // But where one was split that had waited for a keyframe for long enough.
+                // The exception is a recording that was split after it had waited long enough for a keyframe.
                 let split = |other: &Entry| other.end.or(other.ends) == Some(entry.start);
                 let forced = entry.spec.about.number > 1 && self.recordings.values().any(split);
                 assert!(first.key || forced, "{id} begins without a keyframe: {entry:?}");
@@ -414,7 +414,7 @@ impl Machine {
                 for frame in fragment.video.iter().chain(&fragment.audio) {
                     let scale = fragment.tracks.timescale(frame.kind).unwrap();
                     let at = zero + rescale(frame.dts, scale, SECOND as u64 as _);
-                    // A recording that is closed is complete: nothing of it comes later.
+                    // A recording that is closed is complete: no later sample belongs to it.
                     for entry in self.recordings.values().filter(|entry| entry.stream == stream) {
                         let closed = entry.state == "closed";
                         let inside = (entry.start..entry.end.unwrap_or(0)).contains(&at);

@@ -22,7 +22,7 @@ fn missed<'a>(machine: &'a Machine, id: &str) -> Option<&'a Missed> {
     machine.core.tasks.task(id).unwrap().outcome.missed.as_ref()
 }
 
-/// Every day from the first minute of its hours to the second, by its id.
+/// A task for every day, from the first minute of `hours` to the second.
 fn daily(machine: &mut Machine, id: &str, hours: &str) {
     let weekly = Weekly::parse(&[hours.to_owned()], "UTC".parse().unwrap()).unwrap();
     let daily = Task {
@@ -83,7 +83,7 @@ fn what_was_recorded_is_not_missed_however_short_it_was_and_whatever_restarts() 
     machine.wait(60);
     assert!(told(&machine).is_empty() && missed(&machine, "t").is_none());
     assert!(machine.core.tasks.task("t").unwrap().outcome.recorded.is_some());
-    // A push that leaves nothing is none.
+    // A push that leaves nothing counts as no recording.
     create(&mut machine, task("short", 150, 180)).unwrap();
     machine.wait(25);
     machine.begin(CAM);
@@ -97,7 +97,7 @@ fn what_was_recorded_is_not_missed_however_short_it_was_and_whatever_restarts() 
 fn what_began_in_the_last_second_of_a_time_is_not_missed() {
     let mut machine = on_demand();
     create(&mut machine, task("t", 60, 120)).unwrap();
-    // So that the second after which a publish is on the tape is over with the time, or right behind it.
+    // The second after which a publish is on the tape ends with the time of the task, or right behind it.
     machine.wait(69);
     machine.begin(CAM);
     machine.play(CAM, 4);
@@ -134,7 +134,7 @@ fn why_nothing_was_recorded_is_told_apart() {
     let off = told(&machine).pop().unwrap().clone();
     assert_eq!((off.task.as_str(), off.reason), ("off", Miss::Off));
     assert!(off.detail.contains("the service did not run"), "{}", off.detail);
-    // Somebody is there, and no picture of it can be decoded.
+    // A publisher is there, and none of its pictures can be decoded.
     create(&mut machine, task("media", 700, 730)).unwrap();
     machine.wait(45);
     let name = CAM.parse().unwrap();
@@ -143,7 +143,7 @@ fn why_nothing_was_recorded_is_told_apart() {
     begun.unwrap();
     machine.wait(40);
     assert_eq!(told(&machine).pop().unwrap().reason, Miss::Media);
-    // The template goes with the configuration.
+    // The template leaves the configuration.
     let named = Task {
         template: Some("lesson".to_owned()),
         ..task("template", 800, 830)
@@ -182,14 +182,14 @@ fn each_time_of_a_weekly_task_is_judged_and_those_of_one_absence_together() {
     machine.wait(140);
     assert_eq!(told(&machine).len(), 1);
     assert!(missed(&machine, "d").is_some());
-    // The next day it is recorded: that is what is said of it then.
+    // The next day the task records, and its outcome says so.
     machine.boot += DAY - 80 * SECOND;
     machine.begin(CAM);
     machine.play(CAM, 30);
     machine.break_off(CAM);
     machine.wait(70);
     assert_eq!((told(&machine).len(), missed(&machine, "d")), (1, None));
-    // Three days without power are told once.
+    // Three days without power are reported once.
     machine.crash(3 * DAY);
     let away = told(&machine);
     assert_eq!((away.len(), away[1].times, away[1].reason), (2, 3, Miss::Off));
@@ -207,7 +207,7 @@ fn a_clock_that_was_never_set_and_rows_of_before_accuse_nobody() {
     machine.utc = set;
     machine.wait(5);
     assert!(told(&machine).is_empty());
-    // A row of the release before says nothing of what was recorded.
+    // A row of the former release does not say what was recorded.
     create(&mut machine, task("t", 50, 100)).unwrap();
     machine.wait(5);
     for body in machine.kept.values_mut() {

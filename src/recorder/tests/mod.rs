@@ -29,7 +29,7 @@ use crate::recorder::push::PushParameters;
 use crate::recorder::testing::{tracks, video_config};
 use crate::store::{Change, Command};
 
-/// A recorder, the time, and all it asked of the store.
+/// A recorder, the time, and all its commands to the store.
 struct Rig {
     core: Core,
     boot: i64,
@@ -95,7 +95,7 @@ impl Rig {
         self.send(stream, publish, audio_header());
     }
 
-    /// Both tracks in real time from `from_ms` to `to_ms`, a keyframe each `gop_ms`.
+    /// Plays both tracks in real time from `from_ms` to `to_ms`, with a keyframe each `gop_ms`.
     fn play(&mut self, stream: &str, publish: PublishId, from_ms: u32, to_ms: u32, gop_ms: u32) {
         for ms in (from_ms..to_ms).step_by(20) {
             self.boot += 20_000;
@@ -240,7 +240,7 @@ fn pictures_without_a_keyframe_are_counted_and_told_of_once() {
     );
 }
 
-/// Of AAC Main there is no silence: who asked for gaps to be kept hears once that they are closed.
+/// AAC Main has no silence: a user who asked for gaps to be kept is told once that they are closed.
 #[test]
 fn a_coding_without_silence_is_told_of_where_gaps_are_to_be_kept() {
     let told = |gaps: &str| {
@@ -323,7 +323,7 @@ fn what_waits_for_a_second_to_pass_is_bounded() {
     let publish = rig.begin("live/a");
     rig.configure("live/a", publish);
     for n in 0..50 {
-        // A hundred megabits and more, whose clock stands still.
+        // The media has a hundred megabits and more, and its clock stands still.
         rig.send("live/a", publish, incoming(TrackKind::Video, n, n == 0, 500_000));
         let kept: usize = rig
             .fragments()
@@ -363,7 +363,7 @@ fn a_second_publisher_waits_until_the_first_is_silent() {
     let second = rig.publish("live/a").unwrap();
     assert_eq!(second.replaced, Some(first));
     assert_eq!(rig.kinds().last(), Some(&"publish ended"));
-    // The first comes back to life: nobody listens.
+    // The first publisher comes back to life, and its media is ignored.
     let before = rig.commands.len();
     rig.play("live/a", first, 2000, 5000, 1000);
     rig.end("live/a", first);
@@ -437,7 +437,7 @@ fn a_publisher_that_comes_back_after_the_box_slept_goes_on_at_the_right_time() {
     let first = rig.begin("live/a");
     rig.configure("live/a", first);
     rig.play("live/a", first, 0, 4000, 2000);
-    // Suspended: CLOCK_BOOTTIME leaps. The connection that was there is silent, the publisher makes a new one.
+    // The box was suspended: CLOCK_BOOTTIME leaps. The old connection is silent, and the publisher makes a new one.
     rig.boot += hours;
     let second = rig.publish("live/a").unwrap();
     assert_eq!(second.replaced, Some(first));
@@ -488,7 +488,7 @@ fn sound_before_the_picture_stays_before_it() {
         .iter()
         .find_map(|f| f.video.first().map(|v| v.dts));
     assert_eq!(first_picture, Some(2000));
-    // The segment with a picture begins at its keyframe, and with both tracks.
+    // The segment with a picture begins at the picture's keyframe, and has both tracks.
     let with_video = rig
         .fragments()
         .into_iter()
@@ -610,7 +610,7 @@ fn the_rings_share_one_budget() {
     );
 }
 
-/// Publishers who hold what they can: a keyframe of 9 MiB each, or frames of a byte without end.
+/// The publishers fill as much memory as they can: a keyframe of 9 MiB each, or frames of a byte without end.
 #[test]
 fn what_waits_in_all_publishes_is_bounded_and_costs_the_small_ones_nothing() {
     let mut rig = Rig::new();
@@ -662,7 +662,7 @@ fn what_waits_in_all_publishes_is_bounded_and_costs_the_small_ones_nothing() {
         rig.end(&stream, publish);
     }
     assert_eq!(rig.core.memory().0, 0);
-    // A second each: the small one was hurried by nobody.
+    // The fragments have a second each: the small publish was not hurried.
     assert_eq!(fragments, 2);
 }
 
@@ -677,7 +677,7 @@ fn the_rings_give_way_to_what_waits_for_the_card() {
     rig.core.make_room(backlog);
     let after = rig.core.ring_bytes();
     assert!(after <= before / 2 && after > 0, "{after} of {before}");
-    // It stays so as long as the card does not move, and nothing that was handed over is less for it.
+    // This holds as long as the card does not move, and no media that was handed over is lost for it.
     rig.play("live/a", publish, 8000, 10_000, 500);
     assert!(rig.core.ring_bytes() + backlog <= SETTINGS.ring_bytes);
     rig.core.make_room(usize::MAX);
@@ -700,7 +700,7 @@ fn names_that_never_sent_anything_are_forgotten() {
     assert_eq!(rig.core.known(), 0);
 }
 
-/// Who may publish under any name sends a little under each of very many.
+/// A publisher that may use any name sends a little under very many names.
 #[test]
 fn names_that_sent_a_little_are_not_remembered_for_ever() {
     let mut rig = Rig::new();
@@ -732,14 +732,14 @@ fn names_that_sent_a_little_are_not_remembered_for_ever() {
         most <= REMEMBERED + 100 && rig.core.known() <= REMEMBERED,
         "{most}"
     );
-    // What was let go of counts no more.
+    // Media that was dropped counts no more.
     rig.core.make_room(usize::MAX);
     assert_eq!((rig.core.ring_bytes(), rig.core.memory().1), (0, 0));
     tick(&mut rig);
     assert_eq!(rig.core.known(), 0);
 }
 
-/// Publishers that are a minute ahead of time, under more names than are remembered: each goes on behind its own tape.
+/// Publishers are a minute ahead of real time, under more names than are remembered: each goes on behind its own tape.
 #[test]
 fn the_tape_of_a_name_that_was_forgotten_does_not_go_back() {
     let template = "name = \"default\"\nresume_window = \"0s\"";

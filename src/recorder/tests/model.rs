@@ -1,5 +1,5 @@
-//! Whatever publishers, people and the power do: no recording is begun or closed twice, none of a output overlaps another,
-//! a closed one is complete, and in the end every one is closed.
+//! Whatever publishers, people and power cuts do: no recording is begun or closed twice, none of an output overlaps another, a
+//! closed one is complete, and in the end every one is closed.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ const CAM: &str = "live/cam";
 enum Action {
     Begin,
     Play(u32),
-    /// With a keyframe so seldom.
+    /// Media with a keyframe this seldom.
     Crawl(u32),
     Break,
     Unpublish,
@@ -34,7 +34,7 @@ enum Action {
     DeleteTask,
     Rule(usize),
     StepClock(i64),
-    /// The power goes when so many commands more have reached the store, and is back after so many seconds.
+    /// The power goes when so many further commands have reached the store, and comes back after so many seconds.
     Crash(usize, i64),
 }
 
@@ -128,7 +128,7 @@ impl Script {
                     name: None,
                     keep: None,
                 };
-                // One that is taken from the tape alone is the library's: not here.
+                // The library makes a clip from the tape alone, so it is no part of this test.
                 let course = machine.ask(|core, now, _| core.course(&order, now));
                 if let Ok(course) = course.map(|course| course.source)
                     && course != ClipSource::Tape
@@ -195,7 +195,7 @@ proptest! {
             run.machine.check();
         }
         run.machine.power = None;
-        // In the end nobody publishes, and all windows, limits and tasks are over.
+        // At the end nobody publishes, and all windows, limits and tasks are over.
         if run.machine.live.contains_key(&run.stream) {
             run.machine.break_off(CAM);
         }
@@ -213,7 +213,7 @@ proptest! {
             let Outcome { recorded, missed, .. } = &task.outcome;
             prop_assert_eq!(told, usize::from(missed.is_some()), "{:?}", task);
             let is_over = task.state == TaskState::Over;
-            // A recording that begins with a keyframe from before the time, and was cut off there, is of no time.
+            // A recording that begins with a keyframe from before the time, and was cut off there, belongs to no time.
             let When::Once(start, end) = task.when else {
                 unreachable!("no script orders another")
             };

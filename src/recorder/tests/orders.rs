@@ -1,4 +1,4 @@
-//! What people and machines ask for: manual recordings, tasks, clips.
+//! Orders of people and machines: manual recordings, tasks, clips.
 
 use super::ledger::{MONDAY, Machine, SECOND};
 use super::sessions::{CAM, assert_seamless, cam, on_demand, start};
@@ -23,7 +23,7 @@ fn nothing_is_written_until_somebody_asks_and_then_the_pre_roll_goes_first() {
         .unwrap();
     machine.play(CAM, 5);
     assert_eq!((ids.clone(), machine.order.clone()), (stopped, ids.clone()));
-    // The keyframe at 20 s, up to 37 s; then nothing more.
+    // The recording has the tape from the keyframe at 20 s to 37 s, and nothing more.
     assert_eq!(machine.table(), ["manual hls+mp4#1 closed 17"]);
     let after = machine.tape[&cam()].iter().map(|sample| sample.at).max().unwrap();
     let end = machine.recordings[&ids[0]].end.unwrap();
@@ -34,7 +34,7 @@ fn nothing_is_written_until_somebody_asks_and_then_the_pre_roll_goes_first() {
     );
     machine.check();
 
-    // What the ring still has is not written twice: the tape goes on where it was.
+    // Media that the ring still has is not written twice: the tape goes on where it was.
     let again = start(&mut machine, 10).unwrap();
     machine.play(CAM, 3);
     let order = machine.order.clone();
@@ -45,7 +45,7 @@ fn nothing_is_written_until_somebody_asks_and_then_the_pre_roll_goes_first() {
         "the pre-roll is tape already"
     );
     machine.check();
-    // And where the ring does not reach back, a keyframe begins anew.
+    // Where the ring does not reach back that far, a keyframe begins anew.
     machine
         .ask(|core, now, out| core.stop(&Which::Recording(again[0]), now, out))
         .unwrap();
@@ -112,7 +112,7 @@ fn a_forgotten_manual_recording_ends_by_itself() {
     machine.play(CAM, 4);
     start(&mut machine, 0).unwrap();
     machine.play(CAM, 3_600 + 10);
-    // And the GOP in which it was begun.
+    // The recording also has the GOP in which it was begun.
     assert_eq!(machine.table(), ["manual hls+mp4#1 closed 3601.92"]);
     machine.check();
 }
@@ -259,7 +259,7 @@ fn source(machine: &mut Machine, order: &ClipOrder) -> ClipSource {
         .source
 }
 
-/// As it is ordered through the door: what it is to have is decided first.
+/// Makes a clip as a door orders it: its bounds are decided first.
 fn make(machine: &mut Machine, order: &ClipOrder, found: Option<ClipBounds>) -> Option<(f64, Lack)> {
     let course = machine.ask(|core, now, _| core.course(order, now)).unwrap();
     let order = ClipOrder {
@@ -272,7 +272,7 @@ fn make(machine: &mut Machine, order: &ClipOrder, found: Option<ClipBounds>) -> 
     short.map(|short| (short.missing_s, short.reason))
 }
 
-/// What there is of a recording, seconds of its stream's tape.
+/// The bounds of a recording, in seconds of its stream's tape.
 fn bounds(machine: &Machine, id: RecordingId) -> (f64, f64) {
     let entry = &machine.recordings[&id];
     let zero = machine.tape[&cam()].iter().map(|sample| sample.at).min().unwrap();
@@ -291,10 +291,10 @@ fn a_goal_is_ten_seconds_before_and_twenty_after_though_nobody_was_recording() {
     let id = goal.id;
     make(&mut machine, &goal, None);
     machine.play(CAM, 40);
-    // From the keyframe at 50 s, as the moment was 61 s less 10, to 81 s.
+    // The clip goes from the keyframe at 50 s (the moment was 61 s less 10) to 81 s.
     assert_eq!(machine.table(), ["clip mp4#1 closed 31"]);
     let clip = machine.samples(id);
-    // Sound comes late: that of the GOP begins before its picture.
+    // Sound comes late: the GOP's sound begins before its picture.
     let before = machine.tape[&cam()]
         .iter()
         .filter(|sample| sample.at < clip[0].at)
@@ -353,7 +353,7 @@ fn what_comes_while_a_clip_is_ordered_does_not_move_it() {
     machine.play(CAM, 30);
     let order = clip(ClipRange::Around(6 * SECOND, 4 * SECOND));
     let course = machine.ask(|core, now, _| core.course(&order, now)).unwrap();
-    // The tape is asked, and the card is slow.
+    // The tape is read meanwhile, and the card is slow.
     machine.play(CAM, 3);
     let order = ClipOrder {
         range: ClipRange::Between(course.from, course.to),
@@ -439,12 +439,12 @@ fn why_a_clip_or_a_pre_roll_is_short_is_known_when_it_begins() {
     let mut machine = on_demand();
     machine.begin(CAM);
     machine.play(CAM, 8);
-    // The publish began later.
+    // The publish began later than the clip's beginning.
     let order = clip(ClipRange::Around(10 * SECOND, SECOND));
     assert_eq!(make(&mut machine, &order, None), Some((2.0, Lack::Publish)));
     let entry = &machine.recordings[&order.id];
     assert_eq!(entry.start - entry.spec.asked.unwrap().from, 2 * SECOND);
-    // It is not in memory any more: that holds ten seconds, and the GOP in which they begin.
+    // The beginning is no longer in memory, which holds ten seconds and the GOP in which they begin.
     machine.play(CAM, 30);
     let order = ClipOrder {
         id: RecordingId::new(8),
@@ -453,9 +453,9 @@ fn why_a_clip_or_a_pre_roll_is_short_is_known_when_it_begins() {
     assert_eq!(source(&mut machine, &order), ClipSource::TapeAndLive);
     assert_eq!(make(&mut machine, &order, None), Some((8.0, Lack::Ring)));
     let entry = &machine.recordings[&order.id];
-    // The sound of its first GOP begins somewhat before the picture.
+    // The sound of the clip's first GOP begins somewhat before the picture.
     assert_eq!(entry.start - entry.spec.asked.unwrap().from, 7_940_000);
-    // What is past and in memory alone is had from there, as far as it goes.
+    // A past part that only memory has comes from there, as far as memory goes.
     machine.play(CAM, 30);
     let past = machine.now().utc - 8 * SECOND;
     let order = ClipOrder {
@@ -469,7 +469,7 @@ fn why_a_clip_or_a_pre_roll_is_short_is_known_when_it_begins() {
         machine.recordings[&order.id].end,
         machine.recordings[&order.id].spec.asked.unwrap().to
     );
-    // A recording by command as well.
+    // The same holds for a recording by command.
     machine.play(CAM, 30);
     let ids = start(&mut machine, 60).unwrap();
     let asked = machine.recordings[&ids[0]].spec.asked.unwrap();
@@ -482,7 +482,7 @@ fn why_a_clip_or_a_pre_roll_is_short_is_known_when_it_begins() {
 fn an_order_that_waits_for_its_keyframe_is_known_and_can_be_taken_back() {
     let mut machine = on_demand();
     machine.begin(CAM);
-    // Nothing came yet, so there is no keyframe to begin with.
+    // No media came yet, so there is no keyframe to begin with.
     let ids = start(&mut machine, 0).unwrap();
     let twice = start(&mut machine, 0).unwrap_err();
     assert!(twice.to_string().contains(&ids[0].to_string()), "{twice}");

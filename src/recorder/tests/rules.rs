@@ -1,4 +1,4 @@
-//! Rules that commands put, and what is said of them.
+//! Rules that commands put, and the warnings about them.
 
 use super::ledger::{Machine, SECOND};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ fn a_rule_that_an_earlier_release_kept_is_in_force_and_can_be_taken_back() {
             "live/*",
         ),
         ("*|*|*", r#"{"template":"default","record":"always"}"#, "*"),
-        // It fitted nothing then, and was put by somebody who meant this.
+        // The rule fitted nothing at first, and somebody put it for this stream.
         (
             "*|*|live/cam",
             r#"{"stream":"live/cam","template":"default","record":"always"}"#,
@@ -64,7 +64,7 @@ fn a_rule_that_an_earlier_release_kept_is_in_force_and_can_be_taken_back() {
         machine.begin(CAM);
         machine.play(CAM, 3);
         assert_eq!(machine.table().len(), 1, "{id}");
-        // Another over it, and both taken back: nothing of it comes again.
+        // Another rule is put in its place, and both are removed: the first does not come back.
         put(
             &mut machine,
             &format!("stream = \"{stream}\"\nrecord = \"never\""),
@@ -104,7 +104,7 @@ fn what_commands_bring_about_is_said() {
     );
     put(&mut machine, "record = \"on-demand\"");
     assert_eq!(advice(&machine), [""; 0]);
-    // The file is edited, and the command's counts.
+    // The file is edited, and the template of the command still applies.
     let lesson: TemplateSource = toml::from_str("name = \"lesson\"\nkeep = \"1d\"").unwrap();
     machine
         .ask(|core, _, out| core.put_template(lesson, out))
@@ -114,7 +114,7 @@ fn what_commands_bring_about_is_said() {
         all[0].starts_with("template 'lesson' of the configuration file is not in force"),
         "{all:?}"
     );
-    // A template that a rule needs is gone from the file.
+    // A template that a rule needs is removed from the file.
     machine
         .ask(|core, _, out| core.delete_template("lesson", out))
         .unwrap();
@@ -129,7 +129,7 @@ fn what_commands_bring_about_is_said() {
     assert!(machine.table().is_empty() && !machine.tape.contains_key(&cam()));
 }
 
-/// What is said at the beginning of a publish.
+/// The decision in the event of a publish's beginning.
 fn said(machine: &mut Machine, stream: &str, query: &str) -> Recorded {
     let asked = PushParameters::parse(query);
     let name = stream.parse().unwrap();
@@ -240,7 +240,7 @@ fn the_list_of_streams_says_how_it_is_now() {
     machine.play(CAM, 3);
     assert_eq!(now(&mut machine).why_not.as_deref(), Some("on_demand"));
 
-    // What a rule records and somebody stops is not recorded until the next publish.
+    // A stream that a rule records and somebody stops is not recorded until the next publish.
     let mut machine = Machine::with(&[], Vec::new());
     machine.begin(CAM);
     machine.play(CAM, 3);
@@ -266,7 +266,7 @@ fn a_publish_that_nobody_records_is_told_of_like_any_other() {
     assert_eq!(recorded.why_not.as_deref(), Some("on_demand"));
     machine.end(CAM, &EndReason::Unpublished);
     assert_eq!(told(&machine), ["publish.started", "publish.ended"]);
-    // Recorded later, it is told of once.
+    // A stream that is recorded later is reported once.
     machine.reports.clear();
     machine.begin(CAM);
     machine.play(CAM, 3);

@@ -1,4 +1,4 @@
-//! What a publish costs beside many rules and tasks. Prints; nothing is asserted of a clock.
+//! The cost of a publish beside many rules and tasks. The figures are printed; no time is asserted.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement")]
 

@@ -1,4 +1,4 @@
-//! What is recorded: rules, splits, interruptions, and crashes at any of them.
+//! The recorded parts of streams: rules, splits, interruptions, and crashes at any of them.
 
 use super::ledger::{Machine, SECOND};
 use crate::config::{Pattern, RecordWhen, Rule};
@@ -42,7 +42,7 @@ pub(super) fn start(machine: &mut Machine, pre_roll: i64) -> Result<Vec<Recordin
         .map(|started| started.recordings)
 }
 
-/// Every sample of the tape is in exactly one of these.
+/// Checks that every sample of the tape is in exactly one of these recordings.
 pub(super) fn assert_seamless(machine: &Machine, ids: &[RecordingId]) {
     let mut all: Vec<_> = ids.iter().flat_map(|id| machine.samples(*id)).collect();
     let mut tape = machine.tape[&cam()].clone();
@@ -81,7 +81,7 @@ fn size_splits_and_the_clock_does() {
         "name = \"size\"\nformats = [\"mp4\"]\nsplit = \"off\"\nsplit_size = \"1 MiB\"",
         "name = \"clock\"\nformats = [\"mp4\"]\nsplit_at = \"1min\"",
     ];
-    // 30,000 bytes a second.
+    // The media has 30,000 bytes a second.
     let mut machine = Machine::with(&templates, always("size"));
     machine.begin(CAM);
     machine.play(CAM, 80);
@@ -89,7 +89,7 @@ fn size_splits_and_the_clock_does() {
     assert_eq!(machine.table().len(), 3, "{:?}", machine.table());
     assert_seamless(&machine, &machine.order.clone());
 
-    // It begins 50 s past a full minute; a clock that is stepped meanwhile moves no boundary.
+    // The recording begins 50 s past a full minute; a clock that is stepped meanwhile moves no boundary.
     let mut machine = Machine::with(&templates, always("clock"));
     machine.begin(CAM);
     machine.play(CAM, 5);
@@ -119,7 +119,7 @@ fn a_stream_without_keyframes_is_split_all_the_same_and_said_so() {
     assert_eq!(machine.table(), ["rule mp4#1 closed 60", "rule mp4#2 closed 10"]);
     assert_seamless(&machine, &machine.order.clone());
     let said = |event: &Event| matches!(event, Event::StreamException { what, .. } if what == "keyframe");
-    // Once for the publish, and for each split.
+    // There is one report for the publish, and one for each split.
     assert_eq!(machine.reports.iter().filter(|event| said(event)).count(), 2);
     let short = &machine.reports[0];
     assert!(short.body().contains("keyframe interval of 2 s"), "{short:?}");
@@ -135,7 +135,7 @@ fn ten_reconnects_in_a_minute_are_one_recording() {
         machine.play(CAM, 4);
         machine.break_off(CAM);
         machine.wait(2);
-        // One that sends nothing worth keeping does not end it either.
+        // A publisher that sends nothing worth keeping does not end the recording either.
         machine.begin(CAM);
         machine.break_off(CAM);
     }
@@ -320,7 +320,7 @@ fn the_best_rule_applies_and_a_template_without_formats_switches_off() {
         rules.retain(|rule| rule.template != expected);
     }
     let mut machine = Machine::with(&templates, always("off"));
-    // The operator's word stands, whatever a publisher asks for.
+    // A rule that forbids recording holds, whatever a publisher asks for.
     machine.begin_with(CAM, "record=mp4");
     machine.play(CAM, 3);
     assert_eq!(machine.table(), [""; 0]);

@@ -1,4 +1,4 @@
-//! Where a recording is split, by what pictures say of themselves.
+//! The places where a recording is split, by the kinds of its pictures.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::store::Command;
 
 const SECOND: Micros = 1_000_000;
 
-/// Seconds at which a recording of five pictures a second and so much media at most is split, and what is reported.
+/// The seconds at which a recording of five pictures a second is split that may have so much media, and the number of reports.
 fn splits(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<i64>, usize) {
     let (ends, reports) = exactly(split, seconds, entry);
     (ends.iter().map(|end| end / SECOND).collect(), reports)
@@ -27,7 +27,7 @@ fn exactly(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micro
     (ends, reports.count())
 }
 
-/// The ends, and all that is told the store.
+/// The ends of the recordings, and all commands to the store.
 fn commands(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micros>, Vec<Command>) {
     let mut output = Output::of(&[Format::Mp4]);
     output.split.after = Some(Span::from_secs(split.unsigned_abs()));
@@ -61,23 +61,23 @@ fn commands(split: i64, seconds: i64, entry: impl Fn(i64) -> Entry) -> (Vec<Micr
     (endings.iter().map(|ending| ending.end).collect(), out)
 }
 
-/// A picture that is one of these every so many seconds.
+/// True for a picture once in so many seconds.
 fn every(n: i64, seconds: i64) -> bool {
     n % (seconds * 5) == 0
 }
 
 #[test]
 fn a_split_waits_somewhat_for_a_keyframe_that_hides_nothing() {
-    // An open GOP every two seconds, a closed one every fifteen.
+    // The stream has an open GOP every two seconds, and a closed one every fifteen.
     let mixed = |n| match () {
         () if every(n, 15) => Entry::Closed,
         () if every(n, 2) => Entry::Open,
         () => Entry::Behind,
     };
     assert_eq!(splits(40, 100, mixed), (vec![45, 90], 0));
-    // The closed one is too far away.
+    // The closed GOP is too far away.
     assert_eq!(splits(31, 60, mixed), (vec![42], 0));
-    // There is none.
+    // The stream has no closed GOP.
     let open = |n| if every(n, 2) { Entry::Open } else { Entry::Behind };
     assert_eq!(splits(40, 100, open), (vec![50], 0));
 }
@@ -95,18 +95,18 @@ fn where_no_keyframe_comes_it_is_split_without_one_and_that_is_told() {
     assert_eq!(splits(30, 60, seldom), (vec![55], 0));
 }
 
-/// Of P B B all along a recording ends before a P: no picture of the next one is shown before those.
+/// In a stream of P B B only, a recording ends before a P: no picture of the next recording is shown before those.
 #[test]
 fn without_a_keyframe_it_is_split_where_no_pictures_are_shown_in_between() {
     let order = |n: i64| if n % 3 == 1 { Entry::Behind } else { Entry::None };
-    // Due after 30 s, split 30 s later, at the next P: the 301st picture, five a second.
+    // The split is due after 30 s and comes 30 s later, at the next P: the 301st picture, at five a second.
     assert_eq!(splits(30, 70, order), (vec![60], 1));
     assert_eq!(exactly(30, 70, order).0, [301 * SECOND / 5]);
-    // Where no picture comes, sound does.
+    // Where no picture comes, a packet of sound splits the recording.
     assert_eq!(splits(30, 75, |_| Entry::None), (vec![70], 1));
 }
 
-/// What a recording begins with is known when it is split there, and kept with it: what is before is needed then.
+/// The kind of the first picture is known at the split, and kept with the recording: it needs the media before.
 #[test]
 fn a_split_at_a_recovery_point_is_kept_with_the_recording() {
     for (key, gradual) in [(Entry::Gradual, true), (Entry::Open, false)] {

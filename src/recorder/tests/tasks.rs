@@ -34,7 +34,7 @@ fn a_task_of_the_file_records_over_reloads_and_restarts_and_is_there_once() {
     machine.begin(CAM);
     machine.play(CAM, 30);
     assert_eq!(states(&machine), [("config.a".to_owned(), TaskState::Running)]);
-    // Nothing of it changed.
+    // The task did not change.
     configure(&mut machine, &tasks);
     machine.play(CAM, 5);
     machine.crash(3 * SECOND);
@@ -42,7 +42,7 @@ fn a_task_of_the_file_records_over_reloads_and_restarts_and_is_there_once() {
     machine.begin(CAM);
     machine.play(CAM, 60);
     assert_eq!(states(&machine), [("config.a".to_owned(), TaskState::Over)]);
-    // It is not begun again, and not forgotten while it stands there.
+    // The task is not begun again, and not forgotten while it stands there.
     machine.boot += 30 * 86_400 * SECOND;
     machine.wait(2);
     machine.crash(SECOND);
@@ -65,13 +65,13 @@ fn what_records_when_its_entry_changes_goes_on_if_its_time_is_now() {
     configure(&mut machine, &[task("a", CAM, 50, 100), task("b", CAM, 50, 100)]);
     machine.begin(CAM);
     machine.play(CAM, 20);
-    // The one is longer, the other is later.
+    // One task is longer now, the other is later.
     configure(&mut machine, &[task("a", CAM, 50, 90), task("b", CAM, 200, 300)]);
     machine.play(CAM, 10);
     assert_eq!(machine.table(), ["task hls#1 open 29.92", "task hls#1 closed 20"]);
     machine.play(CAM, 30);
     assert_eq!(machine.table()[0], "task hls#1 closed 39.92");
-    // One that is not there any more is forgotten, and what it records is left alone.
+    // A task that left the file is forgotten, and its recording goes on.
     machine.play(CAM, 100);
     assert_eq!(states(&machine)[1], ("config.b".to_owned(), TaskState::Running));
     configure(&mut machine, &[]);

@@ -187,7 +187,7 @@ fn a_full_journal_gives_its_reserve_and_owes_it_until_it_is_held_again() {
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
             .unwrap();
     };
-    // As large as it is, and no larger.
+    // The journal may be as large as it is, and no larger.
     limit(&journal, 1);
     let ops: Vec<Op> = (0..1_000).map(report).collect();
     journal.commit(&ops, 1).unwrap_err();
@@ -216,7 +216,7 @@ fn a_journal_of_the_release_before_is_taken_along() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     drop(journal);
-    // The same, as the release before made it.
+    // The same tables, as the former release made them.
     let old = tempfile::tempdir().unwrap();
     let db = rusqlite::Connection::open(old.path().join(FILE)).unwrap();
     for step in &schema::STEPS[..5] {
@@ -233,7 +233,7 @@ fn a_journal_of_the_release_before_is_taken_along() {
         "indexes",
         "recordings",
     ] {
-        // A later release may know more of a thing.
+        // A later release may add columns.
         let sql = format!("SELECT group_concat(name) FROM pragma_table_info('{table}', 'main')");
         let columns: String = db.query_row(&sql, [], |row| row.get(0)).unwrap();
         let sql = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}");

@@ -1,4 +1,4 @@
-//! Who had what changed: how long it is remembered, how it is dated, and that `recording.expired` says who deleted.
+//! The audit: how long commands are remembered, how they are dated, and that `recording.expired` says who deleted.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ fn all(rig: &Rig) -> Vec<AuditRow> {
     rig.library().audit(&query).unwrap()
 }
 
-/// Another boot: what the one before dated stays as it is.
+/// Begins another boot; the dates of the boot before stay.
 fn after_boot(rig: Rig, utc: Micros) -> Rig {
     let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
     let Rig { dir, clock, .. } = rig;
@@ -75,7 +75,7 @@ fn a_command_is_remembered_for_thirty_days_whatever_becomes_of_the_power() {
         .map(|row| (row.command.as_str(), row.outcome.as_deref()))
         .collect();
     assert_eq!(told, [("sync.pause", None), ("stream.kick", Some("ok"))]);
-    // What is older than thirty days goes, by a clock that stood for a while.
+    // Entries older than thirty days go, by a clock that was not stepped for a while.
     let mut rig = after_boot(rig, UTC + 31 * DAY);
     rig.pass(400 * SECOND);
     rig.pass(SECOND);
@@ -85,7 +85,7 @@ fn a_command_is_remembered_for_thirty_days_whatever_becomes_of_the_power() {
 
 #[test]
 fn commands_of_a_boot_without_a_clock_go_with_those_that_came_later_and_not_before() {
-    // 1970, and nobody ever sets it.
+    // The clock says 1970, and nobody ever sets it.
     let mut rig = rig(3_600 * SECOND, false);
     let command = begun(&rig, 1, rig.clock.utc(), "stream.kick");
     rig.handle(vec![command]);

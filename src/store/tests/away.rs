@@ -12,7 +12,7 @@ fn recording() -> RecordingId {
     RecordingId::from_bytes([7; 16])
 }
 
-/// Four seconds are durable, and a fifth is not.
+/// A publish of which four seconds are durable, and a fifth is not.
 fn started() -> (Rig, Publisher) {
     let mut rig = Rig::new();
     let (a, start) = rig.publish(1, "a");
@@ -25,14 +25,14 @@ fn started() -> (Rig, Publisher) {
     (rig, a)
 }
 
-/// As the thread does it, with nobody else at the directory.
+/// Comes back as the thread does, with no other process at the directory.
 fn come_back(rig: &mut Rig) {
     rig.writer.expect_store().unwrap();
     rig.writer.come_back().unwrap();
     assert_eq!(rig.writer.away(), None);
 }
 
-/// Goes on, ends, and looks at what there is.
+/// Goes on, ends, and checks the result.
 fn go_on(mut rig: Rig, a: &Publisher, until: i64) -> Rig {
     for n in 5..until {
         rig.handle(vec![a.append(n)]);
@@ -100,7 +100,7 @@ fn a_journal_that_somebody_writes_over_is_noticed_without_being_needed() {
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xa5; length as usize], 0).unwrap();
     }
-    // Nothing is recorded, no segment ends: the house is looked after, and that is all.
+    // Nothing is recorded and no segment ends: only the upkeep runs.
     rig.pass(10 * SECOND);
     rig.pass(10 * SECOND);
     let why = rig.writer.away().unwrap();
@@ -116,7 +116,7 @@ fn a_journal_that_somebody_writes_over_is_noticed_without_being_needed() {
 #[test]
 fn a_store_that_came_back_as_another_device_is_known_by_that() {
     let (mut rig, a) = started();
-    // What it was on before is no file system of this machine any more.
+    // The former file system is not on this machine any more.
     rig.writer.device = Some(u64::MAX);
     remove_journal(&rig);
     rig.pass(SECOND);
@@ -201,7 +201,7 @@ fn a_store_that_can_be_read_and_not_written_is_away_and_costs_no_more_each_secon
         assert!(rig.writer.away().is_some(), "it is not back");
         rig.writer.stay_away(&error);
     }
-    // What was sealed waits there too from now on.
+    // Sealed segments wait in the card's directory, too, from now on.
     assert!(
         rig.writer.book.pending.len() <= waiting + 4,
         "{}",

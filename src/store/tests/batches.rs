@@ -1,4 +1,4 @@
-//! What the storage thread finds in its queue when the card has held it up: much at once, in the order given.
+//! Batches that the storage thread finds after the card held it up: many commands at once, in the order given.
 
 use super::rig::{Rig, check_invariants, expected, stream, tape};
 use crate::media::RecordingId;
@@ -13,7 +13,7 @@ fn a_publisher_that_comes_back_while_the_card_stands_still_loses_nothing() {
     rig.handle(vec![started, a.record(first, 0), a.append(0)]);
     rig.pass(1_000_000);
 
-    // All in one batch: the first publish's end, and the second from its beginning to its end.
+    // One batch has the first publish's end, and the second publish from its beginning to its end.
     rig.clock.advance(2_000_000);
     let (b, again) = rig.publish(2, "a");
     let second = RecordingId::new(2);
@@ -46,7 +46,7 @@ fn a_recording_that_ends_while_a_segment_turns_is_closed_behind_its_beginning() 
     let mut rig = Rig::new();
     let (a, started) = rig.publish(1, "a");
     let (first, second) = (RecordingId::new(1), RecordingId::new(2));
-    // Each keyframe here begins a segment: what follows of this stream waits for that.
+    // Each keyframe here begins a segment: later commands of this stream wait for that.
     rig.handle(vec![
         started,
         a.record(first, 0),

@@ -1,5 +1,4 @@
-//! Clocks that are wrong, set late, stepped and leap: nothing is split or lost, and everything is dated right
-//! afterwards.
+//! Clocks that are wrong, set late, stepped, or leap: nothing is split or lost, and all dates are right afterwards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +12,10 @@ use crate::store::{Filter, Library, RecordingRow, RecordingSpec, Store};
 
 const SECOND: Micros = 1_000_000;
 const HOUR: Micros = 3_600 * SECOND;
-/// What the clock of a rig says at first.
+/// UTC by the clock of a rig at first.
 const UTC: Micros = 1_780_000_000_000_000;
 
-/// A rig in a new boot, on a store that was used before, with a clock that says this.
+/// A rig in a new boot, on a store that was used before, with a clock at this time.
 fn booted(utc: Micros, synced: bool) -> Rig {
     let rig = Rig::new();
     rig.clock.set_utc(utc, synced);
@@ -24,7 +23,7 @@ fn booted(utc: Micros, synced: bool) -> Rig {
     restart(rig)
 }
 
-/// The service ends without a word and starts again.
+/// Ends the service without a clean stop, and starts it again.
 fn restart(rig: Rig) -> Rig {
     let Rig {
         dir,
@@ -55,7 +54,7 @@ fn end(rig: &mut Rig, a: &Publisher, id: u64, second: i64) {
     rig.handle(vec![a.close(recording(id), second), a.end()]);
 }
 
-/// The same for the same number.
+/// A recording's id: the same for the same number.
 fn recording(id: u64) -> RecordingId {
     RecordingId::from_bytes(u128::from(id).to_be_bytes())
 }
@@ -83,7 +82,7 @@ fn outbox(rig: &Rig) -> Vec<(String, serde_json::Value, Micros)> {
         .collect()
 }
 
-/// By how many seconds each `clock.synced` says that the dates moved.
+/// The seconds by which each `clock.synced` says that the dates moved.
 fn moves(rig: &Rig) -> Vec<f64> {
     let synced = outbox(rig)
         .into_iter()
@@ -98,7 +97,7 @@ fn time(value: &serde_json::Value) -> Micros {
     time.as_microsecond()
 }
 
-/// Ends the service in good order, and looks at everything.
+/// Ends the service in good order, and checks everything.
 fn finish(mut rig: Rig) -> Rig {
     rig.writer.close().unwrap();
     check_invariants(rig.dir.path(), &rig.disk);
@@ -114,7 +113,7 @@ fn the_first_synchronisation_dates_the_whole_boot_anew() {
     let a = begin(&mut rig, 2);
     send(&mut rig, &a, 0..5);
     assert_eq!(starts(&rig), [0, 4 * SECOND]);
-    // Fifty-six years later, a segment is open and a recording too.
+    // The clock is set fifty-six years later, while a segment and a recording are open.
     rig.clock.set_utc(UTC, true);
     send(&mut rig, &a, 5..8);
     assert_eq!(starts(&rig), [UTC - 9 * SECOND, UTC - 5 * SECOND]);
@@ -148,7 +147,7 @@ fn nobody_hears_of_1970_who_listens_after_the_clock_was_set() {
     let mut rig = booted(0, false);
     let a = begin(&mut rig, 1);
     send(&mut rig, &a, 0..3);
-    // A gap in the same commit as the new date, and one long before it.
+    // One gap is in the same commit as the new date, and another is long before it.
     rig.disk.fail_next(crate::store::crash::Fault::Sync);
     send(&mut rig, &a, 3..9);
     rig.handle(vec![crate::store::Command::Gap {
@@ -166,7 +165,7 @@ fn nobody_hears_of_1970_who_listens_after_the_clock_was_set() {
     let zero = rows(&rig)[0].start;
     assert!((zero - (UTC - 9 * SECOND)).abs() < SECOND, "{zero}");
     let mut kinds = Vec::new();
-    // What was told before this boot was told by another clock.
+    // Events from before this boot have the dates of another clock.
     let all = outbox(&rig);
     let device = all
         .iter()
@@ -187,7 +186,7 @@ fn nobody_hears_of_1970_who_listens_after_the_clock_was_set() {
         2,
         "{kinds:?}"
     );
-    // To the microsecond what `ls` says.
+    // The event agrees with `ls` to the microsecond.
     let gaps = rows(&rig)[0].gaps.clone();
     let told: Vec<_> = all
         .iter()
@@ -208,7 +207,7 @@ fn a_step_while_recording_splits_nothing_and_dates_the_boot_anew() {
         send(&mut rig, &a, 0..20);
         rig.clock.set_utc(UTC + 20 * SECOND + step, true);
         send(&mut rig, &a, 20..30);
-        // And back again.
+        // The clock is stepped back again.
         rig.clock.set_utc(UTC + 30 * SECOND, true);
         send(&mut rig, &a, 30..33);
         assert_eq!(starts(&rig), [UTC]);
@@ -220,7 +219,7 @@ fn a_step_while_recording_splits_nothing_and_dates_the_boot_anew() {
         assert_eq!(moves(&rig), [seconds, -seconds, seconds]);
         let row = &rows(&rig)[0];
         assert_eq!((row.start, row.end), (UTC + step, UTC + step + 50 * SECOND));
-        // As many segments as without: one each four seconds.
+        // There are as many segments as without steps: one each four seconds.
         assert_eq!((row.segments, row.gaps.len(), row.duration), (13, 0, 50 * SECOND));
         assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), expected(0..50));
     }
@@ -228,7 +227,7 @@ fn a_step_while_recording_splits_nothing_and_dates_the_boot_anew() {
 
 #[test]
 fn a_plausible_date_that_turns_out_wrong_is_corrected_for_all_of_the_boot() {
-    // What the box remembered from when it was last shut down, seven hours ago.
+    // The clock has the time of the last shutdown, seven hours ago.
     let mut rig = booted(UTC - 7 * HOUR, true);
     let a = begin(&mut rig, 1);
     send(&mut rig, &a, 0..12);
@@ -244,7 +243,7 @@ fn a_plausible_date_that_turns_out_wrong_is_corrected_for_all_of_the_boot() {
 fn drift_and_leap_seconds_move_nothing_until_they_add_up() {
     let mut rig = Rig::new();
     let a = begin(&mut rig, 1);
-    // A millisecond each second, and a leap second.
+    // The clock gains a millisecond each second, and a leap second comes.
     for n in 0..100 {
         rig.clock.set_utc(rig.clock.utc() + SECOND / 1_000, true);
         if n == 50 {
@@ -298,7 +297,7 @@ fn a_boot_clock_that_leaps_leaves_a_gap_and_no_confusion() {
     let mut rig = Rig::new();
     let a = begin(&mut rig, 1);
     send(&mut rig, &a, 0..4);
-    // Suspended: both clocks go on. The publisher's connection is gone, and it comes back.
+    // The box was suspended: both clocks go on. The publisher's connection is gone, and it comes back.
     rig.clock.advance(5 * HOUR);
     end(&mut rig, &a, 1, 4);
     let b = begin(&mut rig, 2);
@@ -325,9 +324,9 @@ fn starts_that_each_count_as_a_boot_are_each_dated_by_their_own_clock() {
     send(&mut rig, &b, 0..4);
     end(&mut rig, &b, 2, 4);
     let rig = finish(rig);
-    // The first start's clock was never right; the second does not know how wrong.
+    // The first start's clock was never right, and the second start does not know how wrong it was.
     assert_eq!(starts(&rig), [0, UTC]);
-    // What its recovery said of the first start's recording keeps to that start's clock.
+    // The second start's recovery dates the first start's recording by that start's clock.
     let closed = outbox(&rig)
         .into_iter()
         .find(|(kind, ..)| kind == "recording.closed");
@@ -376,7 +375,7 @@ fn a_boot_that_was_never_synchronised_is_listed_by_its_own_dates() {
     };
     assert_eq!(from(UTC - 2 * HOUR), [UTC]);
     assert_eq!(from(0), [0, UTC]);
-    // Tape time knows which came first all the same.
+    // Tape time still has the right order.
     assert!(b.zero > a.zero);
 }
 
@@ -400,7 +399,7 @@ fn a_rebuilt_journal_believes_the_file_that_was_written_after_the_clock_was_set(
     }
     let rig = restart(rig);
     assert_eq!(rig.report.0.adopted, 3, "{}", rig.report);
-    // But for what it was for, which the files do not say.
+    // The purpose of a recording is the exception: the files do not contain it.
     let words = |rows: Vec<RecordingRow>| -> Vec<RecordingRow> {
         let spec = RecordingSpec::built_in();
         rows.into_iter()
@@ -483,7 +482,7 @@ fn an_idle_box_notices_that_its_clock_was_set() {
     store.shutdown().unwrap();
 }
 
-/// For what another thread does in its own time.
+/// A deadline for work that another thread does in its own time.
 struct RealDeadline(Micros);
 
 impl RealDeadline {

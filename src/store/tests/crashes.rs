@@ -13,7 +13,7 @@ use crate::store::recover::recover;
 use crate::store::testing::{fragment, media};
 use crate::store::{Filter, Library};
 
-/// Everything there is at a moment at which the power may go.
+/// The disk, the journal and the promises at a moment at which the power may go.
 #[derive(Clone)]
 pub(super) struct Moment {
     pub(super) image: Image,
@@ -72,7 +72,7 @@ pub(super) fn script(rig: &mut Rig) {
                 a.record(recordings[2], 6),
                 a.append(6),
             ]),
-            // Ends where the segment does not: what its event tells must be durable all the same.
+            // The recording ends where the segment does not: the media of its event must still be durable.
             3 => rig.handle(vec![a.append(3), b.append(3), b.close(recordings[3], 4)]),
             _ => rig.handle(vec![a.append(n), b.append(n)]),
         }
@@ -124,7 +124,7 @@ fn recover_on(disk: &CrashDisk, moment: &Moment, root: &Path, inner: bool) {
         assert!(again.is_clean(), "the second recovery found {again}");
     }
     assert_eq!(first, state(root, disk));
-    // What recovery says is sealed, is: also if the power goes right after it.
+    // A segment that recovery calls sealed stays sealed, also if the power goes right after it.
     let after = CrashDisk::after_crash(&disk.image(), Survives::Nothing);
     assert_eq!(first, state(root, &after));
     if !inner {
@@ -152,7 +152,7 @@ fn closed(root: &Path) -> Vec<(String, u64)> {
     bodies.filter_map(fields).collect()
 }
 
-/// Nothing that was acknowledged is gone, nothing came that was not sent.
+/// Checks that no acknowledged media is gone, and that no media is there that was not sent.
 fn check(moment: &Moment, root: &Path, disk: &CrashDisk) {
     check_invariants(root, disk);
     for (name, zero) in [("a", ZERO_A), ("b", ZERO_B)] {
@@ -199,7 +199,7 @@ fn the_power_goes_at_every_operation() {
             recover_from(moment, survives, dir.path(), n % 5 == way);
         }
     }
-    // Killed, not cut off: what the kernel still holds is recovered, and then the power goes.
+    // The process is killed: the kernel's data is recovered, and then the power goes.
     for moment in moments.iter().step_by(3 * stride()) {
         let disk = CrashDisk::default();
         *disk.image() = moment.image.clone();

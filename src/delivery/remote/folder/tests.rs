@@ -84,7 +84,7 @@ fn an_object_is_a_file_and_is_replaced_as_one() {
         1,
         "nothing else is left"
     );
-    // Removing is done when there is nothing any more, folders included.
+    // The removal also succeeds when the object is gone already. Empty folders go, too.
     for _ in 0..2 {
         assert_eq!(
             ask(root, Request::Remove { key: key.clone() }).unwrap(),
@@ -143,7 +143,7 @@ fn uploads_are_found_by_their_key_and_given_up() {
     abort("a/one.mp4", &one).unwrap();
     abort("a/one.mp4", &one).unwrap();
     assert_eq!(uploads("a/one.mp4"), Answer::Uploads(Vec::new()));
-    // An upload is of its key, and no path.
+    // The name of an upload belongs to one key, and is no path.
     assert_eq!(abort("a/one.mp4", &other), Err(Fault::UploadGone));
     assert_eq!(abort("a/one.mp4", "../../etc/passwd"), Err(Fault::UploadGone));
 }
@@ -175,7 +175,7 @@ fn nothing_is_written_outside_of_the_folder_or_where_it_is_not_there() {
         );
     }
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
-    // A link in the object's own place is replaced, not followed.
+    // A link in the place of the object itself is replaced, not followed.
     symlink(outside.join("target"), root.join("link")).unwrap();
     ask(&root, put_request("link", b"x")).unwrap();
     assert!(!outside.join("target").exists() && root.join("link").symlink_metadata().unwrap().is_file());

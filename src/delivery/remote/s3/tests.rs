@@ -12,7 +12,7 @@ mod port;
 
 use bucket::{Asked, Bucket as Server, KEY_ID, SECRET, Verdict, error};
 
-/// Keys that may change, and how often they were read.
+/// Keys that may change, and the number of reads.
 struct Changing(Mutex<(String, u32)>);
 
 impl Keys for Changing {
@@ -220,7 +220,7 @@ fn parts_make_an_object_in_any_order_and_size() {
     assert!(made.ends_with("-3"), "{made}");
     let whole = [vec![1; 5 * MIB + 1], vec![2; 5 * MIB], vec![3; 7]].concat();
     assert!(rig.server.object(key).unwrap() == whole);
-    // It is over, and so is one that was given up.
+    // The upload is complete; an upload that was given up is gone, too.
     assert_eq!(rig.ask(&s3, complete), Err(Fault::UploadGone));
     let upload = begin();
     for _ in 0..2 {
@@ -326,7 +326,7 @@ fn whose_fault_it_is_is_told_apart() {
         );
         assert!(fault.to_string().contains(&status.to_string()), "{fault}");
     }
-    // 200, and an error in it: so S3 completes.
+    // S3 may answer the completion with 200 and an error in the body.
     rig.server
         .judge(|_| Verdict::Say(200, error("InternalError", "try again")));
     let complete = Request::Complete {
@@ -343,7 +343,7 @@ fn an_etag_that_is_not_of_what_was_sent_is_noticed() {
     let s3 = rig.s3();
     rig.server.judge(|_| Verdict::Falsify);
     assert!(matches!(rig.put(&s3), Err(Fault::Damaged(_))));
-    // Where the store encrypts with keys of its own an ETag is no MD5.
+    // Where the store encrypts with keys of its own, an ETag is no MD5.
     rig.target.encryption = Some(Encryption::Kms(None));
     assert!(rig.put(&rig.s3()).is_ok());
 }
@@ -435,7 +435,7 @@ fn who_does_not_speak_s3_is_not_the_store() {
             matches!(fault, Err(Fault::Intercepted(_))),
             "{request:?}: {fault:?}"
         );
-        // By its header alone where there is no body.
+        // Only the header shows the page where the answer has no body.
         if !matches!(request, Request::Head { .. }) {
             rig.server.judge(move |_| Verdict::Say(200, page.to_owned()));
             let fault = rig.ask(&s3, request.clone());
@@ -444,7 +444,7 @@ fn who_does_not_speak_s3_is_not_the_store() {
                 "{request:?}: {fault:?}"
             );
         }
-        // Sent elsewhere to log in, or told to.
+        // The answer redirects to a login, or asks for one.
         for status in [302, 511] {
             rig.server.judge(move |_| Verdict::Say(status, page.to_owned()));
             let fault = rig.ask(&s3, request.clone());
@@ -457,19 +457,19 @@ fn who_does_not_speak_s3_is_not_the_store() {
         rig.server.judge(move |_| said.clone());
         let fault = rig.ask(&s3, request.clone()).unwrap_err();
         match request {
-            // Deliveries go on without it.
+            // Deliveries go on without these operations.
             Request::Uploads { .. } | Request::Tag { .. } => assert!(matches!(fault, Fault::Refused(_))),
             _ => assert!(matches!(fault, Fault::Unusable(_)), "{request:?}: {fault:?}"),
         }
     }
-    // An upload is not gone because a page says 404.
+    // A 404 of a login page does not mean that the upload is gone.
     let said = Verdict::SayAs(404, vec![html.clone()], page.to_owned());
     rig.server.judge(move |_| said.clone());
     assert!(matches!(rig.ask(&s3, complete()), Err(Fault::Unusable(_))));
     let said = Verdict::Say(200, "{\"ok\":true}".to_owned());
     rig.server.judge(move |_| said.clone());
     assert!(matches!(rig.ask(&s3, complete()), Err(Fault::Intercepted(_))));
-    // Another listing is one of a store.
+    // A list of something else is the answer of another store.
     rig.server
         .judge(|_| Verdict::Say(200, "<?xml version=\"1.0\"?><ListBucketResult/>".to_owned()));
     let asked = Request::Uploads { key: key() };
@@ -484,7 +484,7 @@ fn only_what_is_gone_counts_as_removed() {
     let remove = || Request::Remove {
         key: "a/b.mp4".to_owned(),
     };
-    // Whoever says yes in other words is looked after.
+    // A removal that is confirmed in other words is checked.
     rig.server.judge(|asked| match asked.method.as_str() {
         "DELETE" => Verdict::Say(200, "<DeleteResult/>".to_owned()),
         _ => Verdict::Pass,
@@ -521,7 +521,7 @@ fn a_length_that_is_not_said_is_asked_for() {
         _ => Verdict::Pass,
     });
     assert_eq!(rig.ask(&s3, head.clone()).unwrap(), Answer::Head(Some(seen)));
-    // One that says it nowhere.
+    // Some stores give the size in no header.
     rig.server.judge(|asked| match asked.method.as_str() {
         "HEAD" => Verdict::Endless,
         _ => Verdict::SayAs(206, Vec::new(), "h".to_owned()),
@@ -550,7 +550,7 @@ fn etags_go_back_as_they_came() {
 #[test]
 fn an_endpoint_may_be_behind_a_path_which_is_signed_too() {
     let mut rig = Rig::new();
-    // The server's bucket is the first part of the path, and the signature is of all of it.
+    // The server's bucket is the first part of the path, and the signature covers the whole path.
     rig.target.endpoint = format!("{}/{}/storage/v1", rig.server.endpoint(), bucket::BUCKET);
     rig.target.bucket = "inner".to_owned();
     let s3 = rig.s3();
@@ -579,7 +579,7 @@ fn an_endpoint_may_be_behind_a_path_which_is_signed_too() {
 #[test]
 fn a_proxy_is_gone_through_and_named_where_it_is_not_there() {
     let mut rig = Rig::new();
-    // A name that only the proxy knows: here the server itself, which takes whole addresses as a proxy does.
+    // Only the proxy knows this name. Here the proxy is the server itself, which takes whole addresses as a proxy does.
     rig.target.endpoint = "http://store.invalid".to_owned();
     let at = |url: String| crate::config::HttpProxy::At { url, login: None };
     rig.target.proxy = Some(at(rig.server.endpoint()));
@@ -594,7 +594,7 @@ fn a_proxy_is_gone_through_and_named_where_it_is_not_there() {
         matches!(&fault, Fault::Offline(said) if said.contains(&nobody)),
         "{fault:?}"
     );
-    // Without one the name is not known.
+    // Without the proxy the name is not known.
     rig.target.proxy = None;
     assert!(matches!(rig.put(&rig.s3()), Err(Fault::Offline(_))));
 }

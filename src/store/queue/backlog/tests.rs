@@ -1,4 +1,4 @@
-//! The backlog alone: what goes, what stays, and that it is marked.
+//! The backlog alone: the dropped media, the kept media, and the marks of gaps.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -53,7 +53,7 @@ fn report() -> Command {
     }
 }
 
-/// In a word each: what waits.
+/// The waiting commands, in a word each.
 fn words(backlog: &mut Backlog) -> Vec<String> {
     let (commands, cost) = backlog.take(usize::MAX);
     backlog.done(cost);
@@ -119,7 +119,7 @@ fn a_gop_that_goes_while_it_is_sent_goes_to_its_end() {
     for n in 0..3 {
         backlog.put(append(1, n, n == 0, 1_000)).unwrap();
     }
-    // The thread is back, and has the mark; the rest of the GOP is of no use all the same.
+    // The thread is back, and has the mark; the rest of the GOP is still of no use.
     assert_eq!(words(&mut backlog), ["gap 0-3 3000"]);
     for n in 3..6 {
         backlog.put(append(1, n, n == 5, 1_000)).unwrap();
@@ -230,15 +230,15 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever comes: the limit holds, the order of each publish is kept, whatever went lies within a gap
-    /// that stands where it was, and behind a gap comes a keyframe.
+    /// For any commands: the limit holds, and the order of each publish is kept. All dropped media lies within a gap in the
+    /// place of that media, and a keyframe follows the gap.
     #[test]
     fn nothing_is_lost_without_a_mark(steps in prop::collection::vec(step(), 1..200)) {
         let mut limit = 10_000;
         let mut backlog = Backlog::new(limit);
         let (mut sent, mut got, mut in_hand) = (Vec::new(), Vec::new(), 0);
         let (mut went, mut second) = (0, 0);
-        // A publish that ended does not come back: its stream's next one is another.
+        // A publish that ended does not come back: its stream's next publish is another.
         let mut now: [u64; 3] = [0, 1, 2];
         for step in steps {
             match step {
