@@ -201,7 +201,7 @@ fn a_store_that_can_be_read_and_not_written_is_away_and_costs_no_more_each_secon
         assert!(rig.writer.away().is_some(), "it is not back");
         rig.writer.stay_away(&error);
     }
-    // Sealed segments wait in the card's directory, too, from now on.
+    // The rows of sealed segments wait in memory, too, from now on.
     assert!(
         rig.writer.book.pending.len() <= waiting + 4,
         "{}",

@@ -1,4 +1,4 @@
-//! What is deleted on request is gone, within segments that others share too, and does not come back.
+//! Media that is deleted on request is gone, also within segments that other recordings share, and does not come back.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use crate::store::{Change, Command, Deletion, Filter, RecordingSpec, paths};
 
 const SECOND: Micros = 1_000_000;
 
-/// The recording that is deleted, the clip of 6 s to 9 s of it, and the one that comes after.
+/// The recording that is deleted. Beside it there are a clip of its seconds 6 to 9, and the recording behind it.
 const ALL: u8 = 1;
 const CLIP: u8 = 2;
 const NEXT: u8 = 3;
@@ -41,7 +41,7 @@ fn rig_on(dir: tempfile::TempDir, disk: CrashDisk) -> Rig {
     rig_with(dir, disk, 12)
 }
 
-/// With segments of so many seconds.
+/// A rig with segments of so many seconds.
 fn rig_with(dir: tempfile::TempDir, disk: CrashDisk, seconds: u64) -> Rig {
     let clock = Arc::new(TestClock::new(500_000_000));
     clock.set_utc(1_790_000_500_000_000, true);
@@ -50,7 +50,7 @@ fn rig_with(dir: tempfile::TempDir, disk: CrashDisk, seconds: u64) -> Rig {
     })
 }
 
-/// One segment of 12 s that the recording and its clip share, and one of the next recording.
+/// A segment of 12 s that the recording and its clip share, and a segment of the next recording.
 fn recorded() -> (Rig, Publisher) {
     let mut rig = rig_on(tempdir(), CrashDisk::default());
     let (a, start) = rig.publish(1, "a");
@@ -76,11 +76,11 @@ fn delete(rig: &mut Rig, n: u8) {
 
 fn time_passes(rig: &mut Rig) {
     rig.pass(SECOND);
-    // A tick writes over no more than a part of it.
+    // One tick writes over no more than a part of the segment.
     (0..6).for_each(|_| rig.pass(10 * SECOND));
 }
 
-/// Seconds of which any payload is in a file: each is one byte over and over.
+/// The seconds of which any payload is in a file: each payload is one byte over and over.
 fn there(disk: &CrashDisk) -> Vec<i64> {
     let mut found = std::collections::BTreeSet::new();
     for bytes in disk.files().values() {
@@ -90,13 +90,13 @@ fn there(disk: &CrashDisk) -> Vec<i64> {
     let has = |n: &i64| {
         let fragment = fragment(*n, n % 2 == 0);
         let mut frames = fragment.video.iter().chain(&fragment.audio);
-        // Zeros are nobody's.
+        // Zeros belong to no second.
         frames.any(|frame| frame.payload[0] != 0 && found.contains(&frame.payload[0]))
     };
     (0..16).filter(has).collect()
 }
 
-/// Numbers of the recordings that there are, and the seconds that each plays.
+/// The numbers of the existing recordings, and the seconds that each plays.
 fn plays(rig: &Rig) -> Vec<(u8, Vec<i64>)> {
     use crate::format::TapeSource as _;
     let library = rig.library();
@@ -137,7 +137,7 @@ fn range(range: std::ops::Range<i64>) -> Vec<i64> {
     range.collect()
 }
 
-/// The service stops, and starts again on what is there after `change`.
+/// Stops the service, and starts it again on the store after `change`.
 fn restarted(rig: Rig, change: impl FnOnce(&std::path::Path, &CrashDisk)) -> Rig {
     let Rig {
         dir, disk, writer, ..
@@ -174,7 +174,7 @@ fn what_no_other_needs_is_written_over_within_the_segment() {
     check_invariants(rig.dir.path(), &rig.disk);
     let durable = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
     assert_eq!(there(&durable), [6, 7, 8, 12, 13, 14, 15]);
-    // And then the rest.
+    // After the clip the rest is deleted.
     delete(&mut rig, CLIP);
     assert_eq!(there(&rig.disk), range(12..16));
     assert!(rig.disk.node_of(&file(&rig)).is_none());
@@ -183,7 +183,7 @@ fn what_no_other_needs_is_written_over_within_the_segment() {
 #[test]
 fn what_a_clip_is_decoded_with_stays() {
     let (mut rig, a) = recorded();
-    // From within a GOP to within a fragment.
+    // The clip goes from within a GOP to within a fragment.
     rig.handle(vec![clip(&a, 4, [3, 5])]);
     rig.pass(SECOND);
     delete(&mut rig, ALL);
@@ -199,7 +199,7 @@ fn what_the_next_recording_is_decoded_with_stays_in_earlier_segments_too() {
     let mut rig = rig_with(tempdir(), CrashDisk::default(), 1);
     let (a, start) = rig.publish(1, "a");
     rig.handle(vec![start, a.record(id(ALL), 0)]);
-    // Without another keyframe segments end where they must: 0 to 2, 2 to 10, 10 to 16.
+    // Without another keyframe, segments end at their limits: 0 to 2, 2 to 10, 10 to 16.
     for n in 0..16 {
         if n == 11 {
             rig.handle(vec![a.close(id(ALL), 11), a.record(id(NEXT), 11)]);
@@ -220,7 +220,7 @@ fn what_the_next_recording_is_decoded_with_stays_in_earlier_segments_too() {
     check_invariants(rig.dir.path(), &rig.disk);
     let mut rig = restarted(rig, |_, _| ());
     assert_eq!(plays(&rig), [(NEXT, range(2..16))]);
-    // It goes with who was decoded with it.
+    // The tape goes with the recording that was decoded with it.
     delete(&mut rig, NEXT);
     assert_eq!(there(&rig.disk), range(0..0));
     check_invariants(rig.dir.path(), &rig.disk);
@@ -241,7 +241,8 @@ fn what_the_next_recording_shows_of_an_open_gop_stays() {
         }
         rig.handle(vec![a.close(id(NEXT), 12), a.end()]);
         rig.pass(SECOND);
-        // It begins at 8 s, with a keyframe whose leading pictures refer to the GOP before; the GOP is hidden, and the same after.
+        // The recording begins at 8 s, with a keyframe whose leading pictures refer to the GOP before. That GOP is hidden,
+        // before the deletion and after it.
         let missing = |rig: &Rig| {
             let view = rig.library().view(id(NEXT)).unwrap();
             view.segments
@@ -266,7 +267,7 @@ fn what_the_next_recording_shows_of_an_open_gop_stays() {
     }
 }
 
-/// It begins at a recovery point: the index knows it as a keyframe like others, and the recording knows better.
+/// The recording begins at a recovery point. The index has it as a keyframe like others, and the recording's spec knows more.
 #[test]
 fn what_a_recording_that_begins_at_a_recovery_point_is_decoded_with_stays() {
     let mut rig = rig_with(tempdir(), CrashDisk::default(), 1);
@@ -300,7 +301,7 @@ fn what_a_recording_that_begins_at_a_recovery_point_is_decoded_with_stays() {
 #[test]
 fn what_is_deleted_while_the_segment_is_written_over_goes_too() {
     let (mut rig, a) = recorded();
-    // It lies before what is written over first.
+    // The clip lies before the part that is written over first.
     rig.handle(vec![clip(&a, 4, [0, 2])]);
     rig.pass(SECOND);
     rig.handle(vec![Command::Delete { recording: id(ALL) }]);
@@ -321,7 +322,7 @@ fn a_player_reads_what_is_left_of_the_file() {
     let scanned = crate::format::fmp4::scan(&bytes[..], bytes.len() as u64).unwrap();
     assert_eq!(scanned.index.fragments.len(), 3);
     assert_eq!(scanned.stopped, crate::format::fmp4::Stopped::Clean);
-    // Boxes from end to end.
+    // The file consists of boxes from end to end.
     let (mut at, mut kinds) = (0, Vec::new());
     while at < bytes.len() {
         let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
@@ -385,7 +386,7 @@ fn a_journal_that_is_made_again_does_not_bring_it_back() {
     assert!(rig.report.0.files.is_empty(), "{:?}", rig.report.0.files);
     let found = plays(&rig);
     assert!(found.iter().all(|(n, _)| *n != ALL), "{found:?}");
-    // Nobody knows the clip any more, and what is there of it is found again.
+    // The clip is no longer known, and its media is found again.
     let all: Vec<i64> = found.iter().flat_map(|(_, seconds)| seconds.clone()).collect();
     assert_eq!(all, [6, 7, 8, 12, 13, 14, 15]);
     time_passes(&mut rig);
@@ -414,7 +415,7 @@ fn a_torn_mark_and_a_journal_that_is_gone_do_not_bring_it_back() {
             disk.put(&mark, &torn);
             lose_journal(dir);
         });
-        // The name of the mark is enough to know whose the files were; its bytes are gone.
+        // The name of the mark alone tells which recording had the files; the mark's bytes are gone.
         let found = plays(&rig);
         assert!(found.iter().all(|(n, _)| *n != ALL), "{kept}: {found:?}");
         time_passes(&mut rig);
@@ -438,7 +439,7 @@ fn a_journal_that_is_put_back_does_not_bring_it_back() {
     assert_eq!(plays(&rig), [(CLIP, range(6..9)), (NEXT, range(12..16))]);
     time_passes(&mut rig);
     assert_eq!(there(&rig.disk), [6, 7, 8, 12, 13, 14, 15]);
-    // Also that of a whole segment.
+    // The same holds for the deletion of a whole segment.
     delete(&mut rig, NEXT);
     let rig = restarted(rig, |dir, _| backup.write(dir));
     assert_eq!(plays(&rig), [(CLIP, range(6..9))]);
@@ -456,18 +457,18 @@ fn files_that_are_put_back_do_not_bring_it_back() {
             disk.put(path, bytes);
         }
     };
-    // Files alone: the one that is gone would be a stranger.
+    // Only files are restored: the file of the deleted segment would be a stranger.
     let next = paths::segment(rig.dir.path(), &stream("a"), 2);
     let rig = restarted(rig, |_, disk| disk.put(&next, &backup[&next]));
     assert!(rig.disk.node_of(&next).is_none());
     assert_eq!(plays(&rig), [(CLIP, range(6..9))]);
-    // The one that is left, with all that was in it.
+    // The file that is left is restored with all its former content.
     let first = file(&rig);
     let mut rig = restarted(rig, |_, disk| disk.put(&first, &backup[&first]));
     assert_eq!(plays(&rig), [(CLIP, range(6..9))]);
     time_passes(&mut rig);
     assert_eq!(there(&rig.disk), [6, 7, 8]);
-    // Files, and no journal: what was deleted within one is taken out again.
+    // Files are restored, and no journal: the deleted media within a file is taken out again.
     let mut rig = restarted(rig, |dir, disk| {
         lay_out(disk, dir);
         lose_journal(dir);
@@ -506,7 +507,7 @@ fn verify_names_what_is_put_back_while_the_service_runs() {
             .starts_with("was deleted on request, and is there again"),
         "{said:?}"
     );
-    // And the next start sees to both.
+    // The next start handles both.
     let mut rig = restarted(rig, |_, _| ());
     time_passes(&mut rig);
     assert_eq!(there(&rig.disk), [6, 7, 8]);
@@ -542,7 +543,7 @@ fn what_waits_for_a_segment_is_deleted_also_when_the_power_goes() {
     ));
 }
 
-/// Three seconds of a recording that is to be ended at the third, and was deleted before it was.
+/// Three seconds of a recording that is to end at the third second, and was deleted before its end.
 fn ending(resumes: bool) -> (Rig, Publisher) {
     let mut rig = rig_on(tempdir(), CrashDisk::default());
     let (a, start) = rig.publish(1, "a");
@@ -562,7 +563,7 @@ fn ending(resumes: bool) -> (Rig, Publisher) {
         rig.pass(SECOND);
     }
     assert!(!rig.library().recording(id(ALL)).unwrap().unwrap().ending);
-    // Still open, and nobody says that it ends: nothing happens to it.
+    // The recording is still open and its end is not known: the deletion has no effect.
     rig.handle(vec![Command::Delete { recording: id(ALL) }]);
     rig.pass(SECOND);
     assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::None);
@@ -589,12 +590,12 @@ fn what_is_ending_is_deleted_as_soon_as_it_has_ended() {
         );
         assert!(rig.library().recordings(&Filter::default()).unwrap().is_empty());
     };
-    // At once: it is not told of as closed before, so that nobody begins to deliver it.
+    // The recording goes at once: it is not reported as closed first, so that no delivery of it begins.
     gone(&rig);
     time_passes(&mut rig);
     assert_eq!(there(&rig.disk), [] as [i64; 0]);
 
-    // Somebody protects it meanwhile.
+    // Somebody protects the recording meanwhile.
     let (mut rig, a) = ending(true);
     let protect = |protected| {
         Command::Change(Change::Protect {
@@ -609,7 +610,7 @@ fn what_is_ending_is_deleted_as_soon_as_it_has_ended() {
     assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::None);
     assert_eq!(rig.library().recordings(&Filter::default()).unwrap().len(), 1);
 
-    // The service ends before it is closed.
+    // The service ends before the recording is closed.
     for resumes in [true, false] {
         let (mut rig, _) = ending(resumes);
         rig.writer.close().unwrap();
@@ -682,7 +683,7 @@ fn the_power_goes_at_every_operation_of_a_deletion() {
             };
             assert_eq!(left, wanted, "moment {n}, {survives:?}");
             assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
-            // It is listed by now, so that the journal may go as well.
+            // The deletion is in the list by now, so that the journal may be lost as well.
             let rig = restarted(rig, |dir, _| lose_journal(dir));
             let found = plays(&rig);
             assert_eq!(

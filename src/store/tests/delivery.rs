@@ -1,4 +1,4 @@
-//! What is remembered of deliveries, whatever becomes of recordings.
+//! The remembered state of deliveries, whatever becomes of their recordings.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ fn piece(n: u8, name: &str) -> DeliveryChange {
     DeliveryChange::Piece(rendition(n, "").id, piece)
 }
 
-/// A recording of some seconds, closed.
+/// Makes a closed recording of some seconds.
 fn record(rig: &mut Rig, n: u8, keep: Option<u64>) -> Publisher {
     let (a, start) = rig.publish(u64::from(n), "a");
     let mut spec = RecordingSpec::built_in();
@@ -173,7 +173,7 @@ fn what_was_on_its_way_when_its_recording_went_is_given_up_there_too() {
     let row = |key: &str, upload: &str| ("s".to_owned(), key.to_owned(), upload.to_owned());
     assert_eq!(abandoned, [row("a/1.mp4", "u"), row("a/2.mp4", "")]);
     assert_eq!(library.pieces(rendition(1, "").id).unwrap(), []);
-    // What is still being begun for a recording that is gone is given up, too.
+    // An upload that is just being begun for a deleted recording is given up, too.
     deliver(
         &mut rig,
         vec![DeliveryChange::Put(uploading(1, "a/1.mp4", Some("late")))],
@@ -191,12 +191,12 @@ fn what_was_on_its_way_when_its_recording_went_is_given_up_there_too() {
     };
     deliver(&mut rig, vec![gone]);
     assert_eq!(library.abandoned(9).unwrap(), [row("a/2.mp4", "")]);
-    // What is there keeps its key, also when nobody here has the recording.
+    // An object in the store keeps its key, also when this box no longer has the recording.
     assert!(library.key_is_taken("a/3.mp4", rendition(9, "").id).unwrap());
     assert!(!library.key_is_taken("a/1.mp4", rendition(9, "").id).unwrap());
 }
 
-/// A file that is sent in one request: while it is sent there is nothing that could be given up.
+/// A file that is sent in one request has no upload that could be given up meanwhile.
 #[test]
 fn what_arrives_after_its_recording_was_deleted_is_to_go_there_too() {
     let mut rig = rig(true);
@@ -223,7 +223,7 @@ fn what_arrives_after_its_recording_was_deleted_is_to_go_there_too() {
     assert_eq!(told(&rig, "recording.delivered"), 0);
     deliver(&mut rig, vec![DeliveryChange::Forget(first.id)]);
     assert_eq!(library.renditions(id(1)).unwrap(), []);
-    // Nobody asked for this one to go: its room was needed.
+    // Nobody asked for this recording to be deleted: it was given up for space.
     deliver(&mut rig, vec![arrived(2, "a/2.mp4")]);
     assert_eq!(library.to_remove(i64::MIN, 9).unwrap(), []);
 }
@@ -315,7 +315,7 @@ fn what_is_to_go_from_the_store_is_known_and_is_not_delivered_again() {
     );
     let known = &library.to_remove(i64::MIN, 9).unwrap()[0];
     assert_eq!(known.state, RenditionState::Removing);
-    // What the store refuses is not asked for until it is time again.
+    // A removal that the store refused is not asked for until it is due again.
     let refused = DeliveryChange::NotRemoved(delivered.id, "AccessDenied".to_owned());
     deliver(&mut rig, vec![refused]);
     assert_eq!(library.to_remove(i64::MIN, 9).unwrap(), []);

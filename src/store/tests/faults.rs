@@ -1,4 +1,4 @@
-//! The flash refuses: nothing is called durable that is not, and the tape goes on when it can.
+//! The flash refuses operations: no media is called durable that is not, and the tape goes on when it can.
 
 use super::rig::{Rig, check_invariants, expected, stream, tape};
 use crate::media::RecordingId;
@@ -36,7 +36,7 @@ fn kinds(rig: &Rig) -> Vec<String> {
 #[test]
 fn after_a_failed_sync_the_segment_ends_where_it_was_durable() {
     let (mut rig, a) = started();
-    // Second 4 begins segment 2; its first sync is the one that fails: nothing of it is known to be durable.
+    // Second 4 begins segment 2, and the first sync of that segment fails: none of its media is known to be durable.
     rig.handle(vec![a.append(4)]);
     rig.disk.fail_next(Fault::Sync);
     rig.pass(1_000_000);
@@ -48,7 +48,7 @@ fn after_a_failed_sync_the_segment_ends_where_it_was_durable() {
     );
     assert!(progress.bytes_lost >= media_4);
 
-    // Second 5 is no keyframe: it cannot be played, it is lost. Second 6 begins anew.
+    // Second 5 has no keyframe, so it cannot be played and is lost. Second 6 begins anew.
     rig.handle(vec![a.append(5)]);
     assert_eq!(rig.writer.progress().bytes_lost, progress.bytes_lost + media_5);
     rig.handle(vec![a.append(6)]);
@@ -138,7 +138,7 @@ fn every_single_fault_at_every_place_is_survived() {
                 let hit = rig.disk.faults_left() < times && !matches!(fault, Fault::SetLen | Fault::Unlink);
                 assert!(told || !hit, "{fault:?} at {second} was not told");
 
-                // What was acknowledged survives the worst crash; a start makes order of the rest.
+                // Acknowledged media survives the worst crash; a start repairs the rest.
                 let acked = rig.acked.lock().unwrap().get(&stream("a")).copied().unwrap_or(0);
                 let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
                 let Rig {
@@ -178,7 +178,7 @@ fn two_faults_lose_no_more_than_they_must() {
     rig.handle(vec![a.end()]);
     rig.writer.close().unwrap();
     check_invariants(rig.dir.path(), &rig.disk);
-    // Seconds 4 and 6 could not begin a segment; 8 could.
+    // Seconds 4 and 6 could not begin a segment, and second 8 could.
     let kept = [expected(0..4), expected(8..10)].concat();
     assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
 }
@@ -227,7 +227,7 @@ fn files_without_a_row_are_adopted_or_set_aside() {
             .contains_key(&dir.join("lost+found/live+a-notes.txt"))
     );
     let mut after = rig.library().recordings(&Default::default()).unwrap();
-    // But for what it was for, which the files do not say.
+    // The purpose of a recording is the exception: the files do not contain it.
     for (row, before) in after.iter_mut().zip(&before) {
         row.spec = before.spec.clone();
     }
@@ -236,7 +236,7 @@ fn files_without_a_row_are_adopted_or_set_aside() {
         dir: root, writer, ..
     } = rig;
     drop(writer);
-    // A sealed segment that vanished is named, and comes back when its file does.
+    // A sealed segment whose file vanished is reported, and comes back with its file.
     let bytes = disk.files()[&whole].clone();
     crate::store::Disk::unlink(&disk, &whole).unwrap();
     let rig = Rig::on(root, disk.clone(), clock.clone());
@@ -258,7 +258,7 @@ fn a_journal_that_refuses_stops_the_tape_and_loses_no_row() {
     let other = rusqlite::Connection::open(rig.dir.path().join("journal.db")).unwrap();
     let refuse = "CREATE TRIGGER no BEFORE UPDATE ON segments BEGIN SELECT raise(ABORT, 'no'); END";
     other.execute_batch(refuse).unwrap();
-    // Second 4 would seal segment 1 and begin segment 2: neither is said, nothing is written.
+    // Second 4 would seal segment 1 and begin segment 2: neither row is committed, and no file is written.
     let names = |rig: &Rig| rig.disk.files().into_keys().collect::<Vec<_>>();
     let before = names(&rig);
     rig.handle(vec![a.append(4), a.append(5)]);
@@ -275,7 +275,7 @@ fn a_journal_that_refuses_stops_the_tape_and_loses_no_row() {
     assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
 }
 
-/// Reasons of the gaps that were told of, in order.
+/// The reasons in the events of gaps, in order.
 fn gap_reasons(rig: &Rig) -> Vec<String> {
     let journal = Journal::open_read(rig.dir.path()).unwrap();
     let told = journal.outbox().unwrap().into_iter();
@@ -294,7 +294,7 @@ fn a_gap_for_want_of_a_keyframe_is_not_told_with_an_earlier_failure() {
     rig.handle(vec![a.append(6)]);
     rig.pass(1_000_000);
     assert_eq!(rig.writer.progress().failed, None);
-    // Another stream, of which nothing failed, begins in the middle of a GOP.
+    // Another stream without a fault begins in the middle of a GOP.
     let (b, start) = rig.publish(2, "b");
     rig.handle(vec![start, b.append(1), b.append(2)]);
     rig.pass(1_000_000);
@@ -332,7 +332,7 @@ fn each_stream_that_is_refused_in_a_batch_is_told_its_own_reason() {
 fn a_segment_that_could_not_begin_without_a_keyframe_costs_no_keyframe_behind_it() {
     let (mut rig, a) = started();
     rig.handle(vec![a.append(4)]);
-    // Another configuration cannot wait for a keyframe; the segment for it cannot be made.
+    // A change of configuration cannot wait for a keyframe, and the segment for it cannot be created.
     let mut other = fragment(5, false);
     other.tracks.audio = None;
     other.audio.clear();

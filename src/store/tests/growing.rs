@@ -1,11 +1,11 @@
-//! A recording that grows, for tests of those who read it.
+//! A recording that grows, for the tests of its readers.
 
 use super::rig::{Publisher, Rig};
 use crate::media::RecordingId;
 use crate::store::Library;
 use crate::store::journal::sql::count;
 
-/// A store in which one recording is under way, in segments of three seconds.
+/// A store with one open recording, in segments of three seconds.
 pub(crate) struct Growing {
     rig: Rig,
     publisher: Publisher,
@@ -27,7 +27,7 @@ impl Growing {
         }
     }
 
-    /// So many seconds more, durable.
+    /// Adds so many seconds, and makes them durable.
     pub(crate) fn grow(&mut self, seconds: i64) {
         for _ in 0..seconds {
             self.rig.handle(vec![self.publisher.append(self.seconds)]);
@@ -40,7 +40,7 @@ impl Growing {
         self.rig.library()
     }
 
-    /// How many statements of SQL some work of this thread takes.
+    /// Number of SQL statements that the work of this thread takes.
     pub(crate) fn statements(work: impl FnOnce()) -> usize {
         let before = count::statements();
         work();

@@ -1,4 +1,4 @@
-//! What readers see: dates, gaps, tracks, and a tape that nobody repaired yet.
+//! The readers' view: dates, gaps, tracks, and a tape that no start has repaired yet.
 
 use std::sync::Arc;
 
@@ -165,7 +165,7 @@ fn a_fragment_whose_media_is_torn_is_not_listed() {
     let view = library.view(id).unwrap();
     let last = view.segments.last().unwrap().id;
     let end = view.source.index(last).unwrap().end();
-    // The file is longer than that: a write that was cut off leaves what was in its blocks before.
+    // The file is longer than its media: an interrupted write leaves the former content of its blocks.
     let files = view.segments.len() as u64;
     let path = crate::store::paths::segment(rig.dir.path(), &a.stream, files);
     let file = crate::store::Disk::open(&rig.disk, &path).unwrap();
@@ -205,7 +205,7 @@ fn tape_time_never_goes_back() {
         assert!(now > end, "boot {boot}: {now} after {end}");
         let (a, start) = rig.publish(10 + boot, "a");
         rig.handle(vec![start, a.record(RecordingId::new(10 + boot), 0)]);
-        // Sent as fast as it goes: media runs ahead of the clock.
+        // The publisher is unpaced: its media runs ahead of the clock.
         rig.handle((0..8).map(|n| a.append(n)).collect());
         rig.handle(vec![a.end()]);
         end = a.zero + 8_000_000;

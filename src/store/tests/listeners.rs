@@ -1,4 +1,4 @@
-//! Who hears of events, and what was answered to whom, whatever becomes of the power.
+//! The positions of listeners, and the answers to requests, survive power cuts.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ fn missed(name: &str, sequence: u64, due: Option<Micros>) -> Callback {
 #[test]
 fn an_event_stays_until_all_who_listen_have_it() {
     let mut rig = rig();
-    // The start is the first; one who is new hears of it.
+    // The event of the start is the first, and a new listener gets it.
     listen(&mut rig, &["mqtt", "callback/a"]);
     happen(&mut rig, 3);
     assert_eq!(waiting(&rig, 0), [1, 2, 3, 4]);
@@ -86,14 +86,14 @@ fn an_event_stays_until_all_who_listen_have_it() {
     assert_eq!(through(&rig, "mqtt"), Some(3));
     heard(&mut rig, "callback/a", 2);
     assert_eq!(waiting(&rig, 0), [3, 4]);
-    // An older word changes nothing.
+    // An older position has no effect.
     heard(&mut rig, "mqtt", 1);
     assert_eq!(through(&rig, "mqtt"), Some(3));
-    // Who is not there any more holds nothing up, and is as new when it is back.
+    // A listener that is gone holds nothing up, and counts as new when it comes back.
     listen(&mut rig, &["mqtt"]);
     assert_eq!(waiting(&rig, 0), [4]);
     assert_eq!(rig.library().outbox_depth().unwrap().events, 1);
-    // What was heard of another journal says nothing of this one.
+    // The position in another journal says nothing about this one.
     let place = Place {
         journal: 7,
         through: 4,
@@ -126,12 +126,12 @@ fn a_listener_that_is_away_for_long_finds_a_gap_of_known_size() {
     happen(&mut rig, 10_050);
     let left = waiting(&rig, 0);
     assert_eq!(left.len(), 10_000);
-    // So many are missing between what it has and what there is.
+    // Number of events missing between the listener's position and the oldest event.
     let cursor = through(&rig, "mqtt").unwrap();
     assert_eq!(left[0] - cursor - 1, 51);
     let some = rig.library().outbox(left[0], 7, 1 << 20).unwrap();
     assert_eq!(some.len(), 7);
-    // However little room there is, one is given.
+    // However few bytes are asked for, one event is given.
     assert_eq!(rig.library().outbox(left[0], 7, 1).unwrap().len(), 1);
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-/// The files of SQLite at one moment. What it committed is synced; what it had not is not in them.
+/// The files of SQLite at one moment. They contain what SQLite committed, which is synced, and nothing that it had not
+/// committed.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct JournalFiles {
     pub(super) db: Vec<u8>,
@@ -25,7 +26,8 @@ impl JournalFiles {
     }
 }
 
-/// Of so many moments one is tried: each, unless `EDGEREEL_TEST_STRIDE` says otherwise, as it does for emulated processors.
+/// Of so many moments one is tried: every one, unless `EDGEREEL_TEST_STRIDE` sets another number, as it does for emulated
+/// processors.
 pub(super) fn stride() -> usize {
     let wanted = std::env::var("EDGEREEL_TEST_STRIDE").ok();
     wanted.and_then(|text| text.parse().ok()).unwrap_or(1).max(1)

@@ -1,7 +1,7 @@
-//! Journals and segment files with something in them that is not as it was, and with right checksums. The store opens,
-//! records afterwards, and touches nothing outside of its directory.
+//! Journals and segment files in which something was changed, with right checksums. The store opens, records afterwards, and
+//! touches no file outside of its directory.
 //!
-//! `EDGEREEL_TEST_MUTATIONS=100000 cargo test --release --lib store::tests::mutated` looks for longer, from
+//! `EDGEREEL_TEST_MUTATIONS=100000 cargo test --release --lib store::tests::mutated` runs it for longer, from
 //! `EDGEREEL_TEST_MUTATIONS_FROM` on.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::store::recover::{Occasion, start};
 use crate::store::writer::Writer;
 use crate::store::{Command, Filter, Library, RealDisk, paths};
 
-/// How many there are where nobody says.
+/// Number of mutations without a setting.
 const USUAL: u64 = 150;
 
 struct Dice(u64);
@@ -42,7 +42,7 @@ impl Dice {
         &all[self.below(all.len())]
     }
 
-    /// A number from an edge, or any.
+    /// A number at the edge of a range, or any number.
     fn number(&mut self) -> i64 {
         let shift = self.below(64) as u32;
         match self.below(6) {
@@ -85,7 +85,7 @@ fn lay_out(dir: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// Changes values, rows or the schema of a journal, as whoever has SQLite can. What SQLite refuses is no change.
+/// Changes values, rows or the schema of a journal, as a person with SQLite can. A change that SQLite refuses is left out.
 #[expect(clippy::disallowed_methods, reason = "of a journal that no store has open")]
 fn mutate_journal(path: &Path, dice: &mut Dice) -> String {
     let db = rusqlite::Connection::open(path).unwrap();
@@ -150,7 +150,7 @@ fn mutate_journal(path: &Path, dice: &mut Dice) -> String {
     }
 }
 
-/// Changes what a segment says of itself, or what one of its fragments does, with right checksums.
+/// Changes a segment's identity, or the description of one of its fragments, with right checksums.
 fn mutate_segment(media: &[u8], dice: &mut Dice) -> (Vec<u8>, String) {
     let what = dice.below(13);
     let number = dice.number();
@@ -192,7 +192,7 @@ fn mutate_segment(media: &[u8], dice: &mut Dice) -> (Vec<u8>, String) {
     (out, format!("{what}: {number}"))
 }
 
-/// Opens a store and records a few seconds on it; says what is wrong.
+/// Opens a store and records a few seconds on it; the error says what is wrong.
 fn opens_and_records(dir: &Path) -> Result<(), String> {
     let clock = Arc::new(TestClock::new(9_000_000));
     let (mut journal, _) =
@@ -209,7 +209,7 @@ fn opens_and_records(dir: &Path) -> Result<(), String> {
         stream: stream("a"),
         zero,
     };
-    // None that a mutation makes.
+    // An id that no mutation makes.
     let recording = RecordingId::from_bytes(*b"recorded behind!");
     let started = Command::PublishStarted {
         tell: Some(Box::default()),
@@ -247,7 +247,7 @@ fn opens_and_records(dir: &Path) -> Result<(), String> {
         return Err(format!("{} µs of it are there", row.duration));
     }
     drop(library);
-    // And once more, with what that left.
+    // The store is opened once more, with the files that the first run left.
     start(dir, &RealDisk, clock.as_ref(), Occasion::Start)
         .map_err(|error| format!("the second time: {error}"))?;
     Ok(())

@@ -1,10 +1,10 @@
-//! Who may publish under any name records a little under each of very many.
+//! A publisher that may use any name records a little under very many names.
 
 use super::rig::{Rig, check_invariants, expected, stream, tape};
 use crate::store::crash::{CrashDisk, Survives};
 use crate::store::journal::Journal;
 
-/// Streams of which something is kept in memory though nobody writes them.
+/// Most streams without a publish that are kept in memory.
 const REMEMBERED: usize = 1_000;
 
 #[test]
@@ -31,7 +31,7 @@ fn streams_that_nobody_writes_are_forgotten_and_their_tape_goes_on() {
     let left = rig.writer.progress().streams.len();
     assert!(left < 30, "none was forgotten: {left}");
 
-    // What was forgotten of them is known to the journal.
+    // The journal still knows the streams that memory has forgotten.
     let (again, started) = rig.publish(5_000, "0");
     rig.handle(vec![started, again.append(0), again.end()]);
     rig.handle(vec![on_air.append(1), on_air.end()]);

@@ -1,4 +1,4 @@
-//! Recordings a page at a time: the same that one list says, found without reading the others.
+//! Lists of recordings by pages: they have the same rows as one list, and each page is found without reading the others.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use crate::media::{Micros, PublishId, RecordingId, SegmentId};
 use crate::store::journal::{BootClock, Journal, NewSegment, Op, Sealed};
 use crate::store::{Change, Command, Filter, Library, Query, RecordingRow, RecordingState, StoreError};
 
-/// Recordings of a minute each, so many segments in each, of ten streams, in a journal alone. UTC of their first moment and
-/// of their last.
+/// Makes `count` recordings of a minute with so many segments each, of ten streams, in a journal alone. Gives the UTC of their
+/// first and their last moment.
 pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
     const LENGTH: Micros = 60_000_000;
     let zero = UTC;
@@ -99,7 +99,7 @@ fn a_list_longer_than_a_page_is_whole_and_in_order() {
         rows.iter()
             .all(|row| row.segments == 2 && row.bytes == 8_192 && row.tracks.len() == 2)
     );
-    // Whoever has seen enough gets no more.
+    // A caller that has enough gets no more.
     let mut pages = 0;
     library
         .pages(&Filter::default(), |_| {
@@ -151,7 +151,7 @@ pub(super) fn all() -> Query {
     }
 }
 
-/// Every page of a query, one after the other.
+/// The ids on all pages of a query, in order.
 fn pages_of(library: &Library, query: &Query) -> Vec<RecordingId> {
     let mut ids = Vec::new();
     let mut query = query.clone();
@@ -310,7 +310,7 @@ fn a_page_is_of_those_that_have_every_tag_whatever_becomes_of_them() {
     assert_eq!(of(&rig, &["x", "even"], None), even);
     assert_eq!(of(&rig, &["even", "x"], Some("a")), [ids[0], ids[6]]);
     assert_eq!(of(&rig, &["none"], None), []);
-    // Other tags, none, and the recording itself.
+    // One recording gets other tags, one loses its tags, and one is deleted.
     tag(&mut rig, ids[0], &["y"]);
     tag(&mut rig, ids[2], &[]);
     rig.handle(vec![Command::Delete { recording: ids[4] }]);

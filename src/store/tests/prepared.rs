@@ -1,5 +1,5 @@
-//! Cards that somebody prepared: files and journals whose checksums are right and that no edgereel wrote. The service
-//! starts, records, and keeps what was there.
+//! Cards that somebody prepared: files and journals that no edgereel wrote, with right checksums. The service starts, records,
+//! and keeps the files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::store::journal::{Journal, Op};
 use crate::store::recover::tests::fail;
 use crate::store::{Filter, Library, paths};
 
-/// A segment whose header says something else, with right checksums.
+/// A segment with a changed header, with right checksums.
 pub(super) fn forge(media: &[u8], change: impl FnOnce(&mut Identity)) -> Vec<u8> {
     let header = fmp4::read_header(media, media.len() as u64).unwrap();
     let index = fmp4::scan(media, media.len() as u64).unwrap().index;
@@ -29,7 +29,7 @@ pub(super) fn forge(media: &[u8], change: impl FnOnce(&mut Identity)) -> Vec<u8>
     out
 }
 
-/// Where a file lies that says so of itself, from the store.
+/// The place of a file by its own identity, relative to the store.
 fn place(media: &[u8]) -> String {
     let identity = fmp4::read_header(media, media.len() as u64).unwrap().identity;
     let path = paths::segment(Path::new(""), &identity.stream, identity.sequence);
@@ -37,7 +37,7 @@ fn place(media: &[u8]) -> String {
 }
 
 impl Store {
-    /// Lays a file where it says that it belongs.
+    /// Puts a file into the place that its identity names.
     fn lay(&self, media: &[u8]) -> String {
         let name = place(media);
         std::fs::create_dir_all(self.path(&name).parent().unwrap()).unwrap();
@@ -74,7 +74,7 @@ impl Store {
 type Absurdity = (&'static str, Box<dyn Fn(&mut Identity)>);
 type Forgery<'a> = (&'a str, &'a dyn Fn(&mut Identity));
 
-/// What a file may be made to say, and no edgereel writes.
+/// Identities that a file can be given, and that no edgereel writes.
 fn absurdities() -> Vec<Absurdity> {
     let extremes = [i64::MAX, i64::MIN, i64::MAX / 2, 1 << 57, -(1 << 57)];
     let mut all: Vec<Absurdity> = Vec::new();
@@ -186,7 +186,7 @@ fn files_that_contradict_a_row_or_each_other_set_no_journal_aside() {
 fn what_no_journal_can_be_made_from_is_set_aside_and_recording_goes_on() {
     let store = Store::new();
     let before: BTreeMap<String, Vec<u8>> = store.tree("tape");
-    // The journal that was found, and the one made from the files.
+    // Both fail: the journal that was found, and the one made from the files.
     fail(2);
     let report = store.start();
     let aside = report.0.tape_set_aside.clone().unwrap();
@@ -201,7 +201,7 @@ fn what_no_journal_can_be_made_from_is_set_aside_and_recording_goes_on() {
     assert!(store.tree("tape").is_empty());
     assert!(store.start().is_clean());
     assert!(!store.path("journal.condemned").exists());
-    // As the page says: a folder with it as `tape` is a store.
+    // The documentation says so: a folder with this folder as its `tape` is a store.
     let other = super::rig::tempdir();
     std::fs::rename(store.path("tape-set-aside-1"), other.path().join("tape")).unwrap();
     crate::store::repair(other.path(), &mut |_| ()).unwrap();
@@ -231,7 +231,7 @@ fn a_journal_that_a_start_made_and_left_empty_is_not_set_aside_for_it() {
     let store = Store::new();
     fail(1);
     store.start();
-    // As if the power had gone before the files were adopted.
+    // The store looks as if the power had gone before the files were adopted.
     store.lose_journal();
     drop(Journal::open(store.dir.path()).unwrap());
     let note = br#"{"folder":"journal-damaged-1","reason":"a defect"}"#;
@@ -245,7 +245,7 @@ fn a_journal_that_a_start_made_and_left_empty_is_not_set_aside_for_it() {
     );
 }
 
-/// What somebody may do to a journal with nothing but SQLite, and no edgereel does.
+/// Changes that a person can make to a journal with SQLite alone, and that edgereel never makes.
 const PREPARED: &[&str] = &[
     "CREATE TRIGGER gone AFTER INSERT ON outbox BEGIN DELETE FROM recordings; END",
     "CREATE TRIGGER gone AFTER UPDATE ON segments BEGIN UPDATE renditions SET state = 'removing'; END",
@@ -363,7 +363,7 @@ fn a_journal_of_another_box_is_one_until_somebody_says_that_it_belongs_here() {
         "what is on its way goes under a key of this box"
     );
     assert_eq!(journal.abandoned(9).unwrap().len(), 1);
-    // It went back without anybody saying anything.
+    // The journal went back to its box without an order.
     assert!(journal.bind("this box", 0).unwrap());
     assert!(!journal.bind("another box", 0).unwrap());
     let own = "another box".to_owned();

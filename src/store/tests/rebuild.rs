@@ -1,4 +1,4 @@
-//! The journal in every state of ruin: set aside, made again from the files, told of, and nothing of the tape is lost.
+//! Journals with every kind of damage: they are set aside, made again from the files, and reported, and no tape is lost.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::store::recover::Occasion;
 use crate::store::recover::start;
 use crate::store::{Filter, Library, RecordingRow, RecoveryReport, StoreError};
 
-/// A store after the script of two streams, to be ruined again and again.
+/// A store after the script of two streams, to be damaged again and again.
 struct Store {
     dir: tempfile::TempDir,
     image: Image,
-    /// As it is when the service has stopped: all in the database.
+    /// The journal after the service has stopped: all rows are in the database.
     stopped: JournalFiles,
-    /// As it is when the power goes at the end: most in the WAL.
+    /// The journal when the power goes at the end: most rows are in the WAL.
     cut_off: JournalFiles,
     recordings: Vec<RecordingRow>,
 }
@@ -58,7 +58,7 @@ impl Store {
         self.path().join("journal.db")
     }
 
-    /// The store with this journal, as if nothing had happened to it before.
+    /// Makes the store with this journal, as if nothing had happened to it before.
     fn lay_out(&self, journal: &JournalFiles) -> CrashDisk {
         for entry in std::fs::read_dir(self.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -80,7 +80,7 @@ impl Store {
         start(self.path(), disk, &clock, Occasion::Start).map(|(_, report)| report)
     }
 
-    /// Starts, and all that was on the tape is on it; says what became of the journal.
+    /// Starts the store, and checks that the whole tape is there; gives what became of the journal.
     fn comes_up(&self, disk: &CrashDisk, what: &str) -> Option<JournalSetAside> {
         let report = self.start(disk).unwrap_or_else(|error| panic!("{what}: {error}"));
         let dir = self.path();
@@ -107,8 +107,8 @@ impl Store {
         aside
     }
 
-    /// The recordings there were, from the same moments on. A recording that ended within a segment may be found again
-    /// with all of that segment: the files know where recordings begin, not where they end.
+    /// Checks that the former recordings are there and begin at the same moments. A recording that ended within a segment may
+    /// be found again with all of that segment: the files know where recordings begin, not where they end.
     fn same_recordings(&self, library: &Library, what: &str) {
         let found = library.recordings(&Filter::default()).unwrap();
         let by_id = |rows: &[RecordingRow]| -> BTreeMap<String, (Micros, u64)> {
@@ -178,7 +178,7 @@ fn a_journal_that_is_gone_is_made_again() {
     remove(&store.journal());
     assert_eq!(store.comes_up(&disk, "gone"), None);
     assert!(store.folders().is_empty());
-    // With the WAL left behind: it is of a journal that is no more.
+    // The WAL is left behind: its journal is gone.
     let disk = store.lay_out(&store.cut_off);
     remove(&store.journal());
     store.comes_up(&disk, "gone but for its WAL");
@@ -208,7 +208,7 @@ fn a_ruined_journal_is_set_aside_and_made_again() {
         let disk = store.lay_out(&store.stopped);
         put(&store.journal(), &bytes);
         let Some(aside) = store.comes_up(&disk, what) else {
-            // The last page can be a free one: then nothing is damaged.
+            // The last page can be a free one, and then nothing is damaged.
             assert!(bytes.len() > (pages - 1) * page, "{what}: {} bytes", bytes.len());
             continue;
         };
@@ -232,7 +232,7 @@ fn a_journal_with_a_ruined_page_comes_up() {
             let mut ruined = db.clone();
             ruined[n * page..(n + 1) * page].copy_from_slice(&bytes);
             put(&store.journal(), &ruined);
-            // A page of the sample indexes is not read at start-up: `verify` finds that, and readers look at the file.
+            // A start does not read pages of the sample indexes: `verify` finds this damage, and readers use the file.
             let report = store
                 .start(&disk)
                 .unwrap_or_else(|error| panic!("page {n}: {what}: {error}"));
@@ -260,7 +260,7 @@ fn no_flipped_bit_keeps_it_from_starting_or_loses_a_file() {
     let mut set_aside = 0;
     for (n, dice) in dice.chunks(4).enumerate() {
         let number = u32::from_le_bytes(dice.try_into().unwrap());
-        // Every third in the first page, where the schema is.
+        // Every third change is in the first page, where the schema is.
         let at = number as usize / 8 % if n % 3 == 0 { 4096 } else { db.len() };
         let disk = store.lay_out(&store.stopped);
         let mut ruined = db.clone();
@@ -275,7 +275,7 @@ fn no_flipped_bit_keeps_it_from_starting_or_loses_a_file() {
     assert!(set_aside > 10, "{set_aside}");
 }
 
-/// What the tape's files hold, whatever they are called.
+/// The media in the tape's files, whatever their names are.
 fn media_files(disk: &CrashDisk) -> Vec<Vec<u8>> {
     let mut files: Vec<Vec<u8>> = disk.files().into_values().collect();
     files.sort_unstable();
@@ -310,7 +310,7 @@ fn what_is_no_file_in_the_place_of_the_journal_is_set_aside() {
         let aside = store.comes_up(&disk, name).unwrap();
         assert!(Path::new(&aside.path).join(name).is_dir());
     }
-    // Opening this one would wait for a writer that never comes.
+    // Opening this file would wait for a writer that never comes.
     let disk = store.lay_out(&store.stopped);
     remove(&store.journal());
     nix::unistd::mkfifo(&store.journal(), nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -352,14 +352,14 @@ fn a_newer_journal_is_set_aside_whole() {
 fn an_error_that_may_be_gone_tomorrow_sets_nothing_aside() {
     let store = Store::new();
     let disk = store.lay_out(&store.stopped);
-    // SQLITE_CANTOPEN: a link that leads in a circle.
+    // SQLITE_CANTOPEN comes from a link that leads in a circle.
     remove(&store.journal());
     std::os::unix::fs::symlink("journal.db", store.journal()).unwrap();
     let error = store.start(&disk).unwrap_err();
     assert!(matches!(error, StoreError::Journal { .. }), "{error}");
     assert!(error.to_string().contains("journal.db"), "{error}");
     assert!(store.folders().is_empty());
-    // SQLITE_BUSY, without its ten seconds of patience: a schema that another process holds.
+    // SQLITE_BUSY, without the wait of ten seconds: another process holds the schema.
     let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None);
     let busy = StoreError::Journal {
         path: store.journal(),
@@ -373,7 +373,7 @@ fn a_power_cut_while_it_is_set_aside_is_gone_on_with() {
     let store = Store::new();
     let garbage = noise(store.cut_off.db.len(), 5);
     let note = br#"{"folder":"journal-damaged-1","reason":"file is not a database"}"#;
-    // Noted; the folder made; the database moved; its WAL too; the new journal made and not yet recovered.
+    // The steps: the note, the folder, the move of the database, the move of its WAL, the new journal before its recovery.
     for step in 0..5 {
         let disk = store.lay_out(&store.cut_off);
         put(&store.journal(), &garbage);
@@ -405,7 +405,7 @@ fn a_power_cut_while_it_is_set_aside_is_gone_on_with() {
         assert!(std::fs::read(folder.join("journal.db-wal")).unwrap() == store.cut_off.wal);
         assert!(!store.path().join("journal.condemned").exists());
     }
-    // A new journal that is damaged before the old one was told of is set aside too.
+    // If the new journal is damaged before the event of the old one is written, it is set aside, too.
     let disk = store.lay_out(&store.stopped);
     put(&store.path().join("journal.condemned"), note);
     std::fs::create_dir(store.path().join("journal-damaged-1")).unwrap();
@@ -427,7 +427,7 @@ fn so_many_are_kept_and_a_newer_one_for_good() {
         put(&store.journal(), &noise(5000, n));
         store.comes_up(&disk, "garbage").unwrap();
     }
-    // The first one is as it was before anything went wrong.
+    // The first journal is from before anything went wrong.
     let kept = [
         "journal-damaged-2",
         "journal-damaged-5",
@@ -444,7 +444,7 @@ fn damage_found_while_recording_is_set_aside_and_recording_goes_on() {
     let (a, started) = rig.publish(1, "a");
     rig.handle(vec![started, a.append(0), a.append(1)]);
     rig.pass(1_000_000);
-    // The database is overwritten under the recorder, with all that it holds in the WAL brought in before.
+    // The database is overwritten under the recorder, after the WAL was brought into it.
     let path = rig.dir.path().join("journal.db");
     let other = rusqlite::Connection::open(&path).unwrap();
     other
@@ -453,7 +453,7 @@ fn damage_found_while_recording_is_set_aside_and_recording_goes_on() {
     let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'segments'";
     let root: u32 = other.query_row(sql, [], |row| row.get(0)).unwrap();
     let root = root as usize;
-    // Someone else's write makes the recorder drop what it has of the database in memory.
+    // A write by another program makes the recorder drop its copy of the database in memory.
     other
         .execute("INSERT INTO counters VALUES ('other', 1)", [])
         .unwrap();

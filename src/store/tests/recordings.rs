@@ -27,7 +27,7 @@ fn id(n: u8) -> RecordingId {
     RecordingId::from_bytes([n; 16])
 }
 
-/// Of a recording that waits for its publisher.
+/// The spec of a recording that waits for its publisher.
 fn waits() -> Arc<RecordingSpec> {
     let mut spec = RecordingSpec::built_in();
     (spec.about.session, spec.about.number) = ("s".to_owned(), 3);
@@ -87,12 +87,12 @@ fn send(rig: &mut Rig, a: &Publisher, seconds: std::ops::Range<i64>) {
     }
 }
 
-/// The process ends without a word and starts again; in another boot with `power`.
+/// Ends the process without a clean stop, and starts it again; in another boot with `power`.
 fn restart(rig: Rig, power: bool) -> Rig {
     restart_with(rig, power, true)
 }
 
-/// The same; whether the clock of the boot that begins is right.
+/// The same, with or without a right clock in the new boot.
 fn restart_with(rig: Rig, power: bool, synced: bool) -> Rig {
     let Rig {
         dir,
@@ -147,7 +147,7 @@ fn publishes(rig: &Rig) -> i64 {
         .unwrap()
 }
 
-/// A recording of four seconds waits, and goes on with four more of another boot.
+/// A recording of four seconds waits, and goes on with four more seconds in another boot.
 fn over_two_boots(synced: bool) -> (Rig, Publisher, Publisher) {
     let mut rig = rig();
     let (a, start) = rig.publish(1, "a");
@@ -197,7 +197,7 @@ fn a_clock_set_late_moves_only_what_was_in_its_boot() {
     assert_eq!((moved(1, "start"), moved(1, "end")), (0, by));
     assert_eq!((moved(2, "start"), moved(2, "end")), (by, by));
     assert_eq!(time(&events(&rig, "recording.paused")[0]["at"]), paused);
-    // What lies in between is known now.
+    // The length of the gap in between is known now.
     let gap = (time(&after[0]["at"]) - paused) as f64 / 1e6;
     assert!(
         (after[0]["gap_s"].as_f64().unwrap() - gap).abs() < 0.001,
@@ -216,7 +216,7 @@ fn tape_that_is_there_already_is_a_part_from_the_first_moment_on() {
     let (a, start) = rig.publish(1, "a");
     rig.handle(vec![start, begin(&a, 1, 0, super::super::testing::spec())]);
     send(&mut rig, &a, 0..8);
-    // It begins in the past, within what is sealed; the other, which has that too, is deleted.
+    // The recording begins in the past, within sealed tape. The other recording, which has that tape, too, is deleted.
     rig.handle(vec![begin(&a, 2, 1, waits()), a.close(id(1), 8)]);
     assert_eq!(journal(&rig).candidates_of(Class::Nobodys, 9).unwrap(), []);
     rig.handle(vec![Command::Delete { recording: id(1) }]);
@@ -279,7 +279,7 @@ fn the_end_of_the_service_closes_what_was_split_off_and_pauses_the_rest() {
 fn what_waits_says_what_it_has_and_since_when() {
     let mut rig = rig();
     let (a, start) = rig.publish(1, "a");
-    // Another has the same tape from the middle of a second on, and all of the segments.
+    // Another recording has the same tape from the middle of a second on, with all of the segments.
     rig.handle(vec![start, begin(&a, 1, 0, waits()), begin(&a, 2, 2, waits())]);
     send(&mut rig, &a, 0..8);
     let utc = row(&rig, 1).start;
@@ -299,7 +299,7 @@ fn what_waits_says_what_it_has_and_since_when() {
         );
     }
     assert!(all[1].bytes < all[0].bytes);
-    // A publisher that comes and goes without media does not make it younger.
+    // A publisher that comes and goes without media does not renew the age of the recording.
     let mut rig = rig;
     let (b, start) = rig.publish(2, "a");
     rig.handle(vec![start, resume(&b, 1)]);
@@ -325,7 +325,7 @@ fn one_batch_may_begin_it_let_it_wait_and_go_on() {
     batch.extend((0..4).map(|n| b.append(n)));
     rig.handle(batch);
     rig.pass(SECOND);
-    // Its spec is the one that it began with: the end of the service lets it wait.
+    // The recording keeps the spec that it began with: the end of the service lets it wait.
     rig.writer.close().unwrap();
     let open = waiting(&rig);
     assert_eq!(open.len(), 1);
@@ -374,7 +374,7 @@ fn a_pause_is_durable_before_it_is_told() {
     let (a, start) = rig.publish(1, "a");
     rig.handle(vec![start, begin(&a, 1, 0, waits()), begin(&a, 2, 0, waits())]);
     send(&mut rig, &a, 0..3);
-    // Its publish goes on for the other: no segment ends here.
+    // Its publish goes on for the other recording: no segment ends here.
     rig.handle(vec![a.append(3), pause(&a, 1, 4)]);
     assert_eq!(events(&rig, "recording.paused").len(), 1);
     let rig = restart(rig, true);
@@ -416,7 +416,7 @@ fn a_clip_of_nothing_is_told_and_leaves_nothing() {
     assert!(events(&rig, "clip.ready").is_empty());
 }
 
-/// What a clip of these seconds of UTC comes to.
+/// The bounds of a clip of these seconds of UTC.
 fn cut(rig: &Rig, a: &Publisher, zero: Micros, [from, to]: [Micros; 2]) -> ClipBounds {
     let (from, to) = (zero + from * SECOND, zero + to * SECOND);
     rig.library().clip_bounds(&a.stream, from, to).unwrap().unwrap()
@@ -435,7 +435,7 @@ fn make(rig: &mut Rig, a: &Publisher, n: u8, found: ClipBounds) {
     rig.pass(SECOND);
 }
 
-/// What a recording lacks, as its row and its event say; seconds and why.
+/// The missing parts of a recording by its row and its event: seconds and reasons.
 fn lacks(rig: &Rig, n: u8) -> Vec<(f64, Lack)> {
     let row = row(rig, n);
     let told = events(rig, "clip.ready");
@@ -463,7 +463,7 @@ fn a_clip_is_what_was_asked_for_and_says_what_it_lacks() {
     send(&mut rig, &b, 0..8);
     let zero = row(&rig, 1).start;
     let gone = (b.zero - a.zero) / SECOND - 8;
-    // Between keyframes, and within one publish.
+    // The clip lies between keyframes, and within one publish.
     let found = cut(&rig, &a, zero, [2, 5]);
     make(&mut rig, &a, 9, found);
     assert_eq!(lacks(&rig, 9), []);
@@ -471,19 +471,19 @@ fn a_clip_is_what_was_asked_for_and_says_what_it_lacks() {
         [row(&rig, 9).start, row(&rig, 9).end],
         [zero + 2 * SECOND, zero + 5 * SECOND]
     );
-    // Over the break.
+    // The clip goes over the break.
     let to = 8 + gone + 4;
     let found = cut(&rig, &a, zero, [2, to]);
     make(&mut rig, &a, 10, found);
     assert_eq!(lacks(&rig, 10), [(gone as f64, Lack::Gap)]);
-    // From within the break, and from before there was anything.
+    // The clip begins within the break, or before there was any tape.
     let found = cut(&rig, &a, zero, [10, to]);
     make(&mut rig, &a, 11, found);
     assert_eq!(lacks(&rig, 11), [((gone - 2) as f64, Lack::Publish)]);
     let found = cut(&rig, &a, zero, [-3, 4]);
     make(&mut rig, &a, 12, found);
     assert_eq!(lacks(&rig, 12), [(3.0, Lack::Publish)]);
-    // Into what is not there, and into the break.
+    // The clip ends behind the tape, or within the break.
     let found = cut(&rig, &a, zero, [5, 11]);
     make(&mut rig, &a, 13, found);
     assert_eq!(lacks(&rig, 13), [(3.0, Lack::Publish)]);
@@ -518,7 +518,7 @@ fn a_clip_within_a_segment_has_its_own_bounds_and_a_segment_of_two_goes_with_the
         1,
         "a clip is told of once"
     );
-    // The segment stays for the clip, whole; with the clip it goes, and is emptied.
+    // The whole segment stays for the clip. With the clip it goes, and is emptied.
     let file = paths::segment(rig.dir.path(), &a.stream, 1);
     rig.handle(vec![Command::Delete { recording: id(1) }]);
     rig.pass(30 * SECOND);
@@ -574,7 +574,7 @@ fn a_recording_over_several_publishes_goes_whole_and_leaves_no_row() {
             .keys()
             .all(|path| !path.starts_with(paths::tape(rig.dir.path())))
     );
-    // Rows of what is gone go with whatever is committed next.
+    // The rows of removed segments go with the next commit.
     rig.handle(vec![Command::Change(Change::Keep {
         namespace: "test",
         id: "1".to_owned(),
@@ -588,7 +588,7 @@ fn a_recording_over_several_publishes_goes_whole_and_leaves_no_row() {
 fn the_publishes_of_a_recording_stay_as_long_as_it_needs_them() {
     let clock = Arc::new(TestClock::new(5 * SECOND));
     clock.set_utc(UTC, true);
-    // Room for about three segments: the first publish's tape gives way.
+    // The store has space for about three segments: the first publish's tape is given up.
     let mut rig = Rig::with(tempdir(), CrashDisk::default(), clock, |settings| {
         settings.quota = Some(70_000);
     });

@@ -1,4 +1,4 @@
-//! A writer on a crash disk, driven by hand, and what must hold of anything it leaves.
+//! A writer on a crash disk that a test drives, and the invariants of all that it leaves.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::store::testing::{self, media};
 use crate::store::writer::Writer;
 use crate::store::{Command, Disk, Library, RecoveryReport, StoreSettings, paths};
 
-/// Where tests keep SQLite: in memory if the machine can.
+/// The place where tests keep SQLite: in memory if the machine can.
 pub(super) fn tempdir() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
@@ -38,10 +38,10 @@ pub(super) fn stream(name: &str) -> StreamName {
     StreamName::new("live", name).unwrap()
 }
 
-/// What the writer has called durable, per stream: tape time.
+/// Tape time up to which the writer has called each stream durable.
 pub(super) type Acked = Arc<Mutex<BTreeMap<StreamName, Micros>>>;
 
-/// A writer and all around it.
+/// A writer and its surroundings.
 pub(super) struct Rig {
     pub(super) dir: tempfile::TempDir,
     pub(super) disk: CrashDisk,
@@ -69,7 +69,7 @@ impl Rig {
         )
     }
 
-    /// Starts on what is there, as the service does.
+    /// Starts on the existing files, as the service does.
     pub(super) fn on(dir: tempfile::TempDir, disk: CrashDisk, clock: Arc<TestClock>) -> Self {
         Self::with(dir, disk, clock, |_| ())
     }
@@ -173,7 +173,7 @@ impl Publisher {
         }
     }
 
-    /// The `n`th second, a keyframe every other one.
+    /// The command with the `n`th second, with a keyframe in every other one.
     pub(super) fn append(&self, n: i64) -> Command {
         self.send(testing::fragment(n, n % 2 == 0))
     }
@@ -218,7 +218,7 @@ pub(super) fn fragments(dir: &Path, disk: &CrashDisk, stream: &StreamName) -> Ve
                 let scanned = crate::format::fmp4::scan(&Reader(file.as_ref()), segment.bytes);
                 scanned.unwrap().index
             }
-            // The file may still have what was deleted.
+            // The file may still contain deleted media.
             _ => SampleIndex::decode(&journal.index(segment.id).unwrap().unwrap()).unwrap(),
         };
         for fragment in &index.fragments {
@@ -234,15 +234,14 @@ pub(super) fn fragments(dir: &Path, disk: &CrashDisk, stream: &StreamName) -> Ve
     out
 }
 
-/// What `seconds` of a stream look like.
+/// The media of `seconds` of a stream.
 pub(super) fn expected(seconds: std::ops::Range<i64>) -> Vec<u8> {
     seconds
         .flat_map(|n| media(&testing::fragment(n, n % 2 == 0)))
         .collect()
 }
 
-/// What must hold after every recovery: each file has one row, each row its file, nothing is open, and everything is
-/// what it says.
+/// Checks the invariants after every recovery: each file has one row, each row its file, nothing is open, and all values agree.
 pub(super) fn check_invariants(dir: &Path, disk: &CrashDisk) {
     let journal = Journal::open_read(dir).unwrap();
     let mut files = disk.files();
@@ -267,7 +266,7 @@ pub(super) fn check_invariants(dir: &Path, disk: &CrashDisk) {
     assert!(files.is_empty(), "files without a row: {:?}", files.keys());
     assert!(journal.open_publishes().unwrap().is_empty());
     assert!(journal.open_recordings().unwrap().is_empty());
-    // Whoever heard of a beginning hears of the end.
+    // Every event of a beginning has an event of the end.
     let outbox = journal.outbox().unwrap();
     let count = |kind: &str| outbox.iter().filter(|(_, found, _)| found == kind).count();
     assert_eq!(count("recording.started"), count("recording.closed"));
@@ -282,7 +281,7 @@ pub(super) fn check_invariants(dir: &Path, disk: &CrashDisk) {
     assert_eq!(library.verify(&mut |_, _| {}).unwrap(), []);
 }
 
-/// All that a second recovery must leave alone.
+/// The state that a second recovery must leave unchanged.
 pub(super) fn state(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<std::path::PathBuf, Vec<u8>>) {
     let journal = Journal::open_read(dir).unwrap();
     let rows = format!(
@@ -293,7 +292,7 @@ pub(super) fn state(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<std::path
     (rows, disk.files())
 }
 
-/// Fails with the first difference between two of these.
+/// Fails with the first difference between two of these states.
 pub(super) fn assert_same(
     what: &str,
     (rows, files): &(String, BTreeMap<std::path::PathBuf, Vec<u8>>),

@@ -1,4 +1,4 @@
-//! Room: quota, floor, retention, and whose blocks a new segment gets.
+//! Space: quota, floor, retention, and the blocks that a new segment takes over.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::store::{Change, Command, Disk as _, Filter, OnFull, StoreSettings, pa
 /// A segment of four seconds of test media, in whole blocks.
 pub(super) const SEGMENT: u64 = 20_480;
 
-/// Room for about five segments.
+/// Space for about five segments.
 const QUOTA: u64 = 5 * SEGMENT + SEGMENT / 2;
 
 fn rig(tune: impl FnOnce(&mut StoreSettings)) -> Rig {
@@ -26,7 +26,7 @@ fn rig(tune: impl FnOnce(&mut StoreSettings)) -> Rig {
     })
 }
 
-/// One recording after the other of four seconds each, every one a segment.
+/// Makes one recording after the other, of four seconds each; every one is a segment.
 pub(super) fn record(rig: &mut Rig, publisher: &Publisher, recordings: std::ops::Range<i64>) {
     for n in recordings {
         let id = id(n);
@@ -51,7 +51,7 @@ pub(super) fn id(n: i64) -> RecordingId {
     RecordingId::from_bytes([n as u8; 16])
 }
 
-/// Numbers of the recordings that there are, oldest first.
+/// The numbers of the existing recordings, oldest first.
 pub(super) fn kept(rig: &Rig) -> Vec<i64> {
     let rows = rig.library().recordings(&Filter::default()).unwrap();
     rows.iter().map(|row| i64::from(row.id.to_bytes()[0])).collect()
@@ -97,7 +97,7 @@ fn the_oldest_gives_way_and_the_quota_holds() {
     let numbers = kept(&rig);
     assert_eq!(numbers.last(), Some(&11));
     assert!(numbers.len() >= 4, "{numbers:?}");
-    // What went was the oldest, each with an event for the loss and one for the recording.
+    // The oldest went, each with an event for the loss and one for the recording.
     let lost = events(&rig, "media.evicted_undelivered");
     assert_eq!(lost.len() + numbers.len(), 12);
     assert_eq!(events(&rig, "recording.expired").len(), lost.len());
@@ -146,7 +146,7 @@ fn a_reader_that_comes_too_late_is_told() {
     let library = rig.library();
     let oldest = library.recordings(&Filter::default()).unwrap().remove(0);
     let view = library.view(oldest.id).unwrap();
-    // Behind its back the file becomes another segment's, and a file of its old name comes into being.
+    // Without the reader's knowledge the file becomes another segment's, and a file of its old name is made.
     record(&mut rig, &a, 5..6);
     let bytes = rig.disk.files()[&file(&rig, 6)].clone();
     rig.disk.put(&file(&rig, 1), &bytes);
@@ -162,7 +162,7 @@ fn the_order_is_expired_then_delivered_then_the_rest() {
     let (mut rig, a) = started(|_| ());
     record(&mut rig, &a, 0..5);
     rig.handle(vec![Command::Change(Change::Delivered { recording: id(3) })]);
-    // The only delivered one goes before older ones that were not.
+    // The only delivered recording goes before older ones that were not delivered.
     record(&mut rig, &a, 5..6);
     let ids = kept(&rig);
     assert!(events(&rig, "media.evicted_undelivered").is_empty(), "{ids:?}");
@@ -213,7 +213,8 @@ fn what_a_recording_that_stays_is_decoded_with_stays() {
     };
     rig.handle(vec![protect(true)]);
     record(&mut rig, 3..9);
-    // The oldest goes; the one before what is protected has the GOP that the beginning of that is decoded with.
+    // The oldest goes. The recording before the protected one stays, because it has the GOP for decoding the protected one's
+    // beginning.
     assert_eq!(kept(&rig)[..2], [1, 2]);
     rig.handle(vec![protect(false)]);
     record(&mut rig, 9..11);
@@ -257,7 +258,7 @@ fn when_full_it_stops_and_goes_on_when_there_is_room() {
     assert!(used(&rig) <= QUOTA);
     let (low, full) = (events(&rig, "storage.low"), events(&rig, "storage.full"));
     assert_eq!((low.len(), full.len()), (1, 1));
-    // One was delivered meanwhile: its room is taken, nothing else's.
+    // One recording was delivered meanwhile: its space is taken, and no other's.
     rig.handle(vec![Command::Change(Change::Delivered { recording: id(3) })]);
     record(&mut rig, &a, 7..8);
     assert_eq!(rig.writer.progress().full, None);
@@ -281,7 +282,7 @@ fn a_full_card_leaves_its_floor_and_goes_on() {
         let free = rig.disk.space(rig.dir.path()).unwrap().free;
         assert!(free + 8_192 >= 2 * SEGMENT, "{free} bytes free after {n}");
     }
-    // Somebody else fills the card: the tape makes way.
+    // Another program fills the card: tape is given up.
     rig.disk
         .put(&rig.dir.path().join("other"), &vec![0; 2 * SEGMENT as usize]);
     rig.pass(10_000_000);
@@ -306,7 +307,7 @@ fn a_reserve_that_was_used_is_held_again_and_not_at_the_cost_of_the_floor() {
     assert!(rig.writer.book.journal.release_reserve());
     rig.pass(10_000_000);
     assert!(crate::store::disk::is_there(&reserve));
-    // This card knows nothing of the reserve: its room is free, beside the floor.
+    // The card of this test does not know the reserve: its space is free, beside the floor.
     let free = rig.disk.space(rig.dir.path()).unwrap().free;
     assert!(free >= 3 * SEGMENT, "{free} bytes were free when it was taken");
     record(&mut rig, &a, 10..12);
@@ -465,12 +466,12 @@ fn a_clock_that_was_just_set_expires_nothing_yet() {
     let (a, start) = rig.publish(1, "a");
     rig.handle(vec![start]);
     record(&mut rig, &a, 0..2);
-    // 1970 becomes 2026: what was recorded is seconds old, not 56 years.
+    // 1970 becomes 2026: the recordings are seconds old, not 56 years.
     clock.set_utc(1_790_000_000_000_000, true);
     rig.pass(10_000_000);
     rig.pass(10_000_000);
     assert_eq!(kept(&rig), [0, 1]);
-    // A wrong step by ten years, corrected a minute later.
+    // A wrong step by ten years is corrected a minute later.
     clock.set_utc(2_100_000_000_000_000, true);
     rig.pass(60_000_000);
     clock.set_utc(1_790_000_100_000_000, true);
@@ -488,7 +489,7 @@ fn a_clock_that_was_just_set_expires_nothing_yet() {
 fn what_belongs_to_no_recording_goes_before_what_does() {
     let (mut rig, a) = started(|settings| settings.on_full = OnFull::Stop);
     record(&mut rig, &a, 0..4);
-    // Media that nobody records is on the tape as well.
+    // Media that no recording has is on the tape as well.
     for second in 16..24 {
         rig.handle(vec![a.append(second)]);
         rig.pass(1_000_000);
@@ -506,7 +507,7 @@ fn what_the_next_recording_has_not_is_deleted_too() {
         rig.handle(vec![a.append(second)]);
         rig.pass(1_000_000);
     }
-    // The segment is still open, and belongs to the first alone: it is deleted when it has ended.
+    // The segment is still open, and belongs to the first recording alone: the recording is deleted when the segment has ended.
     rig.handle(vec![a.close(id(0), 4), a.record(id(1), 4)]);
     rig.handle(vec![Command::Delete { recording: id(0) }]);
     rig.handle(vec![a.append(4)]);
@@ -522,7 +523,7 @@ fn what_is_deleted_while_room_is_needed_is_not_taken_over() {
     let (mut rig, a) = started(|_| ());
     record(&mut rig, &a, 0..5);
     let deleted = rig.disk.node_of(&file(&rig, 1)).unwrap();
-    // The oldest is deleted in the very batch that needs its blocks.
+    // The oldest recording is deleted in the batch that needs its blocks.
     let delete = Command::Delete { recording: id(0) };
     rig.handle(vec![a.record(id(5), 20), delete, a.append(20)]);
     rig.pass(1_000_000);
@@ -542,7 +543,7 @@ fn what_was_deleted_makes_room_once() {
     let (mut rig, a) = started(|_| ());
     record(&mut rig, &a, 0..3);
     rig.handle(vec![Command::Delete { recording: id(1) }]);
-    // Nothing else happens for a while.
+    // No other command comes for a while.
     for _ in 0..5 {
         rig.pass(11_000_000);
         assert_eq!(rig.writer.used(), used(&rig));
@@ -558,7 +559,7 @@ fn what_was_given_up_does_not_come_back_after_a_kill_and_a_power_cut() {
     rig.pass(10_000_000);
     let rig = end(rig, &a);
     let before = kept(&rig);
-    // A spare file is removed, and the process dies before that is synced; after a start, the power goes.
+    // A spare file is removed, and the process dies before that is synced. After a start, the power goes.
     rig.disk.unlink(&file(&rig, 1)).unwrap();
     let Rig {
         dir,

@@ -1,9 +1,8 @@
 //! SQLite held to the contract: its files after a power cut in the middle of a commit or a checkpoint.
 //!
-//! After each commit of a run the database and its WAL are kept. Between two commits SQLite has written frames that it
-//! has not synced yet, or pages of a checkpoint; what of those a power cut may leave is laid out here, and what
-//! comes up must be the state after the one commit or the other: nothing that was acknowledged is gone, and nothing is
-//! there in part.
+//! After each commit of a run the database and its WAL are kept. Between two commits SQLite has written frames that it has not
+//! synced yet, or pages of a checkpoint. The tests make the files that a power cut may leave of those. The store must come up
+//! in the state after the one commit or the other: no acknowledged change is gone, and none is there in part.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -60,14 +59,14 @@ impl Run {
         Self { dir, moments, states }
     }
 
-    /// The files come up as the state after commit `at`, or after one of those given.
+    /// Checks that the files come up in the state after commit `at`, or after one of the given ones.
     fn is_one_of(&self, files: &JournalFiles, at: &[usize], what: &str) -> usize {
         let state = comes_up_as(self.dir.path(), files);
         let found = at.iter().find(|at| self.states[**at] == state);
         *found.unwrap_or_else(|| panic!("{what}: neither of the states after {at:?}"))
     }
 
-    /// And all that is promised of the tape holds after a recovery from there.
+    /// Checks that a recovery from these files keeps all promises about the tape.
     fn recovers(&self, files: JournalFiles, after: usize, seed: u64) {
         let moment = Moment {
             journal: Arc::new(files),
@@ -84,12 +83,12 @@ fn comes_up_as(dir: &Path, files: &JournalFiles) -> String {
     let journal = Journal::open(dir).unwrap();
     journal.check_all().unwrap();
     let dump = journal.dump();
-    // It is laid out anew each time; what closing it would write is of no use.
+    // The directory is made anew each time, so the writes of a normal close are of no use.
     journal.leave();
     dump
 }
 
-/// Frames of `new` that are not as in `old`: first and one past the last.
+/// The frames of `new` that differ from `old`: the first, and the one past the last.
 fn frames(old: &[u8], new: &[u8]) -> std::ops::Range<usize> {
     let count = new.len().saturating_sub(HEAD) / FRAME;
     let differs = |n: &usize| {
@@ -107,7 +106,7 @@ fn mixed(old: &[u8], new: &[u8], mut keep: impl FnMut(usize) -> bool) -> Vec<u8>
     for (n, sector) in new.chunks(SECTOR).enumerate() {
         let at = n * SECTOR;
         if old.get(at..at + sector.len()) != Some(sector) && keep(n) {
-            // What lies before it and was not written reads as zeros.
+            // Bytes before it that were not written read as zeros.
             out.resize(out.len().max(at + sector.len()), 0);
             out[at..at + sector.len()].copy_from_slice(sector);
         }
@@ -115,7 +114,7 @@ fn mixed(old: &[u8], new: &[u8], mut keep: impl FnMut(usize) -> bool) -> Vec<u8>
     out
 }
 
-/// A yes or no for each number, another for each seed.
+/// A yes or no for each number; another seed gives other answers.
 fn coin(seed: usize) -> impl FnMut(usize) -> bool {
     let mut state = (seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     move |_| {
@@ -140,7 +139,7 @@ fn the_wal_is_cut_at_every_frame() {
                 let mut files = (**new).clone();
                 files.wal.truncate(HEAD + n * FRAME + within);
                 let what = format!("commit {after}, frame {n} + {within}");
-                // Not acknowledged and not whole: as if it had never begun.
+                // The commit is not acknowledged and not whole: it has no effect.
                 run.is_one_of(&files, &[after - 1], &what);
                 cuts += 1;
                 if cuts % 7 == 0 {
@@ -148,7 +147,7 @@ fn the_wal_is_cut_at_every_frame() {
                 }
             }
         }
-        // Whole, and not acknowledged: it is there.
+        // The commit is whole, and not acknowledged: it is there.
         run.is_one_of(new, &[after], &format!("commit {after}, whole"));
     }
     assert!(cuts > 300, "{cuts}");
@@ -166,7 +165,7 @@ fn any_sectors_of_a_commit_that_was_not_synced_may_be_lost() {
             let mut files = (**new).clone();
             let what = format!("commit {after}, seed {seed}");
             match seed % 4 {
-                // Blocks that were never written: zeros, or what was there before.
+                // The blocks were never written: they read as zeros, or as their former content.
                 0 => files.wal = mixed(&old.wal, &new.wal, coin(after * 100 + seed)),
                 1 => {
                     let at = first + (new.wal.len() - first) * seed / 13;
@@ -179,7 +178,7 @@ fn any_sectors_of_a_commit_that_was_not_synced_may_be_lost() {
                         .iter_mut()
                         .for_each(|at| *at = if byte(0) { 0x5a } else { 0xa5 });
                 }
-                // The length was not known to be so either.
+                // The length was not known to be durable either.
                 _ => {
                     files.wal = mixed(&old.wal, &new.wal, coin(after * 100 + seed));
                     let len = files.wal.len();
@@ -210,7 +209,8 @@ fn the_power_goes_within_a_checkpoint_and_after_it() {
             for seed in 0..8 {
                 let what = format!("{pages} pages, commit {after}, seed {seed}");
                 if old.db != new.db {
-                    // In the checkpoint after the commit: the WAL is whole and synced, of the database any sectors.
+                    // In the checkpoint after the commit, the WAL is whole and synced, and the database has any of the new
+                    // sectors.
                     checkpoints += 1;
                     let db = match seed {
                         0 => old.db.clone(),
@@ -223,8 +223,8 @@ fn the_power_goes_within_a_checkpoint_and_after_it() {
                         run.recovers(files, after, seed as u64);
                     }
                 }
-                // Before that, in the commit: of its frames any sectors, over old frames where the WAL began anew. The
-                // database is as the checkpoint before left it, and synced.
+                // Before that, in the commit, the WAL has any sectors of the frames, over old frames where the WAL began anew.
+                // The database is as the checkpoint before left it, and synced.
                 restarts += usize::from(restarted);
                 let files = JournalFiles {
                     db: old.db.clone(),
@@ -240,7 +240,7 @@ fn the_power_goes_within_a_checkpoint_and_after_it() {
     assert!(checkpoints > 100 && restarts > 100, "{checkpoints}, {restarts}");
 }
 
-/// The state that the above compares is not blind: one op more is another state.
+/// The comparison of states is not blind: one more op gives another state.
 #[test]
 fn a_state_is_all_rows() {
     let run = Run::new(1_000_000);

@@ -1,4 +1,5 @@
-//! A card that stalls: memory holds what it can, whole GOPs go when it cannot, and every gap is marked and told.
+//! A card that stalls: memory holds as much as it can, whole GOPs are dropped beyond that, and every gap is marked and
+//! reported.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,7 @@ use crate::store::reader::Reader;
 use crate::store::testing::{fragment, media};
 use crate::store::{Command, Disk, Library, Opened, Progress, Store, paths};
 
-/// The bodies of a kind of event, oldest first.
+/// The bodies of the events of a kind, oldest first.
 fn told(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
     let journal = Journal::open_read(dir).unwrap();
     let rows = journal.outbox().unwrap().into_iter();
@@ -26,7 +27,7 @@ fn told(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
         .collect()
 }
 
-/// What events say of gaps, as `ls` has it: from and to.
+/// The gaps in events, in the form of `ls`: from and to.
 fn told_gaps(dir: &Path) -> Vec<(Micros, Micros)> {
     let time = |value: &serde_json::Value| {
         let text: jiff::Timestamp = value.as_str().unwrap().parse().unwrap();
@@ -53,7 +54,7 @@ fn gap(a: &Publisher, seconds: std::ops::Range<i64>) -> Command {
     }
 }
 
-/// Seconds 0 to 4 of a publish, durable.
+/// A publish of which seconds 0 to 4 are durable.
 fn started(recording: RecordingId) -> (Rig, Publisher) {
     let mut rig = Rig::new();
     let (a, start) = rig.publish(1, "a");
@@ -151,7 +152,7 @@ fn wherever_the_power_goes_a_gap_that_was_told_has_its_other_side() {
     for (image, gaps) in &moments {
         let disk = CrashDisk::after_crash(image, Survives::Nothing);
         let files = disk.files();
-        // Each gap is followed by a segment of its own; without a durable fragment there is nothing in it.
+        // A segment of its own follows each gap; without a durable fragment it has no media.
         let behind = (2..4).filter(|sequence| {
             let path = paths::segment(rig.dir.path(), &a.stream, *sequence);
             let Some(bytes) = files.get(&path).filter(|bytes| !bytes.is_empty()) else {
@@ -198,7 +199,8 @@ fn publishes_that_follow_each_other_in_one_batch_are_all_kept() {
 fn what_a_failing_card_loses_is_one_gap_not_one_for_each_fragment() {
     let recording = RecordingId::new(1);
     let (mut rig, a) = started(recording);
-    // Segment 2 begins with second 4 and cannot be synced; 5 has no keyframe; 6 cannot be begun; 7 has none.
+    // Segment 2 begins with second 4 and cannot be synced. Second 5 has no keyframe, second 6 cannot begin a segment, second 7
+    // has no keyframe.
     rig.disk.fail_next(Fault::Sync);
     rig.handle(vec![a.append(4)]);
     rig.pass(1_000_000);
@@ -208,7 +210,7 @@ fn what_a_failing_card_loses_is_one_gap_not_one_for_each_fragment() {
         rig.handle(vec![a.append(n)]);
         rig.pass(1_000_000);
     }
-    // Second 10 is written in half.
+    // Half of second 10 is written.
     rig.disk.fail_next(Fault::Write);
     for n in 10..14 {
         rig.handle(vec![a.append(n)]);
@@ -259,7 +261,7 @@ impl Card {
         let clock = Arc::new(TestClock::new(5_000_000));
         let mut settings = settings(dir.path());
         (settings.queue_soft, settings.queue_hard) = (queue_hard / 8, queue_hard);
-        // The clock of this test stands still, and every fragment's tick is due at once.
+        // The clock of this test stands still, so every fragment's tick is due at once.
         settings.durability = Duration::ZERO;
         let opened = Store::open(settings, Arc::new(disk.clone()), clock.clone());
         let (store, Opened { tape_base, .. }) = opened.unwrap();
@@ -303,7 +305,7 @@ impl Card {
         in_time(async { drop(progress.wait_for(what).await.unwrap()) });
     }
 
-    /// Waits until most of what waited is written.
+    /// Waits until most of the waiting bytes are written.
     fn room(&self) {
         in_time(self.store.room());
     }
@@ -362,7 +364,7 @@ fn a_longer_stall_costs_whole_gops_of_those_that_hold_most_and_says_so() {
         card.send(a, 3..4);
     }
     card.disk.stalled();
-    // Two send all the time, one ends after little.
+    // Two publishes send all the time, and one ends after a little media.
     for n in 4..101 {
         for (a, _) in &publishers[..2] {
             card.send(a, n..n + 1);
@@ -413,7 +415,7 @@ fn a_longer_stall_costs_whole_gops_of_those_that_hold_most_and_says_so() {
     assert_eq!(lost as u64, progress.bytes_dropped);
 }
 
-/// What publishers do, and how much of it the thread takes at a time.
+/// The actions of publishers, and the bytes that the thread takes at a time.
 #[derive(Clone, Debug)]
 enum Deed {
     Send { stream: usize },
@@ -433,7 +435,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// One publisher of a script, and how far it is.
+/// One publisher of a script, and its progress.
 struct Script {
     a: Publisher,
     recording: RecordingId,
@@ -456,8 +458,8 @@ fn take(rig: &mut Rig, backlog: &mut Backlog, most: usize, handed: &mut [Vec<u8>
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Whatever publishers, card and thread do in whatever batches: without a fault all that was handed over is
-    /// on the tape, with faults nothing else is; every recording is closed, and gaps are told as `ls` shows them.
+    /// For any actions of publishers, card and thread in any batches: without a fault all media that was handed over is on the
+    /// tape, and with faults no other media is. Every recording is closed, and events report gaps as `ls` shows them.
     #[test]
     fn whatever_the_batches_the_tape_is_what_was_handed_over(deeds in prop::collection::vec(deed(), 1..120)) {
         let mut rig = Rig::new();
@@ -471,7 +473,7 @@ proptest! {
                     let script = scripts[stream].get_or_insert_with(|| {
                         count += 1;
                         let (mut a, _) = rig.publish(0, ["a", "b"][stream]);
-                        // The last bit tells the stream.
+                        // The last bit of the id gives the stream.
                         a.publish = PublishId::from_bytes((count * 2 + stream as u128).to_be_bytes());
                         let recording = RecordingId::from_bytes((count * 2 + stream as u128).to_be_bytes());
                         let started = Command::PublishStarted { tell: Some(Box::default()),
@@ -492,7 +494,7 @@ proptest! {
                     if let Some(Script { a, recording, second }) = scripts[stream].take() {
                         backlog.put(a.close(recording, second)).unwrap();
                         backlog.put(a.end()).unwrap();
-                        // The next one comes after what this one sent.
+                        // The next publish comes after the media of this one.
                         rig.clock.advance(second * 1_000_000);
                     }
                 }
@@ -524,7 +526,7 @@ proptest! {
         let rows = rig.library().recordings(&Default::default()).unwrap();
         let mut listed: Vec<_> = rows.iter().flat_map(|row| &row.gaps).map(|gap| (gap.from, gap.to)).collect();
         let told = told_gaps(rig.dir.path());
-        // A gap at either end of a recording is told, and does not show between two segments.
+        // A gap at either end of a recording has an event, and does not show between two segments.
         listed.retain(|gap| !told.contains(gap));
         prop_assert!(listed.is_empty(), "{listed:?} were not told: {told:?}");
         prop_assert_eq!(told.len() as u64, rig.writer.progress().gaps);

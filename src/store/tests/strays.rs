@@ -1,5 +1,5 @@
-//! Each kind of thing that does not belong on the tape: what a start does with it, and that nothing that can be
-//! read is ever deleted. On the real disk, because links and directories are its business.
+//! Each kind of file that does not belong on the tape: what a start does with it, and that no readable file is ever deleted.
+//! The tests use the real disk, because links and directories are its work.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -34,7 +34,7 @@ impl Store {
         drop(writer);
         for (path, bytes) in disk.files() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            // Without the room behind its media: what these tests put there is all that there is.
+            // The file is stored without the room behind its media, so that it contains only what a test puts there.
             let whole = crate::format::fmp4::scan(bytes.as_slice(), bytes.len() as u64).unwrap();
             std::fs::write(path, &bytes[..whole.valid_len as usize]).unwrap();
         }
@@ -76,7 +76,7 @@ impl Store {
         library.verify(&mut |_, _| {}).unwrap()
     }
 
-    /// What there is below a folder, by path from the store; links are named, not followed.
+    /// The content of a folder, by path from the store; links are named, not followed.
     pub(super) fn tree(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let mut out = BTreeMap::new();
         let mut folders = vec![self.path(folder)];
@@ -99,8 +99,8 @@ impl Store {
         out
     }
 
-    /// After a start these are in `lost+found` with what they held, the tape is as it was before they came, and a second
-    /// start finds nothing.
+    /// Checks that after a start these files are in `lost+found` with their content, that the tape is as it was before they
+    /// came, and that a second start finds nothing.
     fn moves(&self, before: &BTreeMap<String, Vec<u8>>, strays: &[(&str, &[u8])]) {
         let report = self.start();
         assert_eq!(report.0.lost_found, strays.len() as u64, "{report}");
@@ -213,7 +213,7 @@ fn what_holds_no_media_is_removed() {
     let store = Store::new();
     let before = store.tree("tape");
     store.put("tape/live+a/00000080.mp4", b"");
-    // A header of a segment that has no row, and not one whole fragment.
+    // The file has the header of a segment without a row, and no whole fragment.
     let media = store.orphan("b", 2);
     store.put("tape/live+b/00000002.mp4", &media[..2000]);
     let report = store.start();
@@ -253,7 +253,7 @@ fn what_an_earlier_file_left_behind_a_segment_without_a_row_is_cut() {
     assert_eq!(store.verify(), []);
 }
 
-/// Small enough that a tear would be cut: what can be read behind the damaged place must not be.
+/// The files are so small that a tear would be cut: readable media behind the damaged place must not be cut.
 #[test]
 fn a_flipped_bit_in_a_segment_without_a_row_costs_no_other_fragment() {
     let store = Store::new();
@@ -279,9 +279,9 @@ fn a_flipped_bit_in_a_segment_without_a_row_costs_no_other_fragment() {
             let what = format!("fragment {n}, byte {at}: {report}");
             let media_only = at > 250;
             match (n, last) {
-                // As if torn.
+                // The report is as for a torn end.
                 (_, true) => assert!(report.0.truncated_bytes <= fragment.len, "{what}"),
-                // Nothing of it can be decoded without its first: whole, for a person to look at.
+                // Without its first fragment none of the media can be decoded: the whole file is kept for a person to examine.
                 (0, _) if !media_only => {
                     assert!(store.read("lost+found/live+b-00000002.mp4") == damaged, "{what}");
                     std::fs::remove_dir_all(store.path("lost+found")).unwrap();
@@ -308,7 +308,7 @@ fn a_lone_fragment_with_a_flipped_bit_is_not_removed() {
     let store = Store::new();
     let media = store.orphan("b", 2);
     let name = "tape/live+b/00000002.mp4";
-    // Cut behind its first fragment.
+    // The file is cut behind its first fragment.
     let second = fmp4_second(&media);
     let mut lone = media[..second].to_vec();
     lone[second - 7] ^= 1;
@@ -319,7 +319,7 @@ fn a_lone_fragment_with_a_flipped_bit_is_not_removed() {
     assert!(store.start().is_clean());
 }
 
-/// Where the second fragment of a segment begins.
+/// The byte at which the second fragment of a segment begins.
 fn fmp4_second(media: &[u8]) -> usize {
     let header = crate::format::fmp4::read_header(media, media.len() as u64).unwrap();
     let scanned = crate::format::fmp4::scan(media, media.len() as u64).unwrap();
@@ -327,7 +327,7 @@ fn fmp4_second(media: &[u8]) -> usize {
     scanned.index.fragments[1].offset as usize
 }
 
-/// Its media is not read: a full card would take an hour. `verify` does that.
+/// The media is not read, because a full card would take an hour. `verify` reads it.
 #[test]
 fn a_segment_without_a_row_that_has_a_successor_is_adopted_by_its_boxes() {
     let store = Store::new();
@@ -358,7 +358,7 @@ fn row_id(journal: &Journal) -> SegmentId {
 fn a_link_is_moved_and_what_it_names_is_left_alone() {
     let store = Store::new();
     let outside = tempfile::tempdir().unwrap();
-    // A segment that would be adopted, were it here, and cut.
+    // A segment that recovery would adopt and cut, if it were in this place.
     let media = store.orphan("b", 2);
     let target = outside.path().join("segment.mp4");
     let bytes = [&media[..], &[1; 100]].concat();
@@ -382,7 +382,7 @@ fn a_link_is_moved_and_what_it_names_is_left_alone() {
     assert!(std::fs::read(&target).unwrap() == bytes);
 }
 
-/// The real disk, but for paths that it refuses: a test may run as root, whom nothing is refused.
+/// The real disk, except for paths that it refuses: a test may run as root, and the system refuses root nothing.
 struct Refusing {
     paths: Vec<PathBuf>,
 }
@@ -499,7 +499,7 @@ fn an_open_segment_that_may_not_be_read_keeps_its_row() {
     assert_eq!(store.verify(), []);
 }
 
-/// The root of a file system has a `lost+found` of its own, which is root's.
+/// The root of a file system has a `lost+found` of its own, which belongs to root.
 #[test]
 fn a_lost_found_that_is_roots_keeps_nothing_from_starting() {
     let store = Store::new();
@@ -517,7 +517,7 @@ fn a_lost_found_that_is_roots_keeps_nothing_from_starting() {
         "{said}"
     );
     assert_eq!(store.read("tape/live+a/notes.txt"), b"notes");
-    // When it may, it is moved, and what is there stays.
+    // When the move is permitted, the file is moved, and the files that are there stay.
     assert_eq!(store.start().0.lost_found, 1);
     assert_eq!(store.read("lost+found/#12345"), b"of fsck");
     assert_eq!(store.read("lost+found/live+a-notes.txt"), b"notes");
@@ -536,7 +536,7 @@ fn a_folder_on_the_tape_that_may_not_be_listed_is_left_if_it_is_nobodys() {
         "{:?}",
         report.0.files
     );
-    // Not to know the files of a stream is an error: to call them missing would be a lie.
+    // An unreadable folder of a stream is an error: to call its files missing would be wrong.
     let disk = Refusing {
         paths: vec![store.path("tape/live+a")],
     };
@@ -566,7 +566,7 @@ fn a_torn_first_write_is_removed_and_a_damaged_header_is_set_aside() {
             ..
         } = rig;
         drop(writer);
-        // Its first sector is what it was when the file was another's, or what the medium made of it.
+        // The first sector has its content from a former segment, or what the medium made of it.
         let path = crate::store::paths::segment(dir.path(), &a.stream, 1);
         let file = disk.open(&path).unwrap();
         file.write_at(0, &mut [io::IoSlice::new(&[0xEE; 512])]).unwrap();

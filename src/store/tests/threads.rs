@@ -44,7 +44,7 @@ fn append(store: &Store, publish: PublishId, n: i64) -> Result<(), Refused> {
     })
 }
 
-/// All media of a recording, through the door that renditions use.
+/// All media of a recording, read in the way of renditions.
 fn read(library: &Library, recording: RecordingId) -> Vec<u8> {
     let view = library.view(recording).unwrap();
     let mut out = Vec::new();
@@ -102,7 +102,7 @@ fn a_stop_does_not_wait_for_a_store_that_is_away() {
     let (store, _) = open(settings(&tape));
     let mut progress = store.progress();
     RealDisk.rename(&tape, &elsewhere).unwrap();
-    // No directory: what only is missing would be made again.
+    // A file lies in the place of the directory: a directory that is only missing would be made again.
     RealDisk.create(&tape).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -194,7 +194,7 @@ fn the_queue_says_when_there_is_room_and_the_thread_that_it_lives() {
         std::thread::yield_now();
     }
     store.shutdown().unwrap();
-    // After the end nobody waits any more.
+    // After the end no caller waits any more.
     runtime.block_on(store.room());
 }
 

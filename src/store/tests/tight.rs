@@ -1,4 +1,4 @@
-//! A file system that takes no more although it shows room: what gives way, and what does not.
+//! A file system that takes no more although it shows space: the media that is given up, and the media that stays.
 
 use rusqlite::ffi;
 
@@ -6,7 +6,7 @@ use super::rig::{Publisher, Rig, check_invariants, expected, stream, tape};
 use super::space::{SEGMENT, events, id, kept, record, started};
 use crate::store::{Change, Command, OnFull, paths};
 
-/// Everything that is sent is recorded, whatever the file system refuses: `limit` says when it does.
+/// Checks that all sent media is recorded, whatever the file system refuses: `limit` sets when it does.
 fn goes_on_where_the_file_system_takes_no_more(limit: impl FnOnce(&Rig)) {
     let (mut rig, a) = started(|settings| settings.quota = None);
     record(&mut rig, &a, 0..4);
@@ -65,7 +65,7 @@ fn a_stream_that_is_new_where_there_are_no_inodes_gets_its_folder() {
     );
 }
 
-/// Two streams record, a segment of each is open, and the file system has no room for another byte.
+/// Two streams record, each with an open segment, and the file system has no space for another byte.
 fn two_on_a_file_system_that_is_full() -> (Rig, [Publisher; 2]) {
     let (mut rig, a) = started(|settings| settings.quota = None);
     record(&mut rig, &a, 0..4);
@@ -77,7 +77,7 @@ fn two_on_a_file_system_that_is_full() -> (Rig, [Publisher; 2]) {
     (rig, [a, b])
 }
 
-/// A fragment that fits into no room that was taken ahead.
+/// A fragment that does not fit into any room that was allocated ahead.
 fn large(second: i64) -> crate::media::Fragment {
     let mut fragment = crate::store::testing::fragment(second, false);
     for frame in &mut fragment.video {
@@ -88,7 +88,7 @@ fn large(second: i64) -> crate::media::Fragment {
 
 #[test]
 fn a_recording_that_ends_where_the_file_system_takes_no_more_keeps_what_it_has() {
-    // It ends, and its own stream or another one goes on, in one batch.
+    // One recording ends, and its own stream or another one goes on, in one batch.
     for own in [true, false] {
         let (mut rig, [a, b]) = two_on_a_file_system_that_is_full();
         let goes_on = if own { b.send(large(1)) } else { a.send(large(17)) };
@@ -150,7 +150,7 @@ fn what_is_deleted_where_the_file_system_takes_no_more_leaves_nothing() {
 
 #[test]
 fn a_journal_that_meets_the_quota_of_the_file_system_goes_on_in_its_reserve() {
-    // SQLite says of a disk that is full that it is, and of a quota that it cannot write, or not make its file longer.
+    // SQLite reports a full disk as such. It reports a quota as a write that failed, or as a file that cannot be made longer.
     for code in [
         ffi::SQLITE_FULL,
         ffi::SQLITE_IOERR_WRITE,

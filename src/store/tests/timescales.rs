@@ -13,11 +13,11 @@ use crate::store::crash::{CrashDisk, Survives};
 use crate::store::journal::Journal;
 use crate::store::{Command, Filter, Library, LibrarySource};
 
-/// Ticks a second, and of each picture.
+/// The ticks of a second, and of each picture.
 const SCALES: [(u32, i64); 3] = [(90_000, 3_003), (30_000, 1_001), (1_000, 40)];
 const SECONDS: i64 = 9;
 
-/// What a door hands over that counts so: fragments of a second, from a keyframe on.
+/// The media of a door with this timescale: fragments of a second, each from a keyframe on.
 fn fragments((timescale, step): (u32, i64)) -> Vec<Fragment> {
     let take = ticking(timescale, step, SECONDS, timescale.into());
     let frames = |kind, second: i64| {
@@ -49,7 +49,7 @@ fn fragments((timescale, step): (u32, i64)) -> Vec<Fragment> {
     fragments.collect()
 }
 
-/// A recording of each, under way.
+/// An open recording for each timescale.
 fn recorded() -> (Rig, Vec<RecordingId>) {
     let mut rig = Rig::new();
     let publishers: Vec<_> = (1..).zip(SCALES).collect();
@@ -100,7 +100,7 @@ fn pictures_on(view: &View<LibrarySource>) -> Ticks {
     out
 }
 
-/// Each recording has every tick of what was sent, and every format those of its tape.
+/// Checks that each recording has every tick of the sent media, and every format has those of its tape.
 fn assert_whole(library: &Library, ids: &[RecordingId]) {
     for (id, scale) in ids.iter().zip(SCALES) {
         let view = library.view(*id).unwrap();
@@ -144,7 +144,7 @@ fn no_tick_is_lost_by_a_power_cut_a_rebuild_or_on_the_way_to_a_file() {
     let Rig { mut dir, writer, .. } = rig;
     drop(writer);
     for survives in [Survives::Nothing, Survives::Some(7), Survives::Stale(3)] {
-        // The journal of that moment, or none: then everything comes from the files.
+        // The journal is that of this moment, or there is none: then everything comes from the files.
         for journal in [&cut_off, &nothing] {
             journal.write(dir.path());
             let disk = CrashDisk::after_crash(&image, survives);
@@ -153,7 +153,7 @@ fn no_tick_is_lost_by_a_power_cut_a_rebuild_or_on_the_way_to_a_file() {
             assert_whole(&library, &ids);
             assert_eq!(library.verify(&mut |_, _| {}).unwrap(), []);
             if !journal.db.is_empty() {
-                // What was told is not in the files.
+                // The files do not contain the events.
                 check_invariants(again.dir.path(), &again.disk);
             }
             let Rig {

@@ -1,4 +1,4 @@
-//! What `verify` finds and what `verify --repair` mends.
+//! The findings of `verify`, and the repairs of `verify --repair`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Store {
         self.disk.put(path, &bytes);
     }
 
-    /// Repairs; gives what was said to be done, and what is still wrong.
+    /// Repairs; gives the reported repairs and the faults that remain.
     fn repair(&self) -> (Vec<String>, Vec<Finding>, Checked) {
         let (mut done, mut findings) = (Vec::new(), Vec::new());
         let clock = TestClock::new(9_000_000);
@@ -77,7 +77,7 @@ impl Store {
         (done, findings, checked.unwrap())
     }
 
-    /// A second repair finds the same and does nothing.
+    /// Checks that a second repair finds the same and changes nothing.
     fn again(&self, findings: &[Finding]) {
         let before = (state(self.dir.path(), &self.disk), self.outbox());
         let (done, found, _) = self.repair();
@@ -182,7 +182,7 @@ fn a_flipped_bit_names_fragment_place_time_and_recordings() {
             "{said}"
         );
     }
-    // It is footage all the same: nothing is done about it, and readers still get it.
+    // The damaged fragment is still footage: the repair leaves it, and readers still get it.
     let (done, left, _) = store.repair();
     assert!(done.is_empty(), "{done:?}");
     assert_eq!(left, findings);
@@ -191,7 +191,7 @@ fn a_flipped_bit_names_fragment_place_time_and_recordings() {
     assert_eq!(rows.len(), 4);
 }
 
-/// All over a segment: whatever bit it is, it is told of, and nothing is done that would lose the rest.
+/// Each flipped bit of a segment is reported, and no repair loses the rest of it.
 #[test]
 fn every_flipped_bit_of_a_file_is_found_and_no_repair_loses_it() {
     let store = Store::new();
@@ -315,7 +315,7 @@ fn a_file_that_lost_its_end_keeps_its_whole_fragments() {
     let cut = index.fragments[2].offset as usize + 100;
     store.ruin(&path, |bytes| {
         bytes.truncate(cut);
-        // With a bit flipped in the first: that one stays.
+        // The first fragment has a flipped bit, and stays.
         bytes[index.fragments[0].end() as usize - 3] ^= 1;
     });
     let (done, left, _) = store.repair();
@@ -400,7 +400,7 @@ fn files_without_rows_are_found_and_adopted() {
 #[test]
 fn a_damaged_journal_is_set_aside_by_a_repair_too() {
     let store = Store::new();
-    // A page of sample indexes, which no start reads.
+    // The damage is in a page of sample indexes, which no start reads.
     let path = store.dir.path().join("journal.db");
     let other = rusqlite::Connection::open(&path).unwrap();
     other
@@ -418,7 +418,7 @@ fn a_damaged_journal_is_set_aside_by_a_repair_too() {
         error.contains("journal.db") && error.contains("verify --repair"),
         "{error}"
     );
-    // Readers go by the file meanwhile.
+    // Readers use the file meanwhile.
     let library = store.library();
     let last = library.find("last").unwrap().id;
     let view = library.view(last).unwrap();
@@ -441,8 +441,8 @@ fn put(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Beside a writer that goes on: what it is writing is not judged, and what it seals, begins or drops between the
-/// listing and the reading is not a finding.
+/// Verifies beside a writer that continues. The segment that it is writing is not judged. A segment that it seals, begins or
+/// drops between the listing and the reading is not a finding.
 #[test]
 fn what_changes_while_it_is_read_is_not_a_finding() {
     let mut rig = Rig::new();
@@ -467,7 +467,7 @@ fn what_changes_while_it_is_read_is_not_a_finding() {
                     rig.pass(1_000_000);
                 }
                 if !evicted {
-                    // As eviction will do it: the row, then the file.
+                    // The segment is removed as eviction does it: the row first, then the file.
                     evicted = true;
                     let other = rusqlite::Connection::open(dir.join("journal.db")).unwrap();
                     let sql = "PRAGMA foreign_keys = ON; DELETE FROM segments WHERE sequence = 2";
@@ -483,7 +483,7 @@ fn what_changes_while_it_is_read_is_not_a_finding() {
     assert!(rig.writer.progress().segments_sealed > 4);
 }
 
-/// The power goes at every operation of a repair: the next one ends where an undisturbed one does.
+/// The power goes at every operation of a repair: the next repair comes to the same result as one that was not disturbed.
 #[test]
 fn a_repair_that_is_cut_off_is_gone_on_with() {
     use std::sync::Mutex;
@@ -496,7 +496,7 @@ fn a_repair_that_is_cut_off_is_gone_on_with() {
     store.ruin(&store.path("b", 1), |bytes| bytes.fill(0));
     store.ruin(&store.path("b", 2), |bytes| bytes.truncate(3000));
     store.sql("DELETE FROM indexes WHERE segment = 1");
-    // What was done to the files is durable.
+    // The changes of the files are durable.
     let image = CrashDisk::after_crash(&store.disk.image(), Survives::Everything);
     let image: Image = image.image().clone();
     let start = JournalFiles::read(store.dir.path());
@@ -516,7 +516,7 @@ fn a_repair_that_is_cut_off_is_gone_on_with() {
         let rows = store.rows().into_iter();
         let rows: Vec<(StreamName, u64, u64)> =
             rows.map(|row| (row.stream, row.sequence, row.bytes)).collect();
-        // The disk of the tests may lose a name that was moved and not synced; what went there was zeros.
+        // The disk of the tests may lose a name that was moved and not synced; the lost file held only zeros.
         let mut files = store.disk.files();
         files.retain(|path, _| !path.to_string_lossy().contains("lost+found"));
         let files: Vec<(PathBuf, u32)> = files
@@ -544,7 +544,7 @@ fn a_repair_that_is_cut_off_is_gone_on_with() {
     start.write(dir.path());
 }
 
-/// A repair is no start: a store in good order is not told of.
+/// A repair is no start: it does not report a store in good order.
 #[test]
 fn a_repair_tells_of_what_it_did_and_of_nothing_else() {
     let store = Store::new();

@@ -1,4 +1,4 @@
-//! What may happen to a store, and what a case of the test is made of.
+//! The actions on a store, and the cases that the test is made of.
 
 use proptest::prelude::*;
 
@@ -8,19 +8,19 @@ use crate::store::crash::{Fault, Survives};
 /// Streams that there are.
 pub(super) const STREAMS: usize = 3;
 
-/// How a store is set up for a case.
+/// The settings of a store for a case.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
-    /// In segments and halves of them.
+    /// The quota, in segments and halves of them.
     pub(super) quota: Option<u64>,
     pub(super) on_full: OnFull,
-    /// Seconds.
+    /// How long recordings are kept, in seconds.
     pub(super) keep: Option<i64>,
     /// The clock is right from the beginning.
     pub(super) synced: bool,
 }
 
-/// One thing that happens. Streams and recordings are chosen by number, modulo what there is.
+/// One action. Streams and recordings are chosen by a number, modulo how many there are.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     /// Every live stream of the set sends a second; one that is not live begins.
@@ -32,36 +32,36 @@ pub(super) enum Action {
     /// The stream's publish ends.
     End(usize),
     Record(usize),
-    /// Where a recording ends is told; what comes of its stream from here on is not of it, until it is closed there.
+    /// The end of a recording is announced. Media of its stream from here on does not belong to it, until it is closed there.
     EndRecording(usize),
     CloseRecording(usize),
     Deliver(usize),
     Protect(usize, bool),
     Delete(usize),
-    /// What was asked for goes to the store, though no media does.
+    /// The waiting commands go to the store, without media.
     Flush,
-    /// Seconds without anything.
+    /// So many seconds pass without media.
     Pass(i64),
-    /// Somebody reads a file.
+    /// A reader opens a file.
     Hold(usize),
     Release,
     Fault(Fault),
-    /// The card takes so many blocks more than it has now; `None` is as many as come.
+    /// The card takes so many blocks more than it has now; `None` removes the limit.
     Limit(Option<u64>),
     ReadOnly(bool),
     JournalRefuses(bool),
-    /// Hours.
+    /// The clock is stepped by so many hours.
     StepClock(i64),
     Synchronise,
     Crash {
-        /// Operations of the disk from now on.
+        /// Number of operations of the disk before this happens.
         after: u8,
         survives: Survives,
         boot: Boot,
         again: Option<(u8, Survives)>,
         fault: Option<Fault>,
     },
-    /// The process dies; what the kernel holds does not.
+    /// The process dies; the kernel keeps its data.
     Kill {
         after: u8,
     },
@@ -69,11 +69,11 @@ pub(super) enum Action {
     Restart,
 }
 
-/// What the clock says after the power came back.
+/// The clock after the power came back.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Boot {
     Right,
-    /// No battery: it is 1970.
+    /// The box has no battery: the clock says 1970.
     Ancient,
 }
 
@@ -90,7 +90,7 @@ pub(super) fn setup() -> impl Strategy<Value = Setup> {
     })
 }
 
-/// A case; one line for each action.
+/// A case, printed as one line for each action.
 #[derive(Clone)]
 pub(super) struct Script(pub(super) Vec<Action>);
 

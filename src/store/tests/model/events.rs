@@ -1,4 +1,4 @@
-//! What a journal's outbox tells.
+//! The events in a journal's outbox.
 
 use serde_json::Value;
 
@@ -56,13 +56,13 @@ impl Events {
             .any(|body| body["recording"].as_str() == Some(&id.to_string()) && body["reason"] == "deleted")
     }
 
-    /// Why recordings are gone.
+    /// The reasons why recordings are gone.
     pub(super) fn reasons(&self) -> impl Iterator<Item = &str> {
         self.of("recording.expired")
             .filter_map(|body| body["reason"].as_str())
     }
 
-    /// The bytes that a recording was said to be closed with.
+    /// The bytes of a recording in its event `recording.closed`.
     pub(super) fn closed(&self, id: RecordingId) -> Option<u64> {
         let mut told = self
             .of("recording.closed")
@@ -94,7 +94,7 @@ impl Loss {
         self.recordings.contains(&id.to_string())
     }
 
-    /// Whether tape of a stream is meant, at one of the times that it was dated.
+    /// True when the loss is about this tape of a stream, at one of the times by which it was dated.
     pub(super) fn covers(&self, stream: &StreamName, dates: &[(Micros, Micros)]) -> bool {
         self.stream == stream.as_str()
             && dates

@@ -1,4 +1,4 @@
-//! The power goes at every operation of a store that is full: two streams, and everything that makes room.
+//! The power goes at every operation of a full store: two streams record, and space is made in every way.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +21,7 @@ const SETUP: Setup = Setup {
     synced: true,
 };
 
-/// A recording of four seconds on each of the streams, each a segment.
+/// Records four seconds on each of the streams; each recording is a segment.
 fn record(world: &mut World, streams: &[usize]) -> Vec<RecordingId> {
     let ids: Vec<RecordingId> = streams.iter().map(|n| world.record(*n)).collect();
     let write = Action::Write {
@@ -35,7 +35,7 @@ fn record(world: &mut World, streams: &[usize]) -> Vec<RecordingId> {
     ids
 }
 
-/// Fills the store, and makes room in every way there is.
+/// Fills the store, and makes space in every way there is.
 fn script(world: &mut World) {
     let ids = record(world, &[0, 1]);
     world.command(Command::Change(Change::Protect {
@@ -48,7 +48,7 @@ fn script(world: &mut World) {
     }));
     let deleted = record(world, &[1]);
     record(world, &[0]);
-    // The oldest that may go is read: it is unlinked, and not taken over.
+    // A reader has the oldest candidate open: its file is unlinked, and not taken over.
     let path = {
         let rig = world.rig();
         let oldest = Journal::open_read(rig.dir.path()).unwrap();
@@ -125,7 +125,7 @@ fn the_power_goes_at_every_operation_of_a_full_store() {
             again,
             fault,
         };
-        // The power that goes again while this is recovered, and a card that fails in it, now and then.
+        // Now and then the power goes again during this recovery, or the card fails in it.
         let again = (n % 3 == 0).then_some(((n / 3 % 12) as u8, Survives::Some(seed)));
         let fault = (n % 4 == 0).then_some([Fault::Unlink, Fault::SyncDir, Fault::Sync][n / 4 % 3]);
         let mut ways = vec![

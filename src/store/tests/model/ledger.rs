@@ -1,4 +1,4 @@
-//! What was sent, and what became of it as far as anybody was told: the model that the store is held against.
+//! The model that the store is compared with: the sent media, and what the store said about it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::store::journal::{Blocks, Journal, SegmentData, SegmentState};
 use crate::store::tests::rig::fragments;
 use crate::store::{RecordingState, paths, testing};
 
-/// What begins every frame, before the fragment's number.
+/// The bytes at the beginning of every frame, before the fragment's number.
 const MARK: [u8; 4] = [0xed, 0x9e, 0x5e, 0x71];
 
-/// The longest that there is, and a fragment of it.
+/// The longest GOP, and one fragment of it.
 const GOP: Micros = 3_000_000;
 
 /// Everything that was sent to a store.
@@ -24,9 +24,9 @@ const GOP: Micros = 3_000_000;
 pub(super) struct Ledger {
     pub(super) sent: BTreeMap<StreamName, Vec<Sent>>,
     pub(super) recordings: Vec<Recorded>,
-    /// UTC less CLOCK_BOOTTIME, all that were ever believed in a boot.
+    /// UTC less CLOCK_BOOTTIME: all values that were ever believed in a boot.
     dates: BTreeMap<[u8; 16], BTreeSet<Micros>>,
-    /// Fragments that somebody wanted to be gone for good.
+    /// Fragments that are to be gone for good, by a deletion.
     pub(super) doomed: BTreeSet<u32>,
     count: u32,
 }
@@ -62,13 +62,13 @@ impl std::fmt::Debug for Sent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// Nothing was promised.
+    /// The store promised nothing about the fragment.
     Pending,
-    /// It was called durable.
+    /// The store called the fragment durable.
     Acked,
-    /// It was called lost.
+    /// The store called the fragment lost.
     Lost,
-    /// It was durable, and was given up.
+    /// The fragment was durable, and was given up.
     Gone,
 }
 
@@ -113,7 +113,7 @@ impl Ledger {
         fragment
     }
 
-    /// Events may date what is recorded in this boot so.
+    /// Notes an offset that may date the recordings of this boot in events.
     pub(super) fn date(&mut self, boot: [u8; 16], utc_offset: Micros) {
         self.dates.entry(boot).or_default().insert(utc_offset);
     }
@@ -122,7 +122,8 @@ impl Ledger {
         self.recordings.iter_mut().find(|recording| recording.id == id)
     }
 
-    /// What must vanish when a recording is deleted: what is on the tape and no other needs, but for a GOP at either end.
+    /// The fragments that must vanish when a recording is deleted: those on the tape that no other recording needs, but for a
+    /// GOP at either end.
     pub(super) fn footage_of(&self, journal: &Journal, id: RecordingId) -> BTreeSet<u32> {
         let Some(recording) = self.recordings.iter().find(|other| other.id == id) else {
             return BTreeSet::new();
@@ -144,13 +145,13 @@ impl Ledger {
         let there = sent
             .iter()
             .filter(|sent| matches!(sent.fate, Fate::Acked | Fate::Pending));
-        // What was given up before is not: its blocks may be another's.
+        // Media that was given up before is not counted: its blocks may be another segment's.
         let segments = journal.segments().unwrap().into_iter();
         let tape: BTreeMap<u64, SegmentData> = segments
             .filter(|row| row.stream == recording.stream)
             .map(|row| (row.sequence, row))
             .collect();
-        // Of one that is open the row does not say how far it goes.
+        // The row of an open segment does not say how far it goes.
         let extent = |segment: Option<u64>| {
             let row = segment.and_then(|segment| tape.get(&segment));
             let sealed = row.filter(|row| row.state == SegmentState::Sealed);
@@ -167,7 +168,8 @@ impl Ledger {
                 let Some((start, end)) = extent(sent.segment) else {
                     return false;
                 };
-                // Of one that was found again all of the segment is needed. Of any other what it is decoded with, too.
+                // A recording that was found again needs the whole segment. Any other also needs the media that it is decoded
+                // with.
                 others.iter().all(|(other, exact)| {
                     let (start, end) = match exact {
                         true => (sent.start - GOP, sent.end + GOP),
@@ -180,7 +182,7 @@ impl Ledger {
             .collect()
     }
 
-    /// Holds a tape that was recovered against what was sent. What is there from now on counts as acknowledged.
+    /// Compares a recovered tape with the sent media. Media that is there counts as acknowledged from now on.
     pub(super) fn compare(&mut self, dir: &Path, disk: &CrashDisk) {
         let journal = Journal::open_read(dir).unwrap();
         let events = Events::read(&journal);
@@ -236,7 +238,7 @@ impl Ledger {
                 next = at + 1;
                 there.insert(at);
             }
-            // Media that an encoder sent ahead of its time has the same dates as that of the publish behind it.
+            // Media that an encoder sent ahead of real time has the same dates as the media of the next publish.
             let gone: Vec<(Micros, Vec<(Micros, Micros)>)> = sent
                 .iter()
                 .enumerate()
@@ -289,7 +291,7 @@ impl Ledger {
         self.sent = sent;
     }
 
-    /// When a fragment was, in UTC as it may have been told.
+    /// The times of a fragment, in UTC as events may have given them.
     fn dates_of(&self, sent: &Sent) -> Vec<(Micros, Micros)> {
         let offsets = self.dates.get(&sent.boot).into_iter().flatten();
         let date = |tape: Micros, offset: &Micros| tape + sent.boot_shift + offset;
@@ -298,7 +300,7 @@ impl Ledger {
             .collect()
     }
 
-    /// What was deleted on request is nowhere, once it was carried out.
+    /// Checks that deleted media is nowhere, once its deletion was carried out.
     pub(super) fn check_deleted(&self, dir: &Path, disk: &CrashDisk) {
         if self.doomed.is_empty() {
             return;
@@ -332,7 +334,7 @@ impl Recorded {
     }
 }
 
-/// Numbers of the fragments of which there is any frame in `bytes`.
+/// The numbers of the fragments of which any frame is in `bytes`.
 fn marks(bytes: &[u8]) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     let mut at = 0;

@@ -1,7 +1,7 @@
-//! Anything in any order, against a small model: what was sent, what was called durable, what was said to be
-//! given up.
+//! Any actions in any order, compared with a small model: the sent media, the media that was called durable, and the media that
+//! was reported as given up.
 //!
-//! `PROPTEST_CASES=20000 cargo test --release --lib store::tests::model` runs it for long. A case that failed is kept in
+//! `PROPTEST_CASES=20000 cargo test --release --lib store::tests::model` runs it for long. A case that failed is stored in
 //! `proptest-regressions` and comes first from then on.
 
 mod action;
@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use self::action::{script, setup};
 use self::world::World;
 
-/// As many as a run of all tests has time for; `PROPTEST_CASES` says otherwise.
+/// As many cases as a run of all tests has time for; `PROPTEST_CASES` sets another number.
 const CASES: u32 = 100;
 
 fn config() -> ProptestConfig {

@@ -1,4 +1,4 @@
-//! How the store comes back, and what must hold of it then.
+//! The ways in which the store comes back, and the invariants after that.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::store::tests::moment::JournalFiles;
 use crate::store::tests::rig::{assert_same, check_invariants, state};
 use crate::store::{Clock as _, OnFull, paths};
 
-/// Everything there is at a moment at which the power may go.
+/// The disk, the journal and the promises at a moment at which the power may go.
 #[derive(Clone)]
 pub(super) struct Snapshot {
     pub(super) image: Image,
@@ -23,7 +23,7 @@ pub(super) struct Snapshot {
     pub(super) ledger: Ledger,
 }
 
-/// How the store comes back from where it was.
+/// The way in which the store comes back.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
     Crash {
@@ -35,7 +35,7 @@ pub(super) enum Way {
     Kill,
 }
 
-/// Recovers what a moment leaves, and checks every invariant.
+/// Recovers the state of a moment, and checks every invariant.
 pub(super) fn rise(
     dir: &Path,
     snapshot: &Snapshot,
@@ -84,11 +84,11 @@ pub(super) fn rise(
     let second = recover(dir, &disk, clock, &mut Journal::open(dir).unwrap()).unwrap();
     assert!(second.is_clean(), "the second recovery found {second}");
     assert_same("recovered twice", &first, &tapes(dir, &disk));
-    // What recovery says is sealed, is: also if the power goes right after it.
+    // A segment that recovery calls sealed stays sealed, also if the power goes right after it.
     let after = CrashDisk::after_crash(&disk.image(), Survives::Nothing);
     if matches!(way, Way::Kill | Way::Crash { fault: Some(_), .. }) {
-        // A name that was taken away before the kill, or moved by the start that failed, may come back: one more start
-        // sees to it again.
+        // A name may come back that was removed before the kill, or moved by the start that failed. One more start handles it
+        // again.
         let journal = JournalFiles::read(dir);
         recover(dir, &after, clock, &mut Journal::open(dir).unwrap()).unwrap();
         assert_same("power cut after a kill", &first, &tapes(dir, &after));
@@ -105,8 +105,8 @@ pub(super) fn rise(
     disk
 }
 
-/// The rows and the files, of sealed segments as far as they are tape: what is behind does not count, and nobody may
-/// have synced that it was cut off.
+/// The rows, and the files of sealed segments as far as they are tape. Bytes behind the tape do not count: the cut that removes
+/// them may not be synced.
 fn tapes(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
     let (rows, mut files) = state(dir, disk);
     let journal = Journal::open_read(dir).unwrap();
@@ -122,7 +122,7 @@ fn tapes(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
     (rows, files)
 }
 
-/// The power goes again while it is being recovered.
+/// The power goes again during recovery.
 fn interrupted(
     dir: &Path,
     disk: &CrashDisk,
@@ -151,7 +151,7 @@ fn interrupted(
     }
 }
 
-/// The journal takes no change of a segment, or does again.
+/// Has the journal refuse all changes of segments, or accept them again.
 pub(super) fn refuse(dir: &Path, refuses: bool) {
     let journal = rusqlite::Connection::open(dir.join("journal.db")).unwrap();
     let sql = if refuses {

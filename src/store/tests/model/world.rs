@@ -1,4 +1,4 @@
-//! A store that things happen to, beside the ledger of what was sent to it.
+//! A store that actions happen to, beside the ledger of the media that was sent to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,13 +17,13 @@ use crate::store::tests::moment::JournalFiles;
 use crate::store::tests::rig::{Publisher, Rig, stream, tempdir};
 use crate::store::{Change, Clock as _, Command, StoreSettings, paths};
 
-/// Four seconds of the least media, in whole blocks.
+/// Four seconds of the smallest media, in whole blocks.
 pub(super) const SEGMENT: u64 = 20_480;
 
-/// A segment that outgrows what was expected of it takes a fragment and 64 KiB more before older ones make way.
+/// A segment that becomes larger than expected takes a fragment and 64 KiB more before older segments are given up.
 const OVERSHOOT: u64 = (STREAMS as u64) * (88 << 10);
 
-/// A crash that comes after so many operations of the disk.
+/// A crash after so many operations of the disk.
 #[derive(Default)]
 struct Trap {
     left: Option<usize>,
@@ -37,23 +37,23 @@ pub(super) struct World {
     live: BTreeMap<usize, Live>,
     /// Recordings that are open.
     open: Vec<RecordingId>,
-    /// Those of them of which the store was told where they end.
+    /// Open recordings whose end was announced to the store.
     ending: BTreeSet<RecordingId>,
     batch: Vec<Command>,
     trap: Arc<Mutex<Trap>>,
     armed: Option<Way>,
-    /// Something failed since the last start.
+    /// An operation failed since the last start.
     faulty: bool,
     ever_faulty: bool,
     held: Vec<Held>,
     ids: u8,
 }
 
-/// A file that somebody reads.
+/// A file that a reader has open.
 struct Held {
     path: PathBuf,
     node: u64,
-    /// What there is to read: from which byte on, and what.
+    /// The bytes to read: the position of each part, and its content.
     parts: Vec<(usize, Vec<u8>)>,
 }
 
@@ -101,7 +101,7 @@ impl World {
         self.ledger.lock().unwrap()
     }
 
-    /// Sees to it that every moment is given to `see`.
+    /// Calls `see` at every moment.
     pub(super) fn on_every_moment(&mut self, mut see: impl FnMut(Snapshot) + Send + 'static) {
         let (dir, ledger) = (self.rig().dir.path().to_owned(), self.ledger.clone());
         self.rig().disk.observe(move |image| {
@@ -113,7 +113,7 @@ impl World {
         });
     }
 
-    /// The writer goes, its directory stays.
+    /// Ends the writer; its directory stays.
     pub(super) fn end(mut self) -> tempfile::TempDir {
         let Rig { dir, disk, .. } = self.rig.take().unwrap();
         disk.observe(|_| ());
@@ -240,7 +240,7 @@ impl World {
             fault: None,
         });
         self.spring(true);
-        // What was to be wiped is, when there is time, and nobody reads it.
+        // A segment to be removed for good is removed when there is time, and nobody reads it.
         self.release();
         (0..12).for_each(|_| self.pass(30_000_000));
         let rig = self.rig.as_ref().unwrap();
@@ -249,7 +249,7 @@ impl World {
         self.ledger().check_deleted(rig.dir.path(), &durable);
     }
 
-    /// A second of a stream is on its way.
+    /// Prepares a second of a stream.
     pub(super) fn append(&mut self, n: usize, size: u8) {
         self.begin(n);
         let boot = self.rig().clock.boot_id();
@@ -316,7 +316,7 @@ impl World {
         id
     }
 
-    /// The store is told where a recording ends, as the recorder does before what is left of it was handed over.
+    /// Announces the end of a recording to the store, as the recorder does before the rest of it was handed over.
     fn end_recording(&mut self, id: RecordingId) {
         let end = self.set_end(id);
         self.ending.insert(id);
@@ -338,7 +338,7 @@ impl World {
         });
     }
 
-    /// A recording ends where its stream is now; where its publish ended, when that is over.
+    /// Ends a recording at the present end of its stream; where its publish is over, at the end of that.
     fn set_end(&mut self, id: RecordingId) -> Micros {
         let mut ledger = self.ledger.lock().unwrap();
         let recorded = ledger.recording(id).unwrap();
@@ -375,7 +375,7 @@ impl World {
         self.batch.push(command);
     }
 
-    /// Hands over what waits, and keeps the books.
+    /// Hands over the waiting commands, and enters them in the ledger.
     pub(super) fn flush(&mut self) {
         let batch = std::mem::take(&mut self.batch);
         if batch.is_empty() {
@@ -397,7 +397,7 @@ impl World {
             })
             .collect();
         self.rig().handle(batch);
-        // Each stream sends at most one fragment in a batch: was it taken?
+        // Each stream sends at most one fragment in a batch, so the counters show whether it was taken.
         let progress = self.rig().writer.progress().clone();
         for live in self
             .live
@@ -450,7 +450,7 @@ impl World {
         }
     }
 
-    /// What must hold whenever nothing is on its way.
+    /// Checks the invariants while no command waits.
     fn after(&mut self, before: Before) {
         let rig = self.rig.as_ref().unwrap();
         let dir = rig.dir.path();
@@ -496,7 +496,7 @@ impl World {
                 over <= OVERSHOOT,
                 "{used} bytes, {over} more than the quota of {quota}"
             );
-            // After a sync that failed, how long a file is says nobody.
+            // After a failed sync, the length of a file is unknown.
             let books = rig.writer.used();
             assert!(
                 books == used as u64 || self.ever_faulty,
@@ -526,7 +526,7 @@ impl World {
         if !deleted.is_empty() {
             let events = Events::read(&journal);
             for id in deleted.iter().filter(|id| events.deleted(**id)) {
-                // What a recording of the same batch shares stays, too.
+                // Footage that a recording of the same batch shares also stays.
                 let footage = ledger.footage_of(&journal, *id);
                 ledger.doomed.extend(before.footage[id].intersection(&footage));
             }
@@ -566,7 +566,7 @@ impl World {
         let node = disk.node_of(&path).unwrap();
         let bytes = disk.held(node).unwrap();
         let whole = 0..row.bytes as usize;
-        // Whoever begins to read a file of which something was deleted reads the rest: the other may be written over by now.
+        // A reader that opens a file with deleted media reads the rest: the deleted part may be written over by now.
         let parts = match row.cuts {
             0 => vec![whole],
             _ => {
@@ -589,7 +589,7 @@ impl World {
         self.trap.lock().unwrap().left = Some(usize::from(after));
     }
 
-    /// Lets the crash happen that was waited for, if its moment came.
+    /// Lets the planned crash happen, if its moment came.
     fn spring(&mut self, now: bool) {
         let caught = {
             let mut trap = self.trap.lock().unwrap();
@@ -622,7 +622,7 @@ impl World {
         self.spring(true);
         let whole = self.rig().writer.close().is_ok();
         let faulty = self.faulty;
-        // What it sealed on its way out was acknowledged by that.
+        // The segments that the writer sealed at its end are acknowledged by that.
         let before = self.before();
         self.after(before);
         let snapshot = self.snapshot();
@@ -654,7 +654,7 @@ impl World {
     }
 }
 
-/// What was true before something was done.
+/// The state before an action.
 struct Before {
     protected: BTreeMap<RecordingId, BTreeSet<SegmentId>>,
     footage: BTreeMap<RecordingId, BTreeSet<u32>>,
