@@ -139,7 +139,7 @@ fn recover_on(disk: &CrashDisk, moment: &Moment, root: &Path, inner: bool) {
 
 /// The recordings that events say are complete, and their bytes.
 fn closed(root: &Path) -> Vec<(String, u64)> {
-    // As `ls` does it, on a WAL that nobody recovered yet.
+    // The journal is opened as `ls` opens it, on a WAL that no start has recovered yet.
     let journal = Journal::open_read(root).unwrap();
     let bodies = journal
         .outbox()

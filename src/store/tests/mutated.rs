@@ -20,7 +20,7 @@ use crate::store::recover::{Occasion, start};
 use crate::store::writer::Writer;
 use crate::store::{Command, Filter, Library, RealDisk, paths};
 
-/// Number of mutations without a setting.
+/// Number of mutations if no other number is set.
 const USUAL: u64 = 150;
 
 struct Dice(u64);

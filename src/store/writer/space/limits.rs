@@ -11,12 +11,12 @@ pub(in crate::store::writer) struct Limits {
     pub(super) min_free: u64,
 }
 
-/// What becomes of new media when there is no space, and nothing is left to give up but what was never delivered.
+/// The policy for new media when there is no space, and only media could be given up that was never delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFull {
-    /// The oldest goes.
+    /// The oldest media is given up.
     OverwriteOldest,
-    /// What is there stays, and nothing more is recorded.
+    /// The existing media stays, and no more is recorded.
     Stop,
 }
 
