@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::action::{Boot, Setup};
 use super::events::Events;
 use super::ledger::Ledger;
+use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault, Image, Survives};
 use crate::store::journal::Journal;
@@ -106,7 +107,8 @@ pub(super) fn rise(
 }
 
 /// The rows, and the files of sealed segments as far as they are tape. Bytes behind the tape do not count: the cut that removes
-/// them may not be synced.
+/// them may not be synced. Fragments that were deleted within a segment do not count either, as long as a row says that they are to
+/// be written over.
 fn tapes(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
     let (rows, mut files) = state(dir, disk);
     let journal = Journal::open_read(dir).unwrap();
@@ -117,6 +119,17 @@ fn tapes(dir: &Path, disk: &CrashDisk) -> (String, BTreeMap<PathBuf, Vec<u8>>) {
     for (name, sequence, bytes) in tape.chain(given_up.map(|row| (row.stream, row.sequence, 0))) {
         if let Some(file) = files.get_mut(&paths::segment(dir, &name, sequence)) {
             file.truncate(bytes as usize);
+        }
+    }
+    // Nobody reads such fragments, and the next start writes over them again: the kill may have come before the sync of the zeros.
+    for blank in journal.blanks().unwrap() {
+        let path = paths::segment(dir, &blank.blocks.stream, blank.blocks.sequence);
+        let index = journal.index(blank.blocks.id).unwrap().unwrap();
+        let index = SampleIndex::decode(&index).unwrap();
+        if let Some(file) = files.get_mut(&path) {
+            let kept =
+                |fragment: &FragmentIndex| file[fragment.offset as usize..fragment.end() as usize].to_vec();
+            *file = index.fragments.iter().flat_map(kept).collect();
         }
     }
     (rows, files)
