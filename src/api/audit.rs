@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, time, typed};
-use super::command::{Command, Effect, Kind, carries_out, takes};
+use super::command::{Command, Effect, Kind, Reach, Right, carries_out, takes};
 use super::paged::fitting;
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId};
@@ -20,6 +20,8 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     name: "audit.list",
     about: "List the commands that changed something, and who gave them, newest first",
     effect: Effect::Reads,
+    right: Right::Operate,
+    reach: Reach::Box,
     arguments: &[
         takes("from", Kind::Time, "only commands given at this time or later"),
         takes("to", Kind::Time, "only commands given before this time"),
@@ -77,7 +79,7 @@ impl Api {
         command: &'static Command,
         arguments: Map<String, Value>,
     ) -> Result<Value, Failure> {
-        if command.effect == Effect::Reads {
+        if command.only_reads() {
             return command.run(self, arguments).await;
         }
         let entry = self.begin(request, command.name, &arguments);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Effect, carries_out};
+use super::command::{Command, Effect, Reach, Right, carries_out};
 use crate::event::rfc3339;
 use crate::model::reply::{Callback, CallbackStatus, Done};
 use crate::store::{Change, Command as StoreCommand, OutboxChange};
@@ -16,6 +16,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "callback.status",
         about: "Show the callbacks, and which events they did not accept",
         effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(status -> CallbackStatus),
     },
@@ -23,6 +25,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "callback.retry",
         about: "Send again now the events that callbacks did not accept, also those that were given up",
         effect: Effect::Acts,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(retry -> Done),
     },

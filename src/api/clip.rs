@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Seconds, name, one_stream, time, typed};
-use super::command::{Command, Effect, FORMATS, KEPT, Kind, Values, carries_out, needs, takes};
+use super::command::{Command, Effect, FORMATS, KEPT, Kind, Reach, Right, Values, carries_out, needs, takes};
 use crate::event::rfc3339;
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
@@ -19,6 +19,8 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     name: "clip.create",
     about: "Make a recording of a part of a stream, in the past or in the future",
     effect: Effect::Changes,
+    right: Right::Operate,
+    reach: Reach::Streams,
     arguments: &[
         needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
         takes("from", Kind::Time, "the start; default now"),

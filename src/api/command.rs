@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Code, Failure};
+pub(super) use crate::model::Right;
 pub use crate::model::reply::{Argument, Kind, Values};
 use crate::store::Library;
 
@@ -20,6 +21,10 @@ pub struct Command {
     pub about: &'static str,
     /// The effect on the box.
     pub effect: Effect,
+    /// The right that a caller needs.
+    pub right: Right,
+    /// How much of the box the command is about.
+    pub reach: Reach,
     /// The arguments; required ones first.
     pub arguments: &'static [Argument],
     pub(super) carry_out: CarryOut,
@@ -91,6 +96,15 @@ pub enum Effect {
     Ends,
 }
 
+/// How much of the box a command is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Streams that the caller may see. The command does nothing to other streams, and its answer has nothing of them.
+    Streams,
+    /// The whole box. The command is for callers who may see all streams.
+    Box,
+}
+
 pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
 pub(super) type Alone = fn(&Library, Map<String, Value>) -> Result<Value, Failure>;
 pub(super) type Run = for<'a> fn(&'a Api, Map<String, Value>) -> Done<'a>;
@@ -104,6 +118,11 @@ impl Command {
     /// True when the effect cannot be undone. A user on a terminal is asked first.
     pub fn is_for_good(&self) -> bool {
         self.carry_out.for_good
+    }
+
+    /// True when the command changes nothing. Over HTTP such a command can be given with GET.
+    pub fn only_reads(&self) -> bool {
+        self.effect == Effect::Reads
     }
 
     /// True when the store alone can answer while no service runs.

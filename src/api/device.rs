@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Code, Failure};
 use super::arguments::typed;
-use super::command::{Command, Effect, Kind, Values, carries_out, needs};
+use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs};
 use super::{Api, process};
 use crate::config::Changes;
 use crate::event::rfc3339;
@@ -59,6 +59,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "device.info",
         about: "Show what this box is: release, hardware, configuration",
         effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(info -> DeviceAbout),
     },
@@ -66,6 +68,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "device.stats",
         about: "Show the state of this box in numbers",
         effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(stats -> Health),
     },
@@ -73,6 +77,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "config.get",
         about: "Show the configuration that is in force, with secrets masked",
         effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(config -> ConfigShown),
     },
@@ -80,6 +86,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "config.reload",
         about: "Read the configuration again, and show which changes took effect and which need a restart",
         effect: Effect::Acts,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(reload -> ConfigReloaded),
     },
@@ -87,6 +95,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "log.level",
         about: "Set the log level until the next start",
         effect: Effect::Acts,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[needs(
             "level",
             Kind::Text,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Effect, Kind, Values, carries_out, takes};
+use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, takes};
 use super::table::{commands, known};
 use crate::model::reply::{CommandAbout, CommandHelp, CommandsHelp, Help};
 
@@ -14,6 +14,8 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     name: "help",
     about: "List the commands, or the arguments of one command",
     effect: Effect::Reads,
+    right: Right::Watch,
+    reach: Reach::Streams,
     arguments: &[takes("about", Kind::Text, "show only this command").of(Values::Commands)],
     carry_out: carries_out!(help -> Help),
 }];
@@ -31,11 +33,16 @@ async fn help(_: &Api, arguments: Map<String, Value>) -> Result<Help, Failure> {
             let Command {
                 name,
                 about,
+                right,
                 arguments,
                 ..
             } = known(&name)?;
             Help::One(CommandHelp {
-                about: CommandAbout { command: name, about },
+                about: CommandAbout {
+                    command: name,
+                    about,
+                    right: *right,
+                },
                 arguments: arguments.to_vec(),
             })
         }
@@ -43,6 +50,7 @@ async fn help(_: &Api, arguments: Map<String, Value>) -> Result<Help, Failure> {
             let commands = commands().map(|command| CommandAbout {
                 command: command.name,
                 about: command.about,
+                right: command.right,
             });
             Help::All(CommandsHelp {
                 commands: commands.collect(),

@@ -40,7 +40,7 @@ pub use answer::{Answer, Code, Failure, MAX_ANSWER, without_service};
 pub use arguments::{MAX_REQUEST, Request};
 pub use audit::Entry;
 pub use caller::{Caller, Door};
-pub use command::{Argument, Command, Effect, Kind, Values};
+pub use command::{Argument, Command, Effect, Kind, Reach, Values};
 pub use device::{CallbackRow, Host, Reloaded};
 pub use row::recording as recording_row;
 pub use stream::row as stream_row;

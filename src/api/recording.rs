@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, STREAMS, Seconds, name, one_stream, one_stream_or_none, tags, time, typed};
-use super::command::{Command, Effect, Kind, Values, carries_out, needs, takes};
+use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
 use super::ends::Ends;
 use super::paged::fitting;
 use super::row;
@@ -35,6 +35,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.start",
         about: "Record a stream that is on the air, from now on",
         effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
         arguments: &[
             needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
             takes(
@@ -61,6 +63,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.stop",
         about: "End recordings now",
         effect: Effect::Ends,
+        right: Right::Operate,
+        reach: Reach::Streams,
         arguments: WHICH,
         carry_out: carries_out!(stop -> Recordings),
     },
@@ -68,6 +72,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.restart",
         about: "End recordings at the next keyframe, and begin new ones there",
         effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
         arguments: WHICH,
         carry_out: carries_out!(restart -> Recordings),
     },
@@ -75,6 +81,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.finish",
         about: "Close recordings that wait for their publisher, without waiting longer",
         effect: Effect::Ends,
+        right: Right::Operate,
+        reach: Reach::Streams,
         arguments: WHICH,
         carry_out: carries_out!(finish -> Recordings),
     },
@@ -82,6 +90,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.list",
         about: "List recordings, oldest first",
         effect: Effect::Reads,
+        right: Right::Watch,
+        reach: Reach::Streams,
         arguments: &[
             takes("stream", Kind::Text, STREAMS).of(Values::Streams),
             takes(
@@ -118,6 +128,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.get",
         about: "Show all details of a recording",
         effect: Effect::Reads,
+        right: Right::Watch,
+        reach: Reach::Streams,
         arguments: ONE,
         carry_out: carries_out!(get -> reply::Recording, or get_alone),
     },
@@ -125,6 +137,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.protect",
         about: "Protect a recording from eviction, or end its protection",
         effect: Effect::Changes,
+        right: Right::Moderate,
+        reach: Reach::Streams,
         arguments: &[
             THIS,
             takes(
@@ -139,6 +153,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.tag",
         about: "Replace the tags of a recording",
         effect: Effect::Changes,
+        right: Right::Moderate,
+        reach: Reach::Streams,
         arguments: &[
             THIS,
             takes(
@@ -153,6 +169,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "recording.delete",
         about: "Delete a recording for good, with the footage that no other recording needs",
         effect: Effect::Ends,
+        right: Right::Moderate,
+        reach: Reach::Streams,
         arguments: &[
             THIS,
             takes("remote", Kind::Switch, "also delete the delivered files"),

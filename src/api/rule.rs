@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, typed};
-use super::command::{Command, Effect, Kind, Values, carries_out, takes};
+use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, takes};
 use super::paged::{Window, paged};
 use crate::config::{Advice, Pattern, Rule};
 use crate::model::reply::{self, Origin, RuleDeleted, RuleList, RulePut};
@@ -18,6 +18,8 @@ pub(super) const COMMANDS: &[Command] =
             name: "rule.put",
             about: "Add a rule, or replace the rule for the same streams; it applies from the next push on",
             effect: Effect::Changes,
+            right: Right::Operate,
+            reach: Reach::Box,
             arguments: &[
                 takes(
                     "domain",
@@ -45,6 +47,8 @@ pub(super) const COMMANDS: &[Command] =
             name: "rule.list",
             about: "List all rules in the order in which they apply",
             effect: Effect::Reads,
+            right: Right::Operate,
+            reach: Reach::Box,
             arguments: &[
                 takes(
                     "limit",
@@ -64,6 +68,8 @@ pub(super) const COMMANDS: &[Command] =
             name: "rule.delete",
             about: "Remove a rule that a command added",
             effect: Effect::Ends,
+            right: Right::Operate,
+            reach: Reach::Box,
             arguments: &[
                 takes("domain", Kind::Text, "as in the rule"),
                 takes("stream", Kind::Text, "as in the rule").of(Values::Streams),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Effect, carries_out};
+use super::command::{Command, Effect, Reach, Right, carries_out};
 use crate::model::reply::{StoreAdopted, StoreStatus};
 use crate::store::Command as StoreCommand;
 
@@ -15,6 +15,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "store.status",
         about: "Show whether the storage directory belongs to this box or came from another box",
         effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(status -> StoreStatus),
     },
@@ -22,6 +24,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "store.adopt",
         about: "Accept the storage directory as this box's own; remote deletions that its journal holds are then done",
         effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(adopt -> StoreAdopted),
     },

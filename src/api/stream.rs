@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Limit, one_stream, typed};
-use super::command::{Command, Effect, Kind, Values, carries_out, needs, takes};
+use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
 use super::paged::{Window, paged};
 use crate::media::{LeftOut, StreamName, Tracks};
 use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, Track};
@@ -17,6 +17,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "stream.list",
         about: "List the streams that are on the air",
         effect: Effect::Reads,
+        right: Right::Watch,
+        reach: Reach::Streams,
         arguments: &[
             takes(
                 "limit",
@@ -36,6 +38,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "stream.kick",
         about: "End a publish; the publisher may connect again",
         effect: Effect::Acts,
+        right: Right::Operate,
+        reach: Reach::Streams,
         arguments: &[needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams)],
         carry_out: carries_out!(kick -> StreamKicked),
     },

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::typed;
-use super::command::{Command, Effect, Kind, carries_out, takes};
+use super::command::{Command, Effect, Kind, Reach, Right, carries_out, takes};
 use crate::config::ByteRate;
 use crate::delivery::{SyncCheck, SyncStatus};
 use crate::model::reply::{Done, SyncLimit, SyncPaused};
@@ -16,6 +16,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "sync.status",
         about: "Show the state of delivery: what is recorded, waits, is being sent or failed, and when it is sent",
         effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(status -> SyncStatus),
     },
@@ -23,6 +25,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "sync.check",
         about: "Check that the object store allows what deliveries need, and show what is missing",
         effect: Effect::Acts,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(check -> SyncCheck),
     },
@@ -30,6 +34,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "sync.pause",
         about: "Pause delivery until sync.resume, also after a restart",
         effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(pause -> SyncPaused),
     },
@@ -37,6 +43,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "sync.resume",
         about: "Resume delivery",
         effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(resume -> SyncPaused),
     },
@@ -44,6 +52,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "sync.retry",
         about: "Retry all deliveries now, also failed ones",
         effect: Effect::Acts,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[],
         carry_out: carries_out!(retry -> Done),
     },
@@ -51,6 +61,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "sync.limit",
         about: "Limit the rate of delivery, also after a restart",
         effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[takes(
             "rate",
             Kind::Text,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, STREAMS, name, one_to_come, time, typed};
-use super::command::{Command, Effect, Kind, Values, ZONES, carries_out, needs, takes};
+use super::command::{Command, Effect, Kind, Reach, Right, Values, ZONES, carries_out, needs, takes};
 use super::paged::fitting;
 use crate::config::{Span, Streams, Weekly, Zone};
 use crate::event::rfc3339;
@@ -19,6 +19,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "task.create",
         about: "Plan a recording for a time; it records every publish of the stream in that time",
         effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
         arguments: &[
             needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
             takes("start", Kind::Time, "when the task begins; default now").ahead(),
@@ -49,6 +51,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "task.list",
         about: "List tasks, in the order in which they were made",
         effect: Effect::Reads,
+        right: Right::Watch,
+        reach: Reach::Streams,
         arguments: &[
             takes("stream", Kind::Text, STREAMS).of(Values::Streams),
             takes(
@@ -75,6 +79,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "task.stop",
         about: "End a task for good, and its recordings",
         effect: Effect::Ends,
+        right: Right::Operate,
+        reach: Reach::Streams,
         arguments: ONE,
         carry_out: carries_out!(stop -> reply::Task),
     },
@@ -82,6 +88,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "task.delete",
         about: "Delete a task; its current recordings continue",
         effect: Effect::Ends,
+        right: Right::Operate,
+        reach: Reach::Streams,
         arguments: ONE,
         carry_out: carries_out!(delete -> reply::Task),
     },

@@ -8,7 +8,7 @@ use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, typed};
 use super::command::{
-    Argument, Command, Effect, FORMATS, KEPT, Kind, Values, ZONES, carries_out, needs, takes,
+    Argument, Command, Effect, FORMATS, KEPT, Kind, Reach, Right, Values, ZONES, carries_out, needs, takes,
 };
 use super::paged::{Window, paged};
 use super::rule::{origin, warnings};
@@ -80,6 +80,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "template.put",
         about: "Add a template, or replace the one with the same name; it applies from the next push on",
         effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: PUT,
         carry_out: carries_out!(put -> TemplatePut),
     },
@@ -87,6 +89,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "template.list",
         about: "List all templates",
         effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[
             takes(
                 "limit",
@@ -106,6 +110,8 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "template.delete",
         about: "Remove a template that a command added",
         effect: Effect::Ends,
+        right: Right::Operate,
+        reach: Reach::Box,
         arguments: &[needs("name", Kind::Text, "the template's name").of(Values::Templates)],
         carry_out: carries_out!(delete -> TemplateDeleted),
     },

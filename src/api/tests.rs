@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 mod deleting;
 
 use super::*;
+use crate::model::Right;
 use crate::recorder::RecorderSettings;
 use crate::store::Change;
 use crate::store::{RealClock, RealDisk, Store, StoreSettings};
@@ -376,6 +377,29 @@ async fn help_tells_every_command_and_each_of_its_arguments() {
         }
     }
     the_box.done().await;
+}
+
+#[test]
+fn what_changes_nothing_needs_another_right_than_what_changes_something() {
+    for command in commands() {
+        let (name, right) = (command.name, command.right);
+        match command.effect {
+            // Lists of streams are for everybody who may watch them. The state of the box is for those who manage it.
+            Effect::Reads => {
+                let expected = match command.reach {
+                    Reach::Streams => Right::Watch,
+                    Reach::Box => Right::Operate,
+                };
+                assert_eq!(right, expected, "{name}");
+            }
+            Effect::Acts | Effect::Changes | Effect::Ends => {
+                let changing = [Right::Operate, Right::Moderate, Right::Keys];
+                assert!(changing.contains(&right), "{name}");
+            }
+        }
+        // Only footage is for good, and who begins recordings may not remove any.
+        assert!(!command.is_for_good() || right == Right::Moderate, "{name}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::model::Right;
+
 /// The commands, or one of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -29,6 +31,8 @@ pub struct CommandAbout {
     pub command: &'static str,
     /// What it does.
     pub about: &'static str,
+    /// The right that it needs over HTTP. Over MQTT and the control socket, callers have all rights.
+    pub right: Right,
 }
 
 /// A command and what it takes.

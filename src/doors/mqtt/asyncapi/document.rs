@@ -252,9 +252,10 @@ fn message(message: &Message) -> Value {
         "summary": message.about,
         "payload": referring(&message.payload, &shared()),
     });
-    if let Some(effect) = &message.effect {
+    if let Some([effect, right]) = &message.effect {
         described["traits"] = json!([reference("components/messageTraits", "request")]);
         described["x-effect"] = effect.clone();
+        described["x-right"] = right.clone();
     }
     if message.channel == "response" {
         described["correlationId"] = reference("components/correlationIds", "id");

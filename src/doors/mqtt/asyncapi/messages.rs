@@ -19,8 +19,8 @@ pub(super) struct Message {
     pub(super) about: String,
     /// The schema of its payload.
     pub(super) payload: Value,
-    /// What a request does to the box; none if the message is no request.
-    pub(super) effect: Option<Value>,
+    /// What a request does to the box, and the right that it needs over HTTP; none if the message is no request.
+    pub(super) effect: Option<[Value; 2]>,
 }
 
 impl Message {
@@ -170,7 +170,7 @@ fn request(command: &'static Command) -> Message {
     }
     let topic = format!("request/{}", command.name);
     Message {
-        effect: Some(json!(command.effect)),
+        effect: Some([json!(command.effect), json!(command.right)]),
         ..Message::new("request", topic, &format!("{}.", command.about), payload)
     }
 }
