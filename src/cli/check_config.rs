@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::open::StoreArgument;
+use super::open::{StoreArgument, machine};
 use super::output;
 use crate::config::Advice;
 use crate::daemon;
@@ -19,6 +19,9 @@ impl CheckConfig {
         let mut out = std::io::stdout().lock();
         writeln!(out, "# {}", self.store.source())?;
         out.write_all(config.to_toml().as_bytes())?;
+        for address in config.http.addresses(&machine()) {
+            writeln!(out, "\n# note: viewers open {address}")?;
+        }
         let now = jiff::Timestamp::now().as_microsecond();
         let of_file = self.store.advice(&config);
         let (path, text) = self.store.file()?;

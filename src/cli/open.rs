@@ -16,6 +16,12 @@ use crate::store::Library;
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 const READABLE_BY_ALL: u32 = 0o004;
 
+/// The name of this machine.
+pub(super) fn machine() -> String {
+    let name = nix::unistd::gethostname().ok();
+    name.and_then(|name| name.into_string().ok()).unwrap_or_default()
+}
+
 #[derive(clap::Args)]
 pub(super) struct ConfigArgument {
     /// The configuration file [default: /etc/edgereel/edgereel.toml if there is one].
@@ -27,10 +33,7 @@ impl ConfigArgument {
     pub(super) fn load(&self) -> anyhow::Result<Config> {
         let (path, text) = self.read()?;
         let file = path.as_deref().map(|path| (path, text.as_str()));
-        let host = nix::unistd::gethostname()
-            .ok()
-            .and_then(|name| name.into_string().ok());
-        Ok(Config::parse(file, std::env::vars(), &host.unwrap_or_default())?)
+        Ok(Config::parse(file, std::env::vars(), &machine())?)
     }
 
     /// The file, if there is one, and its text.

@@ -2,11 +2,16 @@
 //! answer to a command that causes one contains it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::listen::reachable;
 use super::publisher::is_open;
 use super::secret::MASK;
-use super::{Config, DEFAULT_TEMPLATE, Keep, Proof, Publisher, Rule, SecretSource, Target};
+use super::{
+    Config, DEFAULT_TEMPLATE, Keep, Pattern, Proof, Publisher, RESERVED_APPS, Rule, SecretSource, Target,
+    Viewer, ViewerProof,
+};
 
 /// A setting that is probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +91,21 @@ pub enum Advice {
     /// A signature does not cover the app, and the pattern of its entry leaves the app open.
     OpenApp {
         /// The entry.
-        publisher: String,
+        of: String,
         /// The pattern of the entry.
         stream: String,
+    },
+    /// Viewers on other machines connect without encryption.
+    PlainHttp {
+        /// The address that they connect to.
+        address: SocketAddr,
+    },
+    /// The app of streams is a word that has another meaning in addresses of the HTTP server.
+    ReservedApp {
+        /// The entry with the streams.
+        of: String,
+        /// The first part of the app.
+        app: String,
     },
 }
 
@@ -148,10 +165,20 @@ impl fmt::Display for Advice {
                 "{url} is not encrypted: everybody on the way can read the messages and the passwords, and can send commands in its name; use \
                  mqtts://"
             ),
-            Advice::OpenApp { publisher, stream } => write!(
+            Advice::OpenApp { of, stream } => write!(
                 f,
-                "[[publisher]] '{publisher}': a signature with its tencent_key does not cover the app, and stream = \"{stream}\" leaves \
+                "{of}: a signature with its tencent_key does not cover the app, and stream = \"{stream}\" leaves \
                  it open: a signature for one stream is valid for this name in every app; name the app, as in \"live/*\""
+            ),
+            Advice::PlainHttp { address } => write!(
+                f,
+                "http.listen: {address} is not encrypted: everybody on the way can read the media, and the keys and passwords of viewers; \
+                 use http.tls, or name in http.behind the proxy that encrypts"
+            ),
+            Advice::ReservedApp { of, app } => write!(
+                f,
+                "{of}: streams whose app begins with '{app}' are played under /s/{app}/…, because /{app}/ has another meaning in \
+                 addresses of the HTTP server; give them another app, if you can"
             ),
             Advice::NobodyIsAnonymous => f.write_str(
                 "rtmp.allow_anonymous = true has no effect beside a [[publisher]]: a publisher that matches no entry is refused",
@@ -264,16 +291,9 @@ impl Config {
         if self.rtmp.allow_anonymous && !self.publishers.is_empty() {
             all.push(Advice::NobodyIsAnonymous);
         }
-        let signs = |proof: &Proof| matches!(proof, Proof::Tencent(_));
-        let open = self
-            .publishers
-            .iter()
-            .filter(|publisher| publisher.proofs().iter().any(signs) && publisher.stream.leaves_app_open());
-        all.extend(open.map(|publisher| Advice::OpenApp {
-            publisher: publisher.name().to_owned(),
-            stream: publisher.stream.to_string(),
-        }));
+        all.extend(self.open_apps());
         all.extend(self.short_keys());
+        all.extend(self.of_viewers());
         all.extend(self.open_addresses());
         let stored = |keep: Option<Keep>| keep.is_some_and(|keep| keep != Keep::Forever);
         let expires = self
@@ -296,15 +316,71 @@ impl Config {
         self.to_toml().contains(MASK)
     }
 
+    fn open_apps(&self) -> impl Iterator<Item = Advice> {
+        let signs = |proof: &Proof| matches!(proof, Proof::Tencent(_));
+        let publishers = self.publishers.iter();
+        let publishers = publishers
+            .filter(move |publisher| publisher.proofs().iter().any(signs))
+            .map(|publisher| (publisher.shown(), &publisher.stream));
+        let signs = |proof: &ViewerProof| matches!(proof, ViewerProof::Tencent(_));
+        let viewers = self.viewers.iter();
+        let viewers = viewers
+            .filter(move |viewer| viewer.proofs().iter().any(signs))
+            .flat_map(|viewer| viewer.patterns().map(|stream| (viewer.shown(), stream)));
+        let open = publishers
+            .chain(viewers)
+            .filter(|(_, stream)| stream.leaves_app_open());
+        open.map(|(of, stream)| Advice::OpenApp {
+            of,
+            stream: stream.to_string(),
+        })
+    }
+
+    /// Advice on the HTTP server, on its viewers and on names that its addresses cannot have.
+    fn of_viewers(&self) -> Vec<Advice> {
+        let nameless = |viewer: &&Viewer| viewer.streams.iter().any(|stream| !stream.can_fit_a_stream());
+        let nameless = self.viewers.iter().filter(nameless);
+        let mut all: Vec<Advice> = nameless
+            .map(|viewer| Advice::NoSuchStream { of: viewer.shown() })
+            .collect();
+        let secret = |proof: &ViewerProof| matches!(proof, ViewerProof::Key(_) | ViewerProof::Password(_));
+        let shows = |viewer: &Viewer| viewer.proofs().iter().any(secret);
+        if let Some(address) = reachable(&self.http.listen)
+            && self.http.behind.is_empty()
+            && self.viewers.iter().any(shows)
+        {
+            all.push(Advice::PlainHttp { address: *address });
+        }
+        if self.http.is_on() {
+            let rules = self.rules.iter();
+            let rules = rules.map(|rule| (of_rule(&rule.to_string()), &rule.stream));
+            let publishers = self.publishers.iter();
+            let publishers = publishers.map(|publisher| (publisher.shown(), &publisher.stream));
+            let reserved = rules
+                .chain(publishers)
+                .filter_map(|(of, stream)| Some((of, reserved(stream)?)));
+            all.extend(reserved.map(|(of, app)| Advice::ReservedApp {
+                of,
+                app: app.to_owned(),
+            }));
+        }
+        all
+    }
+
     /// Short keys that stand in the configuration. Keys in files are checked where the files are read.
     fn short_keys(&self) -> impl Iterator<Item = Advice> {
         let publishers = self.publishers.iter();
         let publishers = publishers.filter(|publisher| publisher.has_short_key());
-        let publishers = publishers.map(|publisher| format!("[[publisher]] '{}'", publisher.name()));
+        let publishers = publishers.map(Publisher::shown);
+        let viewers = self.viewers.iter().filter(|viewer| viewer.short_key().is_some());
+        let viewers = viewers.map(Viewer::shown);
         let callbacks = self.callbacks.iter();
         let callbacks = callbacks.filter(move |callback| callback.key().as_ref().is_some_and(is_short));
         let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name()));
-        publishers.chain(callbacks).map(|of| Advice::ShortKey { of })
+        publishers
+            .chain(viewers)
+            .chain(callbacks)
+            .map(|of| Advice::ShortKey { of })
     }
 
     fn open_addresses(&self) -> impl Iterator<Item = Advice> {
@@ -335,7 +411,18 @@ fn is_short(source: &SecretSource) -> bool {
     matches!(source, SecretSource::Given(key) if key.is_short())
 }
 
+/// The first part of the app of all streams that fit, if it is a reserved word.
+fn reserved(stream: &Pattern) -> Option<&str> {
+    let (first, _) = stream.as_str().split_once('/')?;
+    RESERVED_APPS.contains(&first).then_some(first)
+}
+
 impl Publisher {
+    /// The entry, for a message.
+    pub(super) fn shown(&self) -> String {
+        format!("[[publisher]] '{}'", self.name())
+    }
+
     pub(super) fn has_short_key(&self) -> bool {
         let proves = |proof: &Proof| match proof {
             Proof::Key(key) | Proof::Tencent(key) | Proof::Aliyun { key, .. } => is_short(key),
@@ -347,6 +434,22 @@ impl Publisher {
     pub(super) fn has_open_hook(&self) -> bool {
         let asks = |proof: &Proof| matches!(proof, Proof::Hook(hook) if hook.url.is_open());
         self.proofs().iter().any(asks)
+    }
+}
+
+impl Viewer {
+    /// The entry, for a message.
+    pub(super) fn shown(&self) -> String {
+        format!("[[viewer]] '{}'", self.name)
+    }
+
+    /// The name of the entry's key that is short, if one is. A key in a header is never short.
+    pub(super) fn short_key(&self) -> Option<&'static str> {
+        self.proofs().iter().find_map(|proof| match proof {
+            ViewerProof::Tencent(key) if is_short(key) => Some("viewer.tencent_key"),
+            ViewerProof::Aliyun { key, .. } if is_short(key) => Some("viewer.aliyun_key"),
+            _ => None,
+        })
     }
 }
 
@@ -376,6 +479,9 @@ mod tests {
             "[[publisher]]\nstream = \"live/*\"\ntencent_key = \"a-long-enough-secret\"\n",
             "[mqtt]\nurl = \"mqtt://127.0.0.1\"\n",
             "[mqtt]\nurl = \"mqtts://broker.example.com\"\n",
+            "[http]\nlisten = [\"0.0.0.0:8080\"]\n[[viewer]]\nname = \"all\"\n",
+            "[http]\nlisten = [\"0.0.0.0:8080\"]\nbehind = [\"10.0.0.0/8\"]\n[[viewer]]\nname = \"a\"\nkey_file = \"k\"\n",
+            "[[rule]]\nstream = \"api/*\"\n[[rule]]\nrecord = \"on-demand\"\n",
         ] {
             assert_eq!(advice(text), [""; 0], "{text}");
         }
@@ -439,6 +545,30 @@ mod tests {
             (
                 "[[publisher]]\nstream = \"live*\"\ntencent_key_file = \"k\"",
                 "stream = \"live*\" leaves it open",
+            ),
+            (
+                "[[viewer]]\nname = \"a\"\ntencent_key_file = \"k\"",
+                "[[viewer]] 'a': a signature with its tencent_key does not cover the app",
+            ),
+            (
+                "[[viewer]]\nname = \"a\"\nstreams = [\"live/a\", \"cam1\"]",
+                "[[viewer]] 'a': no stream can have this name",
+            ),
+            (
+                "[[viewer]]\nname = \"a\"\naliyun_key = \"short\"",
+                "[[viewer]] 'a' has a key of fewer than 16",
+            ),
+            (
+                "[http]\nlisten = [\"0.0.0.0:8080\"]\n[[viewer]]\nname = \"a\"\nkey_file = \"k\"",
+                "0.0.0.0:8080 is not encrypted",
+            ),
+            (
+                "[http]\nlisten = [\"127.0.0.1:8080\"]\n[[rule]]\nstream = \"t/room/*\"\n[[rule]]\nrecord = \"on-demand\"",
+                "the rule for stream 't/room/*': streams whose app begins with 't' are played under /s/t/…",
+            ),
+            (
+                "[http]\nlisten = [\"127.0.0.1:8080\"]\n[[publisher]]\nstream = \"api/*\"",
+                "[[publisher]] 'api/*': streams whose app begins with 'api'",
             ),
         ] {
             let all = advice(text);

@@ -40,7 +40,11 @@ impl Config {
                 let of_publisher = |publisher: &Publisher| {
                     *of == format!("[[publisher]] with stream '{}'", publisher.stream)
                 };
-                rule.unwrap_or_else(|| self.publisher("publisher.stream", of_publisher))
+                rule.or_else(|| {
+                    of.starts_with("[[viewer]]")
+                        .then(|| self.viewer("viewer.streams", of))
+                })
+                .unwrap_or_else(|| self.publisher("publisher.stream", of_publisher))
             }
             Advice::Uncovered => Some(("rule", Some(self.rules.len().checked_sub(1)?))),
             Advice::Unnamed { template } => of_template("template.name", template),
@@ -51,21 +55,35 @@ impl Config {
             }
             Advice::NobodyIsAnonymous => Some(("rtmp.allow_anonymous", None)),
             Advice::ShortKey { of } => self.callback("callback.key", of).or_else(|| {
-                let is_short = |publisher: &Publisher| *of == shown(publisher) && publisher.has_short_key();
-                self.publisher("publisher.key", is_short)
+                let is_short = |publisher: &Publisher| *of == publisher.shown() && publisher.has_short_key();
+                self.publisher("publisher.key", is_short).or_else(|| {
+                    let key = self
+                        .viewers
+                        .iter()
+                        .find_map(|viewer| viewer.short_key().filter(|_| viewer.shown() == *of));
+                    self.viewer(key?, of)
+                })
             }),
             Advice::OpenAddress { of } if of == "sync.endpoint" => Some(("sync.endpoint", None)),
             Advice::OpenAddress { of } => self.callback("callback.url", of).or_else(|| {
                 let asks = |publisher: &Publisher| {
-                    *of == format!("the hook of {}", shown(publisher)) && publisher.has_open_hook()
+                    *of == format!("the hook of {}", publisher.shown()) && publisher.has_open_hook()
                 };
                 self.publisher("publisher.hook", asks)
             }),
             Advice::OpenBroker { .. } => Some(("mqtt.url", None)),
-            Advice::OpenApp { publisher, stream } => {
-                let is_it =
-                    |other: &Publisher| other.name() == publisher && other.stream.to_string() == *stream;
+            Advice::OpenApp { of, stream } => {
+                let is_it = |other: &Publisher| other.shown() == *of && other.stream.to_string() == *stream;
                 self.publisher("publisher.stream", is_it)
+                    .or_else(|| self.viewer("viewer.streams", of))
+            }
+            Advice::PlainHttp { .. } => Some(("http.listen", None)),
+            Advice::ReservedApp { of, .. } => {
+                let rule = of.strip_prefix("the rule for ");
+                let rule = rule.map(|about| of_rule("rule.stream", about));
+                rule.unwrap_or_else(|| {
+                    self.publisher("publisher.stream", |publisher| publisher.shown() == *of)
+                })
             }
             // These are not about a line of the file.
             Advice::Overridden { .. } | Advice::Readable { .. } => None,
@@ -74,6 +92,11 @@ impl Config {
 
     fn publisher(&self, key: &'static str, is_it: impl Fn(&Publisher) -> bool) -> Option<Key> {
         let entry = self.publishers.iter().position(is_it)?;
+        Some((key, Some(entry)))
+    }
+
+    fn viewer(&self, key: &'static str, shown: &str) -> Option<Key> {
+        let entry = self.viewers.iter().position(|viewer| viewer.shown() == shown)?;
         Some((key, Some(entry)))
     }
 
@@ -87,10 +110,6 @@ impl Config {
     }
 }
 
-fn shown(publisher: &Publisher) -> String {
-    format!("[[publisher]] '{}'", publisher.name())
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -102,6 +121,7 @@ mod tests {
     fn every_advice_names_its_own_line() {
         let rules = "[[rule]]\nstream = \"live/a\"\n";
         let publishers = "[[publisher]]\nstream = \"live/a\"\nkey = \"a-long-enough-secret\"\n";
+        let viewers = "[[viewer]]\nname = \"a\"\nkey_file = \"k\"\n";
         let all = [
             format!("{rules}[[rule]]\nrecord = \"never\"\napp = \"hall\" # here\n[[rule]]\n"),
             format!("{rules}[[rule]]\nrecord = \"never\"\nstream = \"cam1\" # here\n[[rule]]\n"),
@@ -121,6 +141,12 @@ mod tests {
             "[sync]\nurl = \"s3://b/p\"\nregion = \"r\"\nendpoint = \"http://10.0.0.1:9000\" # here\n".to_owned(),
             "[[task]]\nname = \"a\"\nstream = \"live/a\"\nweekly = [\"Mon 08:00-09:00\"]\n[[task]]\nname = \"b\"\nstream = \"live/b\"\n\
              start = \"2020-12-01T08:00:00Z\"\nend = \"2020-12-01T09:00:00Z\" # here\n".to_owned(),
+            format!("{viewers}[[viewer]]\nname = \"b\"\nstreams = [\"cam1\"] # here\n"),
+            format!("{viewers}[[viewer]]\nname = \"b\"\ntencent_key_file = \"k\"\nstreams = [\"*\"] # here\n"),
+            format!("{viewers}[[viewer]]\nname = \"b\"\naliyun_key = \"fifteen-letters\" # here\n"),
+            format!("{viewers}[http]\nmax_connections = 7\nlisten = [\"0.0.0.0:8080\"] # here\n"),
+            format!("[http]\nlisten = [\"[::1]:80\"]\n{rules}[[rule]]\nrecord = \"never\"\nstream = \"metrics/*\" # here\n[[rule]]\n"),
+            format!("[http]\nlisten = [\"[::1]:80\"]\n{publishers}[[publisher]]\nkey_file = \"k\"\nstream = \"r/a\" # here\n"),
         ];
         for text in &all {
             let here = 1 + text.lines().position(|line| line.contains("# here")).unwrap();

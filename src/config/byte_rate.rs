@@ -1,4 +1,4 @@
-//! Rates of uploads, as people write them.
+//! Rates of uploads and downloads, as people write them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +11,16 @@ use super::{BitRate, ByteSize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ByteRate(ByteSize);
+
+/// A bound on a rate: `"8 MiB/s"`, or `"off"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum RateLimit {
+    /// There is no bound.
+    Off,
+    /// At most this rate.
+    At(ByteRate),
+}
 
 /// A smaller rate would not finish a part of an upload before its connection is given up.
 const LEAST: u64 = 1_024;
@@ -63,6 +73,43 @@ impl From<ByteRate> for String {
 impl fmt::Display for ByteRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/s", self.0)
+    }
+}
+
+impl RateLimit {
+    pub(super) const fn of_mebibytes(mebibytes: u64) -> Self {
+        RateLimit::At(ByteRate(ByteSize::new(mebibytes << 20)))
+    }
+
+    /// The rate in bytes a second, if there is a bound.
+    pub const fn bytes(self) -> Option<u64> {
+        match self {
+            RateLimit::Off => None,
+            RateLimit::At(rate) => Some(rate.bytes()),
+        }
+    }
+}
+
+impl TryFrom<String> for RateLimit {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "off" => Ok(RateLimit::Off),
+            rate => rate
+                .parse()
+                .map(RateLimit::At)
+                .map_err(|error: ByteRateError| format!("{error}, or \"off\"")),
+        }
+    }
+}
+
+impl From<RateLimit> for String {
+    fn from(limit: RateLimit) -> String {
+        match limit {
+            RateLimit::Off => "off".to_owned(),
+            RateLimit::At(rate) => rate.to_string(),
+        }
     }
 }
 

@@ -31,16 +31,12 @@ const KEYS: &[Key] = &[
     Key {
         name: "rtmp.tls (where it listens)",
         reloads: false,
-        differs: |old, new| listens(old) != listens(new),
+        differs: |old, new| listens(&old.rtmp.tls) != listens(&new.rtmp.tls),
     },
     Key {
         name: "rtmp.tls (cert and key)",
         reloads: true,
-        // Without TLS before or after the reload, no listener is there to take the change over.
-        differs: |old, new| match (&old.rtmp.tls, &new.rtmp.tls) {
-            (Some(old), Some(new)) => (&old.cert, &old.key) != (&new.cert, &new.key),
-            _ => false,
-        },
+        differs: |old, new| proves_otherwise(&old.rtmp.tls, &new.rtmp.tls),
     },
     key!("rtmp.allow_anonymous", true, rtmp.allow_anonymous),
     key!("rtmp.max_connections", false, rtmp.max_connections),
@@ -60,6 +56,39 @@ const KEYS: &[Key] = &[
     key!("rtmp.publish_timeout", false, rtmp.publish_timeout),
     key!("rtmp.idle_timeout", false, rtmp.idle_timeout),
     key!("rtmp.takeover_after", true, rtmp.takeover_after),
+    key!("http.listen", false, http.listen),
+    Key {
+        name: "http.tls (where it listens)",
+        reloads: false,
+        differs: |old, new| listens(&old.http.tls) != listens(&new.http.tls),
+    },
+    Key {
+        name: "http.tls (cert and key)",
+        reloads: true,
+        differs: |old, new| proves_otherwise(&old.http.tls, &new.http.tls),
+    },
+    key!("http.max_connections", true, http.max_connections),
+    key!(
+        "http.max_connections_per_address",
+        true,
+        http.max_connections_per_address
+    ),
+    key!("http.max_rate", true, http.max_rate),
+    key!("http.memory", true, http.memory),
+    key!("http.cors", true, http.cors),
+    key!("http.behind", true, http.behind),
+    key!("http.public_url", true, http.public_url),
+    key!("http.public", true, http.public),
+    key!("http.names", true, http.names),
+    key!("http.live_window", true, http.live_window),
+    key!("http.live_chunks", true, http.live_chunks),
+    key!("http.dialects", true, http.dialects),
+    Key {
+        name: "http.token_key",
+        reloads: true,
+        differs: |old, new| old.http.token_keys() != new.http.token_keys(),
+    },
+    key!("http.tokens_without_clock", true, http.tokens_without_clock),
     key!("storage.dir", false, storage.dir),
     key!("storage.durability", false, storage.durability),
     key!("storage.quota", false, storage.quota),
@@ -82,14 +111,34 @@ const KEYS: &[Key] = &[
     key!("[mqtt]", true, mqtt),
     key!("[[callback]]", true, callbacks),
     key!("[[publisher]]", true, publishers),
+    key!("[[viewer]]", true, viewers),
     key!("[[template]]", true, templates),
     key!("[[rule]]", true, rules),
     key!("[[task]]", true, tasks),
 ];
 
-fn listens(config: &Config) -> Option<&[std::net::SocketAddr]> {
-    let tls: Option<&Tls> = config.rtmp.tls.as_ref();
-    tls.map(|tls| tls.listen.as_slice())
+fn listens(tls: &Option<Tls>) -> Option<&[std::net::SocketAddr]> {
+    tls.as_ref().map(|tls| tls.listen.as_slice())
+}
+
+/// True when a server's certificate or key is in another file. Without TLS before or after the reload, no listener is there to
+/// take the change over.
+fn proves_otherwise(old: &Option<Tls>, new: &Option<Tls>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => (&old.cert, &old.key) != (&new.cert, &new.key),
+        _ => false,
+    }
+}
+
+/// The TLS in force after a reload: where the server listened before, with the new certificate.
+pub(super) fn tls_in_force(old: &Option<Tls>, new: Option<Tls>) -> Option<Tls> {
+    match (old, new) {
+        (Some(old), Some(new)) => Some(Tls {
+            listen: old.listen.clone(),
+            ..new
+        }),
+        (old, _) => old.clone(),
+    }
 }
 
 impl Changes {
@@ -109,13 +158,6 @@ impl Changes {
 
     /// The configuration in force after a reload: the new one, with the old values of keys that only a start changes.
     pub fn in_force(old: &Config, new: Config) -> Config {
-        let tls = match (&old.rtmp.tls, new.rtmp.tls) {
-            (Some(old), Some(new)) => Some(Tls {
-                listen: old.listen.clone(),
-                ..new
-            }),
-            (old, _) => old.clone(),
-        };
         Config {
             device: old.device.clone(),
             storage: old.storage.clone(),
@@ -126,13 +168,14 @@ impl Changes {
             },
             rtmp: super::Rtmp {
                 listen: old.rtmp.listen.clone(),
-                tls,
+                tls: tls_in_force(&old.rtmp.tls, new.rtmp.tls),
                 max_connections: old.rtmp.max_connections,
                 handshake_timeout: old.rtmp.handshake_timeout,
                 publish_timeout: old.rtmp.publish_timeout,
                 idle_timeout: old.rtmp.idle_timeout,
                 ..new.rtmp
             },
+            http: new.http.with_listeners_of(&old.http),
             ..new
         }
     }
@@ -171,6 +214,32 @@ mod tests {
         }
         let scalar = KEYS.iter().filter(|key| !key.name.starts_with('[')).count();
         assert_eq!(seen, scalar, "each key has a row in docs/configuration.md");
+    }
+
+    #[test]
+    fn the_sockets_of_viewers_stay_and_all_else_about_viewers_is_taken() {
+        let old = parse(
+            "[http]\nlisten = [\"127.0.0.1:80\"]\ntls = { listen = [\"[::1]:443\"], cert = \"a\", key = \"b\" }\n",
+        );
+        let new = parse(
+            "[http]\ntls = { listen = [\"[::1]:444\"], cert = \"c\", key = \"b\" }\ntoken_key_file = \"t\"\npublic = true\n\
+             [[viewer]]\nname = \"a\"\nkey_file = \"k\"\n",
+        );
+        let changes = Changes::between(&old, &new);
+        assert_eq!(
+            changes.taken,
+            [
+                "http.tls (cert and key)",
+                "http.public",
+                "http.token_key",
+                "[[viewer]]"
+            ]
+        );
+        assert_eq!(changes.restart, ["http.listen", "http.tls (where it listens)"]);
+        let now = Changes::in_force(&old, new.clone());
+        assert_eq!(now.http.listen, old.http.listen);
+        let again = Changes::between(&now, &new);
+        assert_eq!((again.taken.len(), again.restart), (0, changes.restart));
     }
 
     #[test]

@@ -9,13 +9,16 @@ use toml::{Table, Value};
 use super::mistake::explained;
 use super::place::{line_of_fault, line_of_key};
 use super::{
-    ByteSize, Callback, Config, Control, Delivery, Device, Keep, Mqtt, Publisher, Ring, Rtmp, Rule, Span,
-    Storage, Task, Template, TemplateSource, callback, publisher,
+    ByteSize, Callback, Config, Control, Delivery, Device, Http, Keep, Mqtt, Publisher, Ring, Rtmp, Rule,
+    Span, Storage, Task, Template, TemplateSource, Viewer, callback, publisher, viewer,
 };
 use crate::model::nearest;
 
 /// `EDGEREEL__RTMP__LISTEN` sets `rtmp.listen`.
 const ENV_PREFIX: &str = "EDGEREEL__";
+
+/// The file where there is none: whoever tries edgereel can play what it records.
+const WITHOUT_FILE: &str = "[http]\nlisten = [\"127.0.0.1:8080\"]\n";
 
 /// Bytes of `sun_path` (unix(7)), without the zero at its end.
 const LONGEST_SOCKET: usize = 107;
@@ -31,34 +34,14 @@ pub struct ConfigError {
 }
 
 impl Config {
-    /// The configuration of `edgereel run` without a file.
-    pub fn defaults(host_name: &str) -> Self {
-        let id: String = host_name.chars().filter(|c| id_char(*c)).take(64).collect();
-        Self {
-            device: Device {
-                id: if id.is_empty() { "edgereel".to_owned() } else { id },
-            },
-            rtmp: Rtmp::default(),
-            storage: Storage::default(),
-            ring: Ring::default(),
-            control: Control::default(),
-            sync: None,
-            mqtt: None,
-            callbacks: Vec::new(),
-            publishers: Vec::new(),
-            templates: Vec::new(),
-            rules: Vec::new(),
-            tasks: Vec::new(),
-        }
-    }
-
-    /// Reads a file's text (with its path, for errors) and then the environment. The environment wins.
+    /// Reads a file's text (with its path, for errors) and then the environment. The environment wins. Without a file, viewers on
+    /// this machine can connect.
     pub fn parse(
         file: Option<(&Path, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
         host_name: &str,
     ) -> Result<Self, ConfigError> {
-        let (path, text) = file.unwrap_or((Path::new("environment"), ""));
+        let (path, text) = file.unwrap_or((Path::new("environment"), WITHOUT_FILE));
         let place = |line: Option<usize>| match line {
             Some(line) => format!("{}:{line}", path.display()),
             None => path.display().to_string(),
@@ -144,6 +127,7 @@ pub(super) fn fault_of(table: Table) -> Option<toml::de::Error> {
 struct File {
     device: DeviceFile,
     rtmp: Rtmp,
+    http: Http,
     storage: Storage,
     ring: Ring,
     control: Control,
@@ -151,6 +135,7 @@ struct File {
     mqtt: Mqtt,
     callback: Vec<Callback>,
     publisher: Vec<Publisher>,
+    viewer: Vec<Viewer>,
     template: Vec<TemplateSource>,
     rule: Vec<Rule>,
     task: Vec<Task>,
@@ -204,18 +189,21 @@ impl Refused {
 
 impl File {
     fn resolve(self, host_name: &str) -> Result<Config, Refused> {
-        let base = Config::defaults(host_name);
-        let id = self.device.id.unwrap_or(base.device.id);
+        let id = self.device.id.unwrap_or_else(|| id_of(host_name));
+        let publishers = publisher::resolve(self.publisher)?;
+        let viewers = viewer::resolve(self.viewer, &self.http, &publishers)?;
         let config = Config {
             mqtt: self.mqtt.resolve(&id)?,
             callbacks: callback::resolve(self.callback)?,
             device: Device { id },
             rtmp: self.rtmp,
+            http: self.http,
             storage: self.storage,
             ring: self.ring,
             control: self.control,
             sync: self.sync.resolve()?,
-            publishers: publisher::resolve(self.publisher)?,
+            publishers,
+            viewers,
             templates: templates(self.template)?,
             rules: self.rule,
             tasks: self.task,
@@ -259,6 +247,7 @@ fn check(config: &Config) -> Result<(), Refused> {
         );
     }
     config.rtmp.check(!config.publishers.is_empty())?;
+    config.http.check(!config.viewers.is_empty())?;
     in_range(
         "storage.durability",
         config.storage.durability,
@@ -306,6 +295,12 @@ pub(super) fn in_range<T: PartialOrd + std::fmt::Display>(
         return Err(Refused::new(key, message));
     }
     Ok(())
+}
+
+/// The id of a box that is given none.
+fn id_of(host_name: &str) -> String {
+    let id: String = host_name.chars().filter(|c| id_char(*c)).take(64).collect();
+    if id.is_empty() { "edgereel".to_owned() } else { id }
 }
 
 fn id_char(c: char) -> bool {

@@ -76,7 +76,12 @@ fn value(text: &str, message: &str, at: &Range<usize>) -> Option<String> {
     // A key that takes any text gets a number as a text; no unit is missing.
     let plain = with("\"~\"".to_owned()).map(|_| format!("\"{written}\""));
     let plain = plain.filter(|_| written.starts_with(|first: char| first.is_ascii_digit()));
-    let corrected = plain.into_iter().chain(candidates(written)).find_map(with);
+    let port = if section(text, at.start) == Some("http") {
+        8080
+    } else {
+        1935
+    };
+    let corrected = plain.into_iter().chain(candidates(written, port)).find_map(with);
     let Some((whole, right)) = corrected else {
         return Some(format!("{key} = {written}: {reason}"));
     };
@@ -153,15 +158,15 @@ fn reason(message: &str) -> Option<String> {
     })
 }
 
-/// The values that may have been meant, the likeliest first.
-fn candidates(written: &str) -> Vec<String> {
+/// The values that may have been meant, the likeliest first. `port` is the usual port of an address.
+fn candidates(written: &str, port: u16) -> Vec<String> {
     let quote = |text: String| format!("\"{text}\"");
     let listed = |value: &String| format!("[{value}]");
     if let Some(inner) = written
         .strip_prefix(['"', '\''])
         .and_then(|rest| rest.strip_suffix(['"', '\'']))
     {
-        let texts: Vec<String> = address(inner)
+        let texts: Vec<String> = address(inner, port)
             .into_iter()
             .chain([inner.to_owned()])
             .map(quote)
@@ -178,7 +183,7 @@ fn candidates(written: &str) -> Vec<String> {
         return vec![inner.trim().to_owned()];
     }
     let with_unit = ["s", " GiB", " MiB/s", " Mbit/s"].map(|unit| quote(format!("{written}{unit}")));
-    let address = address(written).map(quote);
+    let address = address(written, port).map(quote);
     with_unit
         .into_iter()
         .chain(address.as_ref().map(listed))
@@ -187,13 +192,13 @@ fn candidates(written: &str) -> Vec<String> {
 }
 
 /// An address to listen on, from a common way to write one.
-fn address(text: &str) -> Option<String> {
+fn address(text: &str, usual: u16) -> Option<String> {
     let port = |text: &str| text.parse::<u16>().ok();
     if let Some(port) = port(text) {
         return Some(format!("0.0.0.0:{port}"));
     }
     if let Ok(ip) = text.parse::<IpAddr>() {
-        return Some(std::net::SocketAddr::new(ip, 1935).to_string());
+        return Some(std::net::SocketAddr::new(ip, usual).to_string());
     }
     let (host, digits) = text.rsplit_once(':')?;
     let port = port(digits)?;
@@ -236,6 +241,13 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
     start..at + behind.find('\n').unwrap_or(behind.len())
 }
 
+/// The name of the section that this byte is in.
+fn section(text: &str, at: usize) -> Option<&str> {
+    let before = text.get(..at)?.lines().rev();
+    let header = before.map(str::trim).find(|line| line.starts_with('['))?;
+    Some(header.trim_matches(['[', ']']))
+}
+
 /// True where no section has begun yet.
 fn line_before_section(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
@@ -270,6 +282,11 @@ mod tests {
                 "[rtmp]\nlisten = [\"0.0.0.0\"]",
                 "write listen = [\"0.0.0.0:1935\"]",
             ),
+            (
+                "[http]\nlisten = [\"0.0.0.0\"]",
+                "write listen = [\"0.0.0.0:8080\"]",
+            ),
+            ("[http]\nmax_rate = 8", "write max_rate = \"8 MiB/s\""),
             ("[rtmp]\nlisten = [\"::\"]", "write listen = [\"[::]:1935\"]"),
             (
                 "[rtmp]\nlisten = [\"localhost:1935\"]",
@@ -316,6 +333,7 @@ mod tests {
                 "write [[publisher]]",
             ),
             ("[template]\nname = \"x\"", "write [[template]]"),
+            ("[viewer]\nname = \"x\"", "write [[viewer]]"),
             ("[rule]\nstream = \"x\"", "write [[rule]]"),
             ("[callback]\nurl = \"http://x\"", "write [[callback]]"),
             (
@@ -336,9 +354,12 @@ mod tests {
     #[test]
     fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
         for (text, words) in [
-            ("listen = [\"0.0.0.0:1935\"]", "a line with [rtmp]"),
-            ("[storage]\nlisten = [\"0.0.0.0:1935\"]", "a line with [rtmp]"),
-            ("[rtmp]\nkey_file = \"k\"", "[[callback]], [[publisher]]"),
+            ("listen = [\"0.0.0.0:1935\"]", "a key of [rtmp], [http]"),
+            ("[storage]\nhandshake_timeout = \"5s\"", "a line with [rtmp]"),
+            (
+                "[rtmp]\nkey_file = \"k\"",
+                "[[callback]], [[publisher]], [[viewer]]",
+            ),
             ("quota = \"20 GiB\"", "a line with [storage]"),
         ] {
             let said = refusal(text);

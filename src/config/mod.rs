@@ -13,6 +13,8 @@ mod changes;
 mod delivery;
 mod file;
 mod fuzz;
+mod http;
+mod listen;
 mod mistake;
 mod mqtt;
 mod place;
@@ -25,6 +27,8 @@ mod shown;
 mod streams;
 mod task;
 mod template;
+mod texts;
+mod viewer;
 
 use std::path::PathBuf;
 
@@ -32,7 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{AddressRange, AddressRangeError};
 pub use advice::{Advice, of_rules};
-pub use byte_rate::{ByteRate, ByteRateError};
+pub use byte_rate::{ByteRate, ByteRateError, RateLimit};
 pub use calendar::{Weekly, WeeklyError, next_boundary};
 pub use callback::Callback;
 pub use changes::Changes;
@@ -44,15 +48,18 @@ pub use file::ConfigError;
 pub(crate) use file::explain;
 #[doc(hidden)]
 pub use fuzz::fuzz;
+pub use http::{BaseUrl, HostName, Http, Origin, RESERVED_APPS, WithoutClock};
+pub use listen::Tls;
 pub use mqtt::{BrokerUrl, BrokerUrlError, Mqtt, MqttVersion};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};
 pub use rate::{BitRate, BitRateError};
-pub use rtmp::{Rtmp, Tls};
+pub use rtmp::Rtmp;
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use streams::Streams;
 pub use task::{Task, TaskTimes};
 pub use template::{DEFAULT_TEMPLATE, Template, TemplateError, TemplateSource};
+pub use viewer::{MAX_VIEWERS, PasswordHash, PasswordHashError, PasswordSource, Viewer, ViewerProof};
 
 // Code outside of the configuration uses the same types for keys and for the outputs of templates.
 pub(crate) use crate::model::nearest;
@@ -65,6 +72,8 @@ pub struct Config {
     pub device: Device,
     /// `[rtmp]`
     pub rtmp: Rtmp,
+    /// `[http]`
+    pub http: Http,
     /// `[storage]`
     pub storage: Storage,
     /// `[ring]`
@@ -79,6 +88,8 @@ pub struct Config {
     pub callbacks: Vec<Callback>,
     /// `[[publisher]]`: who may push. Without any, everybody who can connect may push.
     pub publishers: Vec<Publisher>,
+    /// `[[viewer]]`: who may watch. Without any, viewers on this machine may.
+    pub viewers: Vec<Viewer>,
     /// `[[template]]`
     pub templates: Vec<Template>,
     /// `[[rule]]`

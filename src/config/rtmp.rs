@@ -1,16 +1,15 @@
 //! `[rtmp]`: where publishers connect, and the limits on them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::file::{Refused, in_range};
-use super::{BitRate, Span};
+use super::listen::{MAX_LISTENERS, reachable};
+use super::{BitRate, Span, Tls};
 
 /// The most connections, and the largest value of every other limit.
 const MOST: usize = 10_000;
-const MAX_LISTENERS: usize = 16;
 
 /// The RTMP server. For its limits, an address is an IPv4 address, or the first 64 bits of an IPv6 address.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -45,18 +44,6 @@ pub struct Rtmp {
     pub idle_timeout: Span,
     /// A publisher that sent nothing for this long gives way to another publisher of the same stream.
     pub takeover_after: Span,
-}
-
-/// RTMPS: RTMP under TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// Addresses to listen on.
-    pub listen: Vec<SocketAddr>,
-    /// The chain of certificates in PEM, the box's own first. A relative path starts at `$CREDENTIALS_DIRECTORY`.
-    pub cert: PathBuf,
-    /// The private key of the box in PEM. A relative path starts there, too.
-    pub key: PathBuf,
 }
 
 impl Default for Rtmp {
@@ -95,8 +82,7 @@ impl Rtmp {
         }
         let listeners = [("rtmp.listen", &self.listen[..]), ("rtmp.tls", tls)];
         for (key, listeners) in listeners {
-            let open = listeners.iter().find(|address| !address.ip().is_loopback());
-            if let (Some(address), false) = (open, guarded || self.allow_anonymous) {
+            if let (Some(address), false) = (reachable(listeners), guarded || self.allow_anonymous) {
                 return refuse(
                     key,
                     format!(

@@ -1,4 +1,4 @@
-//! Secrets: the keys that publishers prove themselves with. In a section each secret has two keys, and one of them is written:
+//! Secrets: the keys that publishers and viewers prove themselves with. In a section each secret has two keys, and one of them is written:
 //! `key` is the secret, `key_file` the path of a file with it.
 
 use std::fmt;
@@ -11,6 +11,11 @@ pub const MAX_SECRET: usize = 512;
 
 /// Keys shorter than this can be found by trying.
 const SHORT: usize = 16;
+
+/// The fewest random bits of a key that is to be no password: nobody finds it by trying, however fast.
+const STRONG_BITS: usize = 128;
+/// The fewest different characters of such a key. A random one has fewer once in many millions.
+const STRONG_CHARACTERS: usize = 8;
 
 /// The text that replaces a secret wherever a configuration is shown.
 pub(super) const MASK: &str = "***";
@@ -44,6 +49,22 @@ pub enum SecretError {
     /// The text is the mask, from an output of `check-config` that was taken for a configuration.
     #[error("it is the mask that check-config prints, not a key")]
     Masked,
+    /// The text cannot be a random key of 128 bits.
+    #[error("it has fewer than 128 random bits: make a new one with 'openssl rand -hex 16'")]
+    Weak,
+    /// The text has characters that a header or an address cannot have.
+    #[error(
+        "it has other characters than letters, digits and -._~+/=: make a new one with 'openssl rand -hex 16'"
+    )]
+    NotPlain,
+}
+
+/// Refuses a key of the configuration that is not [strong](Secret::strong).
+pub(super) fn check_strong(key: &'static str, secret: &Secret) -> Result<(), Refused> {
+    match secret.clone().strong() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Refused::new(key, format!("{key}: {error}"))),
+    }
 }
 
 impl Secret {
@@ -55,6 +76,24 @@ impl Secret {
     /// True when the secret is so short that it can be found by trying.
     pub fn is_short(&self) -> bool {
         self.0.chars().count() < SHORT
+    }
+
+    /// Checks that the secret can be a random key of 128 bits or more, in characters that a header and an address can have.
+    pub fn strong(self) -> Result<Self, SecretError> {
+        let bytes = self.expose();
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+        let is_hexadecimal = bytes.iter().all(u8::is_ascii_hexdigit);
+        let bits = bytes.len() * if is_hexadecimal { 4 } else { 6 };
+        let mut different = bytes.to_vec();
+        different.sort_unstable();
+        different.dedup();
+        if !bytes.iter().all(plain) {
+            Err(SecretError::NotPlain)
+        } else if bits < STRONG_BITS || different.len() < STRONG_CHARACTERS {
+            Err(SecretError::Weak)
+        } else {
+            Ok(self)
+        }
     }
 
     /// The secret in the text of a file. Line feeds and blanks around it do not count.
@@ -150,5 +189,29 @@ mod tests {
             assert!(text.is_empty() || !error.to_string().contains(text), "{error}");
         }
         assert_eq!(Secret::from_file_text(" key\n").unwrap().expose(), b"key");
+    }
+
+    #[test]
+    fn a_strong_key_has_128_random_bits() {
+        let strong = |text: &str| Secret::try_from(text.to_owned()).unwrap().strong();
+        for text in [
+            "0123456789abcdef0123456789abcdef",
+            "3NLJ7Rj5vq2XbQ0u8YtWkA",
+            "3NLJ7Rj5vq2XbQ0u8YtWkA==",
+        ] {
+            assert!(strong(text).is_ok(), "{text}");
+        }
+        for text in [
+            "0123456789abcdef0123456789abcde",
+            "3NLJ7Rj5vq2XbQ0u8YtWk",
+            "00000000000000000000000000000000",
+            "passwordpasswordpasswordpasswor",
+        ] {
+            assert_eq!(strong(text), Err(SecretError::Weak), "{text}");
+        }
+        assert_eq!(
+            strong("0123456789abcdef 0123456789abcdef"),
+            Err(SecretError::NotPlain)
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use toml::Table;
 
-use super::{Callback, Config, Publisher, Rule, Task, TemplateSource};
+use super::{Callback, Config, Publisher, Rule, Task, TemplateSource, Viewer};
 
 /// The tables that may come several times.
 #[derive(Serialize)]
@@ -14,6 +14,8 @@ struct Tables<'a> {
     callback: &'a [Callback],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     publisher: &'a [Publisher],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    viewer: &'a [Viewer],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     template: Vec<&'a TemplateSource>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -28,6 +30,7 @@ impl Config {
         let mut out = String::new();
         section(&mut out, "device", &self.device);
         section(&mut out, "rtmp", &self.rtmp);
+        section(&mut out, "http", &self.http);
         section(&mut out, "storage", &self.storage);
         section(&mut out, "ring", &self.ring);
         section(&mut out, "control", &self.control);
@@ -40,6 +43,7 @@ impl Config {
         let tables = Tables {
             callback: &self.callbacks,
             publisher: &self.publishers,
+            viewer: &self.viewers,
             template: self.templates.iter().map(|template| &template.source).collect(),
             rule: &self.rules,
             task: &self.tasks,
@@ -81,6 +85,11 @@ mod tests {
                     allow_anonymous = true\nmax_connections = 65\nmax_connections_per_address = 8\nmax_publishes = 4\n\
                     max_publishes_per_address = 2\nmax_bitrate = \"8 Mbit/s\"\nhandshake_timeout = \"6s\"\n\
                     publish_timeout = \"11s\"\nidle_timeout = \"1min\"\ntakeover_after = \"1s\"\n\n\
+                    [http]\nlisten = [\"127.0.0.1:8080\"]\ntls = { listen = [\"127.0.0.1:8443\"], cert = \"/c.pem\", key = \"k\" }\n\
+                    max_connections = 129\nmax_connections_per_address = 17\nmax_rate = \"off\"\nmemory = \"4 MiB\"\n\
+                    cors = [\"https://app.example.com\", \"*\"]\nbehind = [\"10.0.0.0/8\"]\n\
+                    public_url = \"https://video.example.com\"\npublic = true\nnames = [\"box\"]\nlive_window = \"20s\"\n\
+                    live_chunks = 6\ndialects = [\"tencent\"]\ntokens_without_clock = \"accept\"\n\n\
                     [storage]\ndir = \"/data/edge reel\"\ndurability = \"500ms\"\nquota = \"20 GiB\"\nmin_free = \"0 B\"\n\
                     on_full = \"stop\"\nkeep = \"7d\"\n\n[ring]\npre_roll = \"5s\"\nmemory = \"8 MiB\"\n\n\
                     [control]\nsocket = \"/run/e.sock\"\n";
@@ -91,7 +100,9 @@ mod tests {
             usual,
             "[device]\nid = \"box-17\"\n\n[rtmp]\nlisten = [\"127.0.0.1:1935\"]\nallow_anonymous = false\n\
              max_connections = 64\nhandshake_timeout = \"5s\"\npublish_timeout = \"10s\"\nidle_timeout = \"30s\"\n\
-             takeover_after = \"5s\"\n\n[storage]\ndir = \"./edgereel-data\"\ndurability = \"1s\"\n\
+             takeover_after = \"5s\"\n\n[http]\nlisten = [\"127.0.0.1:8080\"]\nmax_connections = 128\n\
+             max_connections_per_address = 16\nmax_rate = \"8 MiB/s\"\nmemory = \"8 MiB\"\ncors = []\nbehind = []\npublic = false\n\
+             names = []\nlive_chunks = 10\ndialects = [\"tencent\", \"aliyun\"]\ntokens_without_clock = \"refuse\"\n\n[storage]\ndir = \"./edgereel-data\"\ndurability = \"1s\"\n\
              on_full = \"overwrite-oldest\"\nkeep = \"forever\"\n\n[ring]\npre_roll = \"10s\"\nmemory = \"32 MiB\"\n"
         );
     }
@@ -115,10 +126,15 @@ mod tests {
                     key_file = \"k\"\ntencent_key = \"s3cret\"\naliyun_key_file = [\"/a\", \"/b\"]\naliyun_valid = \"1h\"\n\
                     hook = \"https://auth/s3cret\"\nhook_timeout = \"1s\"\nmax_publishes = 4\nmax_bitrate = \"8 Mbit/s\"\n\
                     video = \"required\"\n\n\
-                    [[publisher]]\nname = \"live/b\"\nstream = \"live/b\"\n";
+                    [[publisher]]\nname = \"live/b\"\nstream = \"live/b\"\n\n\
+                    [[viewer]]\nname = \"staff\"\naddresses = [\"10.0.0.0/8\"]\nstreams = [\"live/*\"]\nmay = [\"watch\", \"operate\"]\n\
+                    key_file = \"v\"\npassword_file = \"p\"\ntencent_key = \"view-s3cret\"\naliyun_key_file = \"a\"\naliyun_valid = \"2h\"\n";
         let config = Config::parse(Some((Path::new("box.toml"), text)), [], "box").unwrap();
         let shown = config.to_toml();
         let sections = shown.find("\n[sync]").unwrap();
-        assert_eq!(shown[sections..], text.replace("s3cret", "***"));
+        assert_eq!(
+            shown[sections..],
+            text.replace("view-s3cret", "***").replace("s3cret", "***")
+        );
     }
 }

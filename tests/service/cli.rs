@@ -101,6 +101,7 @@ fn the_configuration_of_packages_is_safe_and_right_with_every_example_too() {
     let printed = check_config(home.path(), &[], text).ok().text();
     for part in [
         "listen = [\"127.0.0.1:1935\"]",
+        "[http]\nlisten = []",
         "dir = \"/var/lib/edgereel/store\"",
     ] {
         assert!(printed.contains(part), "'{part}' is not in: {printed}");
@@ -115,7 +116,9 @@ fn the_configuration_of_packages_is_safe_and_right_with_every_example_too() {
     for part in [
         "0.0.0.0:1935",
         "0.0.0.0:1936",
+        "0.0.0.0:8080",
         "[[publisher]]",
+        "[[viewer]]",
         "s3://media/box-17",
         "mqtts://",
     ] {
@@ -228,8 +231,11 @@ fn a_port_that_is_taken_is_an_error_that_names_it() {
     let home = home();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let environment = [("EDGEREEL__RTMP__LISTEN", format!("[\"{address}\"]"))];
-    let environment = [(environment[0].0, environment[0].1.as_str())];
+    let listen = format!("[\"{address}\"]");
+    let environment = [
+        ("EDGEREEL__RTMP__LISTEN", listen.as_str()),
+        ("EDGEREEL__HTTP__LISTEN", "[]"),
+    ];
     edgereel_in(home.path(), &environment, &["run"]).failed(1, &[&address]);
 }
 

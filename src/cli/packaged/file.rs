@@ -14,6 +14,10 @@ const SECTIONS: &[(&str, &str)] = &[
         "Where publishers connect, with RTMPS, and within which limits.",
     ),
     (
+        "[http]",
+        "Where viewers connect, with HTTPS, and within which limits. Without it: nowhere.",
+    ),
+    (
         "[storage]",
         "Where recordings are, how much room they have, and how long they are kept.",
     ),
@@ -28,6 +32,10 @@ const SECTIONS: &[(&str, &str)] = &[
     (
         "[[publisher]]",
         "Who may push what. Without any: this machine, and nobody else.",
+    ),
+    (
+        "[[viewer]]",
+        "Who may watch what. Without any: this machine, and nobody else.",
     ),
     ("[[template]]", "What becomes of a stream that is recorded."),
     (
