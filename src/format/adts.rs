@@ -113,6 +113,12 @@ impl Script for File {
         marker.fragment(&self.line, segments, part);
     }
 
+    fn front(&self, _part: usize, _marker: &mut Marker) {}
+
+    fn weight(&self) -> usize {
+        self.line.weight() + self.parts.weight() + size_of_val(self.headers.as_slice())
+    }
+
     fn segment_of(&self, part: usize) -> usize {
         self.line.parts.get(part).map_or(0, |part| part.segment as usize)
     }

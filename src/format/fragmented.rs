@@ -85,6 +85,11 @@ impl Fragments {
         self.known.first(parts)
     }
 
+    /// About how many bytes of memory this takes up.
+    pub(in crate::format) fn weight(&self) -> usize {
+        self.line.weight() + self.known.weight()
+    }
+
     /// Bytes of a fragment: `moof` and `mdat`. Zero when it has no sample.
     pub(in crate::format) fn len(&self, part: usize) -> u64 {
         match (self.known.moofs.get(part), self.line.parts.get(part)) {
@@ -299,6 +304,14 @@ impl Script for File {
     fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
         let fragment = part.saturating_sub(self.body());
         self.fragments.material(fragment, segments, marker);
+    }
+
+    fn front(&self, _part: usize, marker: &mut Marker) {
+        marker.bytes(&self.init);
+    }
+
+    fn weight(&self) -> usize {
+        self.init.len() + self.fragments.weight() + self.parts.weight()
     }
 
     fn segment_of(&self, part: usize) -> usize {

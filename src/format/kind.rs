@@ -22,6 +22,60 @@ pub enum Format {
     Aac,
 }
 
+/// A format of one file, as the ending of a path asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileFormat {
+    /// Progressive MP4: `.mp4`.
+    Mp4,
+    /// Fragmented MP4: `.fmp4`.
+    Fmp4,
+    /// FLV: `.flv`.
+    Flv,
+    /// The sound alone in MP4: `.m4a`.
+    M4a,
+    /// The sound alone as raw AAC: `.aac`.
+    Adts,
+}
+
+impl FileFormat {
+    /// Every format.
+    pub const ALL: [FileFormat; 5] = [
+        FileFormat::Mp4,
+        FileFormat::Fmp4,
+        FileFormat::Flv,
+        FileFormat::M4a,
+        FileFormat::Adts,
+    ];
+
+    /// How a path that asks for the format ends, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            FileFormat::Mp4 => "mp4",
+            FileFormat::Fmp4 => "fmp4",
+            FileFormat::Flv => "flv",
+            FileFormat::M4a => "m4a",
+            FileFormat::Adts => "aac",
+        }
+    }
+
+    /// The format that the ending of a path asks for.
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.extension() == extension)
+    }
+
+    /// The media type, for `Content-Type`.
+    pub fn mime(self) -> &'static str {
+        match self {
+            FileFormat::Mp4 | FileFormat::Fmp4 => "video/mp4",
+            FileFormat::Flv => "video/x-flv",
+            FileFormat::M4a => "audio/mp4",
+            FileFormat::Adts => "audio/aac",
+        }
+    }
+}
+
 /// A text that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a format; there are mp4, flv, hls, aac and fmp4")]
@@ -89,6 +143,14 @@ impl FromStr for Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endings_are_parsed_back() {
+        for format in FileFormat::ALL {
+            assert_eq!(FileFormat::of_extension(format.extension()), Some(format));
+        }
+        assert_eq!(FileFormat::of_extension("MP4"), None);
+    }
 
     #[test]
     fn names_are_parsed_back() {

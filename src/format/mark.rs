@@ -66,6 +66,14 @@ impl Marker {
         }
     }
 
+    /// Adds what decides, beside their samples, how these segments are shown.
+    pub(super) fn kept(&mut self, segments: &[ViewSegment]) {
+        for kept in segments.iter().map(|segment| &segment.kept) {
+            let times = [kept.shown_from, kept.shown_to, kept.passed.0, kept.passed.1];
+            self.numbers(&times.map(i64::cast_unsigned));
+        }
+    }
+
     pub(super) fn finish(self) -> Mark {
         Mark(self.0.finalize().into())
     }

@@ -14,6 +14,7 @@
 //! | `join`, `parts`, `split` | several ranges as one view; one view as several, by codec configuration or length |
 //! | `mp4`, `flv`, `hls`, `adts` | a virtual file of each format |
 //! | `mark` | what a stretch of a virtual file is made of, to know it again without reading it |
+//! | `plan` | a virtual file without its tape, to be opened again and again |
 //! | `silence` | sound in which nothing is heard, where the tape has none |
 //! | `line`, `splice` | what formats share: a view on one time line, and a file put together while read |
 //! | `looked` | what is kept of a look at a file that grows, so that the next one reads what is new |
@@ -34,6 +35,7 @@ mod mark;
 mod missing;
 pub mod mp4;
 mod parts;
+mod plan;
 mod rate;
 mod silence;
 mod splice;
@@ -48,11 +50,12 @@ mod view;
 pub use cut::Kept;
 pub use fragmented::Fmp4;
 pub use join::{JoinSource, MAX_RANGES};
-pub use kind::{Format, UnknownFormat};
+pub use kind::{FileFormat, Format, UnknownFormat};
 pub use looked::Looked;
 pub use mark::Mark;
 pub use missing::Missing;
 pub use parts::Change;
+pub use plan::{Plan, PlannedFile};
 pub use silence::{Filled, Silence};
 pub use view::{
     FileError, Gaps, Growing, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile,

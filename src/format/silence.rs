@@ -152,6 +152,11 @@ impl Filled {
         Arc::new(index)
     }
 
+    /// About how many bytes of memory this takes up.
+    pub(in crate::format) fn weight(&self) -> usize {
+        size_of_val(self.fragments.as_slice())
+    }
+
     /// True for an offset at which silence stands.
     pub(in crate::format) fn has(offset: u64) -> bool {
         offset >= MADE

@@ -3,6 +3,8 @@
 //! A format says how many parts its file has, where each begins and how to make one. [`Spliced`] does the rest: it finds the
 //! part, keeps the last one made, and reads media into the caller's buffer.
 
+use std::sync::Arc;
+
 use crate::format::line::{Extent, Tape, TapeRange, contradiction};
 use crate::format::mark::Marker;
 use crate::format::{FileError, Growing, Mark, TapeSource, ViewSegment, VirtualFile};
@@ -29,6 +31,12 @@ pub(in crate::format) trait Script {
 
     /// Adds to `marker` what a part of the body is made of.
     fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker);
+
+    /// Adds to `marker` what a part before the body is made of.
+    fn front(&self, part: usize, marker: &mut Marker);
+
+    /// About how many bytes of memory the script takes up.
+    fn weight(&self) -> usize;
 }
 
 /// The parts of a file.
@@ -55,6 +63,11 @@ impl Parts {
 
     pub(in crate::format) fn start(&self, part: usize) -> u64 {
         self.starts.get(part).copied().unwrap_or(self.len)
+    }
+
+    /// About how many bytes of memory they take up.
+    pub(in crate::format) fn weight(&self) -> usize {
+        size_of_val(self.starts.as_slice())
     }
 
     fn find(&self, offset: u64) -> usize {
@@ -152,20 +165,30 @@ impl Splice {
 /// A [`VirtualFile`] that follows a script. The file of each format is one, under a name of its own.
 pub struct Spliced<S, F> {
     tape: Tape<S>,
-    script: F,
+    script: Arc<F>,
     made: Option<usize>,
     splice: Splice,
 }
 
 impl<S, F> Spliced<S, F> {
-    /// Makes the file. No part is made yet.
-    pub(in crate::format) fn new(tape: Tape<S>, script: F) -> Self {
+    /// Makes the file. No part is made yet. Several readers can share a script.
+    pub(in crate::format) fn new(tape: Tape<S>, script: impl Into<Arc<F>>) -> Self {
         Self {
             tape,
-            script,
+            script: script.into(),
             made: None,
             splice: Splice::default(),
         }
+    }
+
+    /// The script.
+    pub(in crate::format) fn script(&self) -> &Arc<F> {
+        &self.script
+    }
+
+    /// The segments that the file is made of.
+    pub(in crate::format) fn segments(&self) -> &[ViewSegment] {
+        self.tape.segments()
     }
 
     fn make(&mut self, part: usize) -> Result<(), FileError>

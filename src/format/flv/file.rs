@@ -349,6 +349,20 @@ impl Script for File {
         }
     }
 
+    fn front(&self, part: usize, marker: &mut Marker) {
+        if let Some(Piece::Made(bytes)) = self.pieces.get(part) {
+            marker.bytes(bytes);
+        }
+    }
+
+    fn weight(&self) -> usize {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Made(bytes) => size_of::<Piece>() + bytes.len(),
+            Piece::Fragment { .. } => size_of::<Piece>(),
+        });
+        self.line.weight() + self.parts.weight() + pieces.sum::<usize>()
+    }
+
     fn segment_of(&self, part: usize) -> usize {
         match self.pieces.get(part) {
             Some(Piece::Fragment { stretch, .. }) => *stretch as usize,

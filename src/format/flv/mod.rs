@@ -14,7 +14,7 @@ use crate::format::line::Tape;
 use crate::format::splice::Spliced;
 use crate::format::{FileError, Looked, TapeSource, View};
 
-use file::File;
+pub(in crate::format) use file::File;
 
 /// A view as one FLV file.
 pub type Flv<S> = Spliced<S, File>;

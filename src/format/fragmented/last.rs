@@ -186,6 +186,13 @@ impl Known {
         }
     }
 
+    /// About how many bytes of memory this takes up.
+    pub(in crate::format) fn weight(&self) -> usize {
+        size_of_val(self.moofs.as_slice())
+            + size_of_val(self.lasts.as_slice())
+            + size_of_val(self.entries.as_slice())
+    }
+
     /// What is known of the first `parts` fragments at most, with their entries: only those that stay as they are.
     pub(in crate::format) fn settled(&self, parts: usize) -> Self {
         let mut known = self.first(parts.min(self.settled));

@@ -410,6 +410,12 @@ impl Script for ChunkFile {
         }
     }
 
+    fn front(&self, _part: usize, _marker: &mut Marker) {}
+
+    fn weight(&self) -> usize {
+        self.parts.weight()
+    }
+
     fn segment_of(&self, part: usize) -> usize {
         let fragment = self.chunk.parts().start + part.saturating_sub(1);
         let fragment = self.plan.fragments.line.parts.get(fragment);

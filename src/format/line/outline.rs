@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::format::index::{Run, SampleIndex};
+use crate::format::mark::Marker;
 use crate::format::{FileError, TapeSource, ViewSegment};
 use crate::media::{SegmentId, TrackKind, Tracks, common_timescale, rescale};
 
@@ -124,6 +125,26 @@ struct Tail {
 }
 
 impl Summary {
+    /// Adds to `marker` what the tables of the track depend on, beside the places of its samples.
+    pub(in crate::format) fn mark(&self, marker: &mut Marker) {
+        let Placement { zero, own, line } = self.placement;
+        let ticks = |ticks: Option<i64>| ticks.unwrap_or(i64::MIN).cast_unsigned();
+        marker.numbers(&[
+            zero.cast_unsigned(),
+            own.into(),
+            line.into(),
+            self.config as u64,
+            self.samples.into(),
+            self.samples_before.into(),
+            self.chunks_before.into(),
+            self.keys.into(),
+            self.duration_runs.into(),
+            self.cts_runs.into(),
+            ticks(self.previous_dts),
+            ticks(self.next_dts),
+        ]);
+    }
+
     /// Multiplies the timescale of the line by `times`, and the times with it.
     fn multiply(&mut self, times: u32) {
         self.placement.line = self.placement.line.saturating_mul(times);
@@ -210,6 +231,13 @@ impl Line {
         let ends = rescale(track.end().0, track.timescale, rate);
         let zero = rescale(zero_ms, 1_000, rate).saturating_add(segment.base.audio);
         Some(ends.saturating_sub(zero))
+    }
+
+    /// About how many bytes of memory the line takes up.
+    pub(in crate::format) fn weight(&self) -> usize {
+        size_of_val(self.stretches.as_slice())
+            + size_of_val(self.parts.as_slice())
+            + size_of_val(self.shown.shows.as_slice())
     }
 
     /// The track `kind`, if it has samples.

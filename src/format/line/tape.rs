@@ -50,12 +50,7 @@ impl<S: TapeSource> Tape<S> {
     pub(in crate::format) fn new(mut view: View<S>) -> Self {
         view.segments
             .retain(|segment| segment.kept.hides || !segment.kept.if_hidden);
-        Self {
-            view,
-            loaded: None,
-            video: Window::default(),
-            audio: Window::default(),
-        }
+        Self::laid(view)
     }
 
     /// The view. Once it is laid out on a [`Line`](super::Line), it includes the silence between its segments.
@@ -67,11 +62,6 @@ impl<S: TapeSource> Tape<S> {
     pub(super) fn lay(&mut self, segments: Vec<ViewSegment>) {
         self.view.segments = segments;
         self.loaded = None;
-    }
-
-    /// The view's segments.
-    pub(in crate::format) fn segments(&self) -> &[ViewSegment] {
-        &self.view.segments
     }
 
     /// The sample index of one segment, from memory if it was the last one that was asked for.
@@ -135,6 +125,23 @@ impl<S: TapeSource> Tape<S> {
             format: "the format",
             reason: format!("the view has no segment {segment}"),
         })
+    }
+}
+
+impl<S> Tape<S> {
+    /// Makes a tape of segments that are on a [`Line`](super::Line) already.
+    pub(in crate::format) fn laid(view: View<S>) -> Self {
+        Self {
+            view,
+            loaded: None,
+            video: Window::default(),
+            audio: Window::default(),
+        }
+    }
+
+    /// The view's segments.
+    pub(in crate::format) fn segments(&self) -> &[ViewSegment] {
+        &self.view.segments
     }
 }
 

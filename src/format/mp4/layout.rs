@@ -249,6 +249,28 @@ impl Script for Layout {
         marker.fragment(&self.line, segments, fragment);
     }
 
+    fn front(&self, part: usize, marker: &mut Marker) {
+        match self.pieces.get(part) {
+            Some(Piece::Made(bytes)) => marker.bytes(bytes),
+            // The kind of the table stands in the bytes before its first slice.
+            Some(Piece::Slice { kind, stretch, .. }) => {
+                let stretch = self.line.stretches.get(*stretch as usize);
+                stretch
+                    .into_iter()
+                    .for_each(|stretch| stretch.track(*kind).mark(marker));
+            }
+            None => (),
+        }
+    }
+
+    fn weight(&self) -> usize {
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Made(bytes) => size_of::<Piece>() + bytes.len(),
+            Piece::Slice { .. } => size_of::<Piece>(),
+        });
+        self.line.weight() + self.parts.weight() + pieces.sum::<usize>()
+    }
+
     fn segment_of(&self, part: usize) -> usize {
         match self.pieces.get(part) {
             Some(Piece::Made(_)) => 0,

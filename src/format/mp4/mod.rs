@@ -21,7 +21,7 @@ use crate::format::splice::Spliced;
 use crate::format::{FileError, Looked, TapeSource, View};
 use crate::media::TrackKind;
 
-use layout::Layout;
+pub(in crate::format) use layout::Layout;
 
 pub(in crate::format) use boxes::creation_time;
 
