@@ -15,6 +15,7 @@
 //! | `mp4`, `flv`, `hls`, `adts` | a virtual file of each format |
 //! | `mark` | what a stretch of a virtual file is made of, to know it again without reading it |
 //! | `plan` | a virtual file without its tape, to be opened again and again |
+//! | `still` | one picture as a file |
 //! | `silence` | sound in which nothing is heard, where the tape has none |
 //! | `line`, `splice` | what formats share: a view on one time line, and a file put together while read |
 //! | `looked` | what is kept of a look at a file that grows, so that the next one reads what is new |
@@ -40,6 +41,7 @@ mod rate;
 mod silence;
 mod splice;
 mod split;
+mod still;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -57,6 +59,7 @@ pub use missing::Missing;
 pub use parts::Change;
 pub use plan::{Plan, PlannedFile};
 pub use silence::{Filled, Silence};
+pub use still::{Picture, Pictured, Still};
 pub use view::{
     FileError, Gaps, Growing, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile,
 };
