@@ -7,10 +7,10 @@ mod last;
 
 use std::sync::Arc;
 
-pub(in crate::format) use last::{End, Known, Reach, Ticks};
+pub(in crate::format) use last::{End, Entry, Known, Reach, Ticks};
 
 use crate::format::fmp4::{self, Movie, Reference, TrackRun};
-use crate::format::index::Run;
+use crate::format::index::{Placed, Run};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction};
 use crate::format::mark::Marker;
 use crate::format::mp4::creation_time;
@@ -148,6 +148,29 @@ impl Fragments {
         Ok(())
     }
 
+    /// The fragments where decoding can begin.
+    pub(in crate::format) fn entries(&self) -> &[Entry] {
+        &self.known.entries
+    }
+
+    /// The first picture of a fragment, with the time in the file at which it is presented and the ticks a second of that time.
+    pub(in crate::format) fn first_picture<S: TapeSource>(
+        &self,
+        part: usize,
+        tape: &mut Tape<S>,
+    ) -> Result<Option<(u64, u32, Placed)>, FileError> {
+        let segment = self.line.parts.get(part).map_or(0, |part| part.segment as usize);
+        let index = tape.index(segment)?;
+        Ok(self.line.stretches.get(segment).and_then(|stretch| {
+            let fragment = index.fragments.get(part.checked_sub(stretch.first_part)?)?;
+            let first = fragment.video.placed().next()?;
+            let placement = stretch.video.placement;
+            let dts = self.tfdt(placement, first.dts);
+            let pts = dts.saturating_add_signed(first.sample.cts.into());
+            Some((pts, self.ticks.of(placement).line, first))
+        }))
+    }
+
     /// Milliseconds from the beginning to the end of the longer track.
     fn duration_ms(&self) -> u64 {
         let tracks = [self.line.video.as_ref(), self.line.audio.as_ref()]
@@ -169,7 +192,7 @@ impl Fragments {
         let most = i64::try_from(fmp4::MAX_REFERENCES).unwrap_or(i64::MAX);
         let step = (length / most).max(i64::from(track.timescale));
         let mut begins: Vec<(usize, i64, bool)> = Vec::new();
-        for entry in &self.known.entries {
+        for entry in self.known.entries.iter().filter(|entry| !entry.leads) {
             match begins.last() {
                 Some((_, before, _)) if entry.pts.saturating_sub(*before) < step => (),
                 None if entry.part > 0 => begins.extend([

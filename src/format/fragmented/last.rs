@@ -146,6 +146,10 @@ pub(in crate::format) struct Entry {
     pub(in crate::format) part: usize,
     /// When the first sample is presented, in ticks of the track on the line.
     pub(in crate::format) pts: i64,
+    /// Bytes of the first sample.
+    pub(in crate::format) size: u32,
+    /// True when pictures behind the first one are shown before it, and need pictures before it.
+    pub(in crate::format) leads: bool,
 }
 
 /// What is known of every fragment once the next fragments are there: the bytes of its `moof`, and how long its last samples
@@ -175,14 +179,26 @@ struct Next {
 }
 
 impl Known {
-    /// What is known of the first `parts` fragments, without their entries.
+    /// What is known of the first `parts` fragments.
     pub(in crate::format) fn first(&self, parts: usize) -> Self {
         let parts = parts.min(self.moofs.len()).min(self.lasts.len());
+        let of_them = self.entries.partition_point(|entry| entry.part < parts);
         Self {
             moofs: self.moofs.get(..parts).unwrap_or_default().to_vec(),
             lasts: self.lasts.get(..parts).unwrap_or_default().to_vec(),
+            entries: self.entries.get(..of_them).unwrap_or_default().to_vec(),
+            settled: 0,
+            leading: self.leading,
             scale: self.scale,
-            ..Self::default()
+        }
+    }
+
+    /// Counts the times of entries in ticks of another timescale.
+    fn count_in(&mut self, scale: Option<u32>) {
+        if let (Some(from), Some(to)) = (self.scale, scale) {
+            for entry in &mut self.entries {
+                entry.pts = rescale(entry.pts, from, to);
+            }
         }
     }
 
@@ -193,13 +209,9 @@ impl Known {
             + size_of_val(self.entries.as_slice())
     }
 
-    /// What is known of the first `parts` fragments at most, with their entries: only those that stay as they are.
+    /// What is known of the first `parts` fragments at most: only of those that stay as they are.
     pub(in crate::format) fn settled(&self, parts: usize) -> Self {
-        let mut known = self.first(parts.min(self.settled));
-        let of_them = self.entries.iter().filter(|entry| entry.part < known.moofs.len());
-        known.entries = of_them.copied().collect();
-        known.leading = self.leading;
-        known
+        self.first(parts.min(self.settled))
     }
 }
 
@@ -219,10 +231,14 @@ pub(in crate::format) fn durations<S: TapeSource>(
         None => TrackKind::Audio,
     };
     let scale = line.video.as_ref().map(|track| track.timescale);
-    let counts_otherwise = before.scale.is_some() && before.scale != scale && reach.ticks == Ticks::Line;
-    if before.leading.is_some_and(|before| before != leading) || counts_otherwise {
+    let leads_otherwise = before.leading.is_some_and(|before| before != leading);
+    let counts_otherwise = before.scale.is_some() && before.scale != scale;
+    match reach.ticks {
         // The picture came later, or goes on in another timescale.
-        before = Known::default();
+        Ticks::Line if leads_otherwise || counts_otherwise => before = Known::default(),
+        Ticks::Tape if leads_otherwise => before.entries.clear(),
+        Ticks::Tape if counts_otherwise => before.count_in(scale),
+        Ticks::Line | Ticks::Tape => (),
     }
     let begin = before.moofs.len();
     let mut next: [Option<Next>; 2] = [None; 2];
@@ -263,10 +279,13 @@ pub(in crate::format) fn durations<S: TapeSource>(
                 });
             }
             let run = fragment.run(leading);
-            let entry = run.placed().next().filter(|_| !run.leads());
-            if let Some(first) = entry.filter(|first| first.sample.key) {
-                let pts = stretch.track(leading).placement.shown(&first);
-                known.entries.push(Entry { part, pts });
+            if let Some(first) = run.placed().next().filter(|first| first.sample.key) {
+                known.entries.push(Entry {
+                    part,
+                    pts: stretch.track(leading).placement.shown(&first),
+                    size: first.sample.size,
+                    leads: run.leads(),
+                });
             }
             let samples = |kind| lasts.samples(fragment, kind, reach.ticks.of(stretch.track(kind).placement));
             let (video, audio) = (samples(TrackKind::Video), samples(TrackKind::Audio));

@@ -105,6 +105,21 @@ enum Picture {
 }
 
 impl Pace {
+    /// So many pictures in so many microseconds.
+    pub(super) fn new(pictures: u64, time_us: u64) -> Self {
+        let time = u128::from(time_us) * u128::from(FINE) / 1_000_000;
+        Self {
+            pictures,
+            time: u64::try_from(time).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Counts the pictures of both.
+    pub(super) fn add(&mut self, other: Self) {
+        self.pictures = self.pictures.saturating_add(other.pictures);
+        self.time = self.time.saturating_add(other.time);
+    }
+
     /// Pictures a second. Nothing where no two pictures follow each other.
     pub(super) fn per_second(self) -> Option<f64> {
         let known = self.pictures > 0 && self.time > 0;

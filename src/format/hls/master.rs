@@ -3,12 +3,12 @@
 //! A player that begins there need not guess the codecs (RFC 8216 §4.3.4.2). It refuses what it cannot play at once and by
 //! name.
 
-use std::collections::HashMap;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use m3u8_rs::{MasterPlaylist, QuotedOrUnquoted, Resolution, VariantStream};
-
-use super::playlist::VERSION;
+use super::keyframes::{KEYFRAMES, Keyframes};
+use super::served::Uris;
+use super::text::VERSION;
 use super::{PLAYLIST, chunk::Pace};
 use crate::format::rate::per_second;
 use crate::media::{Tracks, VideoConfig};
@@ -29,6 +29,8 @@ const SDR: [u8; 5] = [1, 6, 13, 14, 15];
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Master {
     codecs: Vec<String>,
+    /// How many of these codecs are of pictures. They stand first.
+    picture_codecs: usize,
     size: Option<(u32, u32)>,
     range: Option<&'static str>,
     frame_rate: Option<f64>,
@@ -47,8 +49,10 @@ impl Master {
     ) -> Self {
         let pictures: Vec<&VideoConfig> = tracks.iter().filter_map(|one| one.video.as_deref()).collect();
         let bytes = chunks.iter().map(|chunk| chunk.0).sum();
+        let (codecs, picture_codecs) = codecs(tracks);
         Self {
-            codecs: codecs(tracks),
+            codecs,
+            picture_codecs,
             size: pictures
                 .iter()
                 .map(|config| config.display_size())
@@ -62,12 +66,39 @@ impl Master {
 
     /// The text for a complete recording.
     pub(super) fn text(&self) -> Vec<u8> {
-        self.written(self.peak)
+        self.written(self.peak, PLAYLIST, &Uris::default()).into_bytes()
     }
 
     /// The text for a growing recording. Its peak is rounded up, so that the file seldom has to be written again.
     pub(super) fn live_text(&self) -> Vec<u8> {
-        self.written(rounded_up(self.peak))
+        self.written(rounded_up(self.peak), PLAYLIST, &Uris::default())
+            .into_bytes()
+    }
+
+    /// The text for a stream: what `live_text` says, of another playlist.
+    pub(super) fn live(&self, playlist: &str, uris: &Uris) -> Vec<u8> {
+        self.written(rounded_up(self.peak), playlist, uris).into_bytes()
+    }
+
+    /// The text as a door serves it for a complete recording: with the playlist of its keyframes, if it has any.
+    pub(super) fn served(&self, keyframes: &Keyframes<'_>, uris: &Uris) -> Vec<u8> {
+        let mut text = self.written(self.peak, PLAYLIST, uris);
+        if let Some((peak, average)) = keyframes.rates() {
+            let pictures = Self {
+                codecs: self.codecs.iter().take(self.picture_codecs).cloned().collect(),
+                frame_rate: None,
+                average,
+                ..self.clone()
+            };
+            let variant = Variant {
+                master: &pictures,
+                peak,
+            };
+            let uri = uris.of(KEYFRAMES);
+            // Writing to memory does not fail.
+            let _ = writeln!(text, "#EXT-X-I-FRAME-STREAM-INF:{variant},URI=\"{uri}\"");
+        }
+        text.into_bytes()
     }
 
     /// The part of the text that makes another file necessary while the recording grows. A change of the average does not.
@@ -76,48 +107,60 @@ impl Master {
         format!("{:?} {:?} {:?} {peak}", self.codecs, self.size, self.range)
     }
 
-    fn written(&self, peak: u32) -> Vec<u8> {
-        let range = self.range.map(|range| {
-            let value = QuotedOrUnquoted::Unquoted(range.to_owned());
-            HashMap::from([("VIDEO-RANGE".to_owned(), value)])
-        });
-        let variant = VariantStream {
-            uri: PLAYLIST.to_owned(),
-            bandwidth: peak.into(),
-            average_bandwidth: Some(self.average.into()),
-            codecs: Some(self.codecs.join(",")),
-            resolution: self.size.map(|(width, height)| Resolution {
-                width: width.into(),
-                height: height.into(),
-            }),
-            frame_rate: self.frame_rate,
-            other_attributes: range,
-            ..VariantStream::default()
-        };
-        let playlist = MasterPlaylist {
-            version: Some(VERSION),
-            variants: vec![variant],
-            ..MasterPlaylist::default()
-        };
-        let mut text = Vec::new();
+    fn written(&self, peak: u32, playlist: &str, uris: &Uris) -> String {
+        let variant = Variant { master: self, peak };
+        let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
         // Writing to memory does not fail.
-        let _ = playlist.write_to(&mut text);
+        let _ = writeln!(text, "#EXT-X-STREAM-INF:{variant}");
+        let _ = writeln!(text, "{}", uris.of(playlist));
         text
     }
 }
 
-/// Each codec once, those of the picture first.
-fn codecs(tracks: &[Tracks]) -> Vec<String> {
-    let pictures = tracks.iter().filter_map(|one| one.video.as_ref());
-    let sounds = tracks.iter().filter_map(|one| one.audio.as_ref());
+/// The attributes of the variant (RFC 8216 §4.3.4.2).
+struct Variant<'a> {
+    master: &'a Master,
+    peak: u32,
+}
+
+impl fmt::Display for Variant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let master = self.master;
+        write!(f, "BANDWIDTH={},AVERAGE-BANDWIDTH={}", self.peak, master.average)?;
+        if !master.codecs.is_empty() {
+            write!(f, ",CODECS=\"{}\"", master.codecs.join(","))?;
+        }
+        if let Some((width, height)) = master.size {
+            write!(f, ",RESOLUTION={width}x{height}")?;
+        }
+        if let Some(rate) = master.frame_rate {
+            write!(f, ",FRAME-RATE={rate}")?;
+        }
+        if let Some(range) = master.range {
+            write!(f, ",VIDEO-RANGE={range}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Each codec once, those of the picture first, and how many of them are of pictures.
+fn codecs(tracks: &[Tracks]) -> (Vec<String>, usize) {
     let mut codecs: Vec<String> = Vec::new();
-    let all = pictures.map(|config| config.codec_string());
-    for codec in all.chain(sounds.map(|config| config.codec_string())) {
+    let mut add = |codec: String| {
         if !codecs.contains(&codec) {
             codecs.push(codec);
         }
+        codecs.len()
+    };
+    let pictures = tracks.iter().filter_map(|one| one.video.as_ref());
+    let picture_codecs = pictures
+        .map(|config| add(config.codec_string()))
+        .last()
+        .unwrap_or(0);
+    for config in tracks.iter().filter_map(|one| one.audio.as_ref()) {
+        add(config.codec_string());
     }
-    codecs
+    (codecs, picture_codecs)
 }
 
 /// `VIDEO-RANGE`: the widest range that occurs, as far as the stream names one. Players take a missing value for the usual
@@ -163,7 +206,7 @@ fn rate(config: &VideoConfig, pace: Pace) -> Option<f64> {
 }
 
 /// RFC 8216 §4.1: the largest rate of any consecutive chunks that together last from half to one and a half target durations.
-fn peak(chunks: &[(u64, u64)], target_ms: u64) -> u32 {
+pub(super) fn peak(chunks: &[(u64, u64)], target_ms: u64) -> u32 {
     let mut most = None;
     for first in 0..chunks.len() {
         let (mut bytes, mut ms) = (0_u64, 0_u64);

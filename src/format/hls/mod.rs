@@ -7,13 +7,26 @@
 //! 00001.m4s 00002.m4s     chunks: styp (moof mdat)*, each from a keyframe on where one comes in time
 //! ```
 //!
+//! A door also serves the keyframes, which players show while somebody looks for a place:
+//!
+//! ```text
+//! iframes.m3u8            every keyframe, in order
+//! key-init.mp4            as init.mp4, of the picture alone
+//! key-00001.m4s           styp moof mdat: the keyframe of the first fragment
+//! ```
+//!
 //! Time goes on over all chunks. Breaks are always closed, and the date of the chunk behind a break tells of it. A new
 //! configuration is a discontinuity; some players stop at each.
 
 mod chunk;
+mod file;
+mod keyframes;
+mod made;
 mod master;
 mod playlist;
 mod prefix;
+mod served;
+mod text;
 
 use std::sync::Arc;
 
@@ -21,13 +34,18 @@ use crate::format::fmp4::{self, Movie};
 use crate::format::fragmented::{Fragments, Reach, check_line};
 use crate::format::line::{Line, Tape};
 use crate::format::mark::Marker;
-use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{FileError, Gaps, Mark, TapeSource, View, ViewSegment, VirtualFile};
+use crate::format::splice::Spliced;
+use crate::format::{FileError, Gaps, Mark, TapeSource, View};
 use crate::media::{Tracks, VideoConfig};
 
 use chunk::{Chunk, Cut, Pace, Rule};
+pub use file::HlsFile;
+use file::{Body, ChunkFile};
+pub use keyframes::KEYFRAMES;
 use master::Master;
+use playlist::Playlist;
 pub use prefix::Prefix;
+pub use served::{BadUri, Served, Start, Update, Uris};
 
 /// Shortest chunk by default, in milliseconds. A chunk ends at the next keyframe after that, or where it would be twice as
 /// long.
@@ -54,21 +72,12 @@ pub struct Hls<S> {
     master_text: Arc<[u8]>,
 }
 
-/// One file of the folder.
-pub struct HlsFile<S> {
-    name: String,
-    body: Body<S>,
-}
-
-enum Body<S> {
-    Made(Arc<[u8]>),
-    Chunk(Box<Spliced<S, ChunkFile>>),
-}
-
 #[derive(Debug)]
 struct Plan {
     fragments: Fragments,
     inits: Vec<Arc<[u8]>>,
+    /// The tracks of each init.
+    tracks: Vec<Tracks>,
     chunks: Vec<Chunk>,
     settled: usize,
     /// `EXT-X-TARGETDURATION` of a growing recording, in seconds.
@@ -114,15 +123,13 @@ impl<S: TapeSource + Clone> Hls<S> {
         let plan = Plan {
             fragments,
             inits: cut.tracks.iter().map(init).collect(),
+            tracks: cut.tracks,
             settled: cut.settled,
             limit_s: cut.limit_s,
             chunks: cut.chunks,
         };
-        let text = match plan.limit_s {
-            Some(limit_s) => playlist::event(&plan.chunks, limit_s, true),
-            None => playlist::vod(&plan.chunks),
-        };
-        let master = plan.master(&cut.tracks, &cut.paces, target_ms);
+        let text = plan.playlist().delivered();
+        let master = plan.master(&cut.paces, target_ms);
         Self {
             playlist: text.into(),
             master_text: master.text().into(),
@@ -130,6 +137,33 @@ impl<S: TapeSource + Clone> Hls<S> {
             plan: Arc::new(plan),
             view: tape.view().clone(),
         }
+    }
+}
+
+impl<S> Hls<S> {
+    /// The same folder with another source of its bytes. `Hls<()>` has none, and can be kept while nobody reads.
+    pub fn with<T>(&self, source: T) -> Hls<T> {
+        Hls {
+            view: View {
+                segments: self.view.segments.clone(),
+                source,
+            },
+            plan: Arc::clone(&self.plan),
+            playlist: Arc::clone(&self.playlist),
+            master: self.master.clone(),
+            master_text: Arc::clone(&self.master_text),
+        }
+    }
+
+    /// About how many bytes of memory the folder takes up.
+    pub fn weight(&self) -> usize {
+        let inits = self.plan.inits.iter().map(|init| init.len());
+        size_of_val(self.view.segments.as_slice())
+            + size_of_val(self.plan.chunks.as_slice())
+            + self.plan.fragments.weight()
+            + self.playlist.len()
+            + self.master_text.len()
+            + inits.sum::<usize>()
     }
 
     /// The text of `index.m3u8`.
@@ -139,8 +173,32 @@ impl<S: TapeSource + Clone> Hls<S> {
 
     /// The text of `index.m3u8` while the recording grows. It has the first `chunks` chunks, and more will be added.
     pub fn live_playlist(&self, chunks: usize) -> Vec<u8> {
-        let chunks = self.plan.chunks.get(..chunks).unwrap_or(&self.plan.chunks);
-        playlist::event(chunks, self.plan.limit_s.unwrap_or_default(), false)
+        self.plan.live_playlist(chunks).delivered()
+    }
+
+    /// The text of `index.m3u8` as a door serves it.
+    pub fn served(&self, served: &Served<'_>) -> Vec<u8> {
+        self.plan.playlist().served(served)
+    }
+
+    /// The text of `master.m3u8` as a door serves it. It also names the playlist of the keyframes, if there are any.
+    pub fn served_master(&self, uris: &Uris) -> Vec<u8> {
+        self.master.served(&self.plan.keyframes(), uris)
+    }
+
+    /// The text of `master.m3u8` as a door serves it while the recording grows.
+    pub fn served_live_master(&self, uris: &Uris) -> Vec<u8> {
+        self.master.live(PLAYLIST, uris)
+    }
+
+    /// The text of `iframes.m3u8`, for a complete recording with pictures.
+    pub fn keyframes(&self, served: &Served<'_>) -> Option<Vec<u8>> {
+        self.plan.keyframes().playlist(served)
+    }
+
+    /// The text of `index.m3u8` as a door serves it while the recording grows. It has the first `chunks` chunks.
+    pub fn served_live(&self, chunks: usize, served: &Served<'_>) -> Vec<u8> {
+        self.plan.live_playlist(chunks).served(served)
     }
 
     /// The text of `master.m3u8`.
@@ -244,6 +302,38 @@ impl<S: TapeSource + Clone> Hls<S> {
         (0..self.count()).map(|number| (self.name(number), self.file_len(number)))
     }
 
+    fn name(&self, number: usize) -> String {
+        match self.chunk(number) {
+            Some((chunk, _)) => chunk_name(chunk),
+            None if number < self.plan.inits.len() => init_name(number),
+            None if number + 1 == self.count() => MASTER.to_owned(),
+            None => PLAYLIST.to_owned(),
+        }
+    }
+
+    fn text(&self, number: usize) -> &Arc<[u8]> {
+        if number + 1 == self.count() {
+            &self.master_text
+        } else {
+            &self.playlist
+        }
+    }
+
+    fn file_len(&self, number: usize) -> u64 {
+        match (self.plan.inits.get(number), self.chunk(number)) {
+            (Some(init), _) => init.len() as u64,
+            (None, Some((_, chunk))) => self.plan.chunk_len(chunk),
+            (None, None) => self.text(number).len() as u64,
+        }
+    }
+
+    fn chunk(&self, number: usize) -> Option<(usize, &Chunk)> {
+        let chunk = number.checked_sub(self.plan.inits.len())?;
+        Some((chunk, self.plan.chunks.get(chunk)?))
+    }
+}
+
+impl<S: TapeSource + Clone> Hls<S> {
     /// One file of the folder, by its number in [`Hls::files`].
     pub fn file(&self, number: usize) -> Option<HlsFile<S>> {
         if number >= self.count() {
@@ -277,149 +367,47 @@ impl<S: TapeSource + Clone> Hls<S> {
         (self.name(number) == name).then(|| self.file(number)).flatten()
     }
 
-    fn name(&self, number: usize) -> String {
-        match self.chunk(number) {
-            Some((chunk, _)) => chunk_name(chunk),
-            None if number < self.plan.inits.len() => init_name(number),
-            None if number + 1 == self.count() => MASTER.to_owned(),
-            None => PLAYLIST.to_owned(),
-        }
-    }
-
-    fn text(&self, number: usize) -> &Arc<[u8]> {
-        if number + 1 == self.count() {
-            &self.master_text
-        } else {
-            &self.playlist
-        }
-    }
-
-    fn file_len(&self, number: usize) -> u64 {
-        match (self.plan.inits.get(number), self.chunk(number)) {
-            (Some(init), _) => init.len() as u64,
-            (None, Some((_, chunk))) => self.plan.chunk_len(chunk),
-            (None, None) => self.text(number).len() as u64,
-        }
-    }
-
-    fn chunk(&self, number: usize) -> Option<(usize, &Chunk)> {
-        let chunk = number.checked_sub(self.plan.inits.len())?;
-        Some((chunk, self.plan.chunks.get(chunk)?))
+    /// One file of the folder or of the keyframes, by its name. Nothing if there is no such file.
+    pub fn find(&self, name: &str) -> Option<HlsFile<S>> {
+        let body = match self.named(name) {
+            Some(file) => return Some(file),
+            None => self.plan.keyframe(name, &self.view)?,
+        };
+        Some(HlsFile {
+            name: name.to_owned(),
+            body,
+        })
     }
 }
 
 impl Plan {
+    /// The playlist of the complete recording.
+    fn playlist(&self) -> Playlist<'_> {
+        match self.limit_s {
+            Some(limit_s) => Playlist::event(&self.chunks, limit_s, true),
+            None => Playlist::vod(&self.chunks),
+        }
+    }
+
+    /// The playlist of the first `chunks` chunks.
+    fn live_playlist(&self, chunks: usize) -> Playlist<'_> {
+        let chunks = self.chunks.get(..chunks).unwrap_or(&self.chunks);
+        Playlist::event(chunks, self.limit_s.unwrap_or_default(), false)
+    }
+
     fn chunk_len(&self, chunk: &Chunk) -> u64 {
         let fragments = chunk.parts().map(|part| self.fragments.len(part));
         STYP.len() as u64 + fragments.sum::<u64>()
     }
 
-    fn master(&self, tracks: &[Tracks], paces: &[(Arc<VideoConfig>, Pace)], target_ms: u32) -> Master {
+    fn master(&self, paces: &[(Arc<VideoConfig>, Pace)], target_ms: u32) -> Master {
         let chunks: Vec<(u64, u64)> = self
             .chunks
             .iter()
             .map(|chunk| (self.chunk_len(chunk), chunk.duration_ms()))
             .collect();
         let longest = chunks.iter().map(|(_, ms)| *ms).max().unwrap_or_default();
-        Master::of(tracks, paces, &chunks, longest.max(target_ms.into()))
-    }
-}
-
-impl<S> HlsFile<S> {
-    /// The file's name in the folder.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl<S: TapeSource> VirtualFile for HlsFile<S> {
-    fn len(&self) -> u64 {
-        match &self.body {
-            Body::Made(bytes) => bytes.len() as u64,
-            Body::Chunk(chunk) => chunk.len(),
-        }
-    }
-
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
-        match &mut self.body {
-            Body::Made(bytes) => {
-                let from = usize::try_from(offset).unwrap_or(usize::MAX);
-                let rest = bytes.get(from..).unwrap_or_default();
-                let len = rest.len().min(buf.len());
-                if let (Some(to), Some(from)) = (buf.get_mut(..len), rest.get(..len)) {
-                    to.copy_from_slice(from);
-                }
-                Ok(len)
-            }
-            Body::Chunk(chunk) => chunk.read_at(offset, buf),
-        }
-    }
-}
-
-/// A chunk's file: `styp`, then the chunk's fragments.
-struct ChunkFile {
-    plan: Arc<Plan>,
-    chunk: Chunk,
-    parts: Parts,
-}
-
-impl ChunkFile {
-    fn new(plan: Arc<Plan>, chunk: Chunk) -> Self {
-        let mut parts = Parts::default();
-        parts.push(STYP.len() as u64);
-        for part in chunk.parts() {
-            parts.push(plan.fragments.len(part));
-        }
-        Self { plan, chunk, parts }
-    }
-}
-
-impl Script for ChunkFile {
-    fn parts(&self) -> &Parts {
-        &self.parts
-    }
-
-    fn make<S: TapeSource>(
-        &self,
-        part: usize,
-        tape: &mut Tape<S>,
-        out: &mut Splice,
-    ) -> Result<(), FileError> {
-        match part.checked_sub(1) {
-            None => out.write(&STYP),
-            Some(fragment) => {
-                self.plan
-                    .fragments
-                    .make(self.chunk.parts().start + fragment, tape, out)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn body(&self) -> usize {
-        0
-    }
-
-    fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
-        match part.checked_sub(1) {
-            None => marker.bytes(&STYP),
-            Some(fragment) => {
-                let fragment = self.chunk.parts().start + fragment;
-                self.plan.fragments.material(fragment, segments, marker);
-            }
-        }
-    }
-
-    fn front(&self, _part: usize, _marker: &mut Marker) {}
-
-    fn weight(&self) -> usize {
-        self.parts.weight()
-    }
-
-    fn segment_of(&self, part: usize) -> usize {
-        let fragment = self.chunk.parts().start + part.saturating_sub(1);
-        let fragment = self.plan.fragments.line.parts.get(fragment);
-        fragment.map_or(0, |part| part.segment as usize)
+        Master::of(&self.tracks, paces, &chunks, longest.max(target_ms.into()))
     }
 }
 

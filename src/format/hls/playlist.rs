@@ -1,53 +1,93 @@
-//! `index.m3u8`.
-
-use std::sync::atomic::Ordering;
-
-use jiff::Timestamp;
-use m3u8_rs::{ExtTag, MediaPlaylist, MediaPlaylistType, MediaSegment, WRITE_OPT_FLOAT_PRECISION};
+//! `index.m3u8`: the chunks of a recording.
 
 use super::chunk::Chunk;
+use super::served::{Served, Update, Uris};
+use super::text::{Entry, Head, Kind, Text};
 use super::{chunk_name, init_name};
 use crate::media::Micros;
 
-/// Version 6 is the first with `EXT-X-MAP` in a playlist that is not of I-frames. The authoring specification asks for 7 with
-/// fragmented MP4.
-pub(super) const VERSION: usize = 7;
-
-/// Milliseconds. An `EXTINF` is never wrong by more than half of one. The sum is never wrong, because durations are differences
-/// of rounded times.
-const DECIMALS: usize = 3;
-
 /// The date is written when the clock differs by more than this from the sum of the durations, in microseconds.
-const CLOCK_STEP: u64 = 20_000;
+pub(super) const CLOCK_STEP: u64 = 20_000;
 
-/// The playlist of all chunks.
-pub(super) fn vod(chunks: &[Chunk]) -> Vec<u8> {
-    written(MediaPlaylist {
-        target_duration: target_s(longest_ms(chunks)),
-        end_list: true,
-        playlist_type: Some(MediaPlaylistType::Vod),
-        independent_segments: chunks.iter().all(|chunk| chunk.independent),
-        ..playlist(chunks)
-    })
+/// What a playlist says of its recording.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Playlist<'a> {
+    chunks: &'a [Chunk],
+    head: Head,
+    ended: bool,
 }
 
-/// The playlist of the chunks so far. RFC 8216 §6.2.1: later only chunks, and at last the end, may be added. So all chunks keep
-/// to the target duration, and the playlist states nothing that a later chunk could contradict.
-pub(super) fn event(chunks: &[Chunk], limit_s: u64, end_list: bool) -> Vec<u8> {
-    written(MediaPlaylist {
-        target_duration: limit_s,
-        end_list,
-        playlist_type: Some(MediaPlaylistType::Event),
-        ..playlist(chunks)
-    })
-}
-
-fn playlist(chunks: &[Chunk]) -> MediaPlaylist {
-    MediaPlaylist {
-        version: Some(VERSION),
-        segments: segments(chunks),
-        ..MediaPlaylist::default()
+impl<'a> Playlist<'a> {
+    /// The playlist of all chunks.
+    pub(super) fn vod(chunks: &'a [Chunk]) -> Self {
+        let head = Head {
+            independent: chunks.iter().all(|chunk| chunk.independent),
+            ..Head::new(Kind::Vod, target_s(longest_ms(chunks)))
+        };
+        Self {
+            chunks,
+            head,
+            ended: true,
+        }
     }
+
+    /// The playlist of the chunks so far. RFC 8216 §6.2.1: later only chunks, and at last the end, may be added. So all chunks
+    /// keep to the target duration, and the playlist states nothing that a later chunk could contradict.
+    pub(super) fn event(chunks: &'a [Chunk], limit_s: u64, ended: bool) -> Self {
+        Self {
+            chunks,
+            head: Head::new(Kind::Event, limit_s),
+            ended,
+        }
+    }
+
+    /// The text as it is delivered.
+    pub(super) fn delivered(&self) -> Vec<u8> {
+        self.written(self.head, &Uris::default(), 0, 0)
+    }
+
+    /// The text as a door serves it.
+    pub(super) fn served(&self, served: &Served<'_>) -> Vec<u8> {
+        let head = Head {
+            start: Some(served.start),
+            // Nobody loads a playlist again that does not change.
+            can_skip: self.head.kind != Kind::Vod,
+            ..self.head
+        };
+        let skipped = match served.update {
+            Update::Delta if head.can_skip => head.skipped(self.chunks.iter().map(duration_us)),
+            Update::Whole | Update::Delta => 0,
+        };
+        self.written(head, served.uris, served.later_us, skipped)
+    }
+
+    fn written(&self, head: Head, uris: &Uris, later_us: i64, skipped: usize) -> Vec<u8> {
+        let mut text = Text::begin(&head, uris, skipped);
+        let mut init = None;
+        let mut expected: Option<Micros> = None;
+        for (number, chunk) in self.chunks.iter().enumerate() {
+            // A closed break takes no media time, but the clock goes on.
+            let dated = expected.is_none_or(|expected| expected.abs_diff(chunk.utc) > CLOCK_STEP);
+            expected = Some(chunk.utc.saturating_add_unsigned(duration_us(chunk)));
+            let another = init.replace(chunk.init) != Some(chunk.init);
+            if number < skipped {
+                continue;
+            }
+            text.chunk(&Entry {
+                discontinuity: chunk.discontinuity,
+                init: another.then(|| init_name(chunk.init as usize)),
+                date: (dated || chunk.discontinuity).then(|| chunk.utc.saturating_add(later_us)),
+                duration_us: duration_us(chunk),
+                name: chunk_name(number),
+            });
+        }
+        text.finish(self.ended)
+    }
+}
+
+/// Durations are differences of times that were rounded to milliseconds, so their sum is never wrong.
+fn duration_us(chunk: &Chunk) -> u64 {
+    chunk.duration_ms().saturating_mul(1_000)
 }
 
 fn longest_ms(chunks: &[Chunk]) -> u64 {
@@ -55,64 +95,9 @@ fn longest_ms(chunks: &[Chunk]) -> u64 {
 }
 
 /// The target duration in seconds. RFC 8216 §4.3.3.1: no EXTINF, rounded to the nearest integer, may be longer.
-fn target_s(longest_ms: u64) -> u64 {
+pub(super) fn target_s(longest_ms: u64) -> u64 {
     ((longest_ms + 500) / 1_000).max(1)
 }
 
-fn written(playlist: MediaPlaylist) -> Vec<u8> {
-    WRITE_OPT_FLOAT_PRECISION.store(DECIMALS, Ordering::Relaxed);
-    let mut text = Vec::new();
-    // Writing to memory does not fail.
-    let _ = playlist.write_to(&mut text);
-    text
-}
-
-fn segments(chunks: &[Chunk]) -> Vec<MediaSegment> {
-    let mut init = None;
-    let mut expected: Option<Micros> = None;
-    let mut segments = Vec::with_capacity(chunks.len());
-    for (number, chunk) in chunks.iter().enumerate() {
-        let mut tags = Vec::new();
-        // A closed break takes no media time, but the clock goes on.
-        let dated = expected.is_none_or(|expected| expected.abs_diff(chunk.utc) > CLOCK_STEP);
-        expected = Some(
-            chunk
-                .utc
-                .saturating_add_unsigned(chunk.duration_ms().saturating_mul(1_000)),
-        );
-        // m3u8-rs writes MAP before DISCONTINUITY. Some players then give the MAP to the chunk before.
-        if chunk.discontinuity {
-            tags.push(tag("X-DISCONTINUITY", None));
-        }
-        if init != Some(chunk.init) {
-            init = Some(chunk.init);
-            let name = init_name(chunk.init as usize);
-            tags.push(tag("X-MAP", Some(format!("URI=\"{name}\""))));
-        }
-        if (dated || chunk.discontinuity)
-            && let Some(utc) = date_time(chunk.utc)
-        {
-            tags.push(tag("X-PROGRAM-DATE-TIME", Some(utc)));
-        }
-        segments.push(MediaSegment {
-            uri: chunk_name(number),
-            // The value is exact to the millisecond up to four hours.
-            duration: chunk.duration_ms() as f32 / 1_000.0,
-            unknown_tags: tags,
-            ..MediaSegment::default()
-        });
-    }
-    segments
-}
-
-fn tag(name: &str, rest: Option<String>) -> ExtTag {
-    ExtTag {
-        tag: name.to_owned(),
-        rest,
-    }
-}
-
-fn date_time(utc: Micros) -> Option<String> {
-    let time = Timestamp::from_microsecond(utc).ok()?;
-    Some(format!("{time:.3}"))
-}
+#[cfg(test)]
+mod tests;

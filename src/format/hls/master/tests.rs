@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use m3u8_rs::AlternativeMediaType;
+use m3u8_rs::{AlternativeMediaType, VariantStream};
 
 use super::*;
 use crate::format::hls::Hls;

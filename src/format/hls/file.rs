@@ -1,0 +1,115 @@
+//! One file of the folder.
+
+use std::sync::Arc;
+
+use super::chunk::Chunk;
+use super::keyframes::KeyFile;
+use super::{Plan, STYP, made};
+use crate::format::line::Tape;
+use crate::format::mark::Marker;
+use crate::format::splice::{Parts, Script, Splice, Spliced};
+use crate::format::{FileError, TapeSource, ViewSegment, VirtualFile};
+
+/// One file of the folder.
+pub struct HlsFile<S> {
+    pub(super) name: String,
+    pub(super) body: Body<S>,
+}
+
+pub(super) enum Body<S> {
+    Made(Arc<[u8]>),
+    Chunk(Box<Spliced<S, ChunkFile>>),
+    Key(Box<Spliced<S, KeyFile>>),
+}
+
+impl<S> HlsFile<S> {
+    /// The file's name in the folder.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<S: TapeSource> VirtualFile for HlsFile<S> {
+    fn len(&self) -> u64 {
+        match &self.body {
+            Body::Made(bytes) => bytes.len() as u64,
+            Body::Chunk(chunk) => chunk.len(),
+            Body::Key(key) => key.len(),
+        }
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
+        match &mut self.body {
+            Body::Made(bytes) => Ok(made::read(bytes, offset, buf)),
+            Body::Chunk(chunk) => chunk.read_at(offset, buf),
+            Body::Key(key) => key.read_at(offset, buf),
+        }
+    }
+}
+
+/// A chunk's file: `styp`, then the chunk's fragments.
+pub(super) struct ChunkFile {
+    plan: Arc<Plan>,
+    chunk: Chunk,
+    parts: Parts,
+}
+
+impl ChunkFile {
+    pub(super) fn new(plan: Arc<Plan>, chunk: Chunk) -> Self {
+        let mut parts = Parts::default();
+        parts.push(STYP.len() as u64);
+        for part in chunk.parts() {
+            parts.push(plan.fragments.len(part));
+        }
+        Self { plan, chunk, parts }
+    }
+}
+
+impl Script for ChunkFile {
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn make<S: TapeSource>(
+        &self,
+        part: usize,
+        tape: &mut Tape<S>,
+        out: &mut Splice,
+    ) -> Result<(), FileError> {
+        match part.checked_sub(1) {
+            None => out.write(&STYP),
+            Some(fragment) => {
+                self.plan
+                    .fragments
+                    .make(self.chunk.parts().start + fragment, tape, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn body(&self) -> usize {
+        0
+    }
+
+    fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
+        match part.checked_sub(1) {
+            None => marker.bytes(&STYP),
+            Some(fragment) => {
+                let fragment = self.chunk.parts().start + fragment;
+                self.plan.fragments.material(fragment, segments, marker);
+            }
+        }
+    }
+
+    fn front(&self, _part: usize, _marker: &mut Marker) {}
+
+    fn weight(&self) -> usize {
+        self.parts.weight()
+    }
+
+    fn segment_of(&self, part: usize) -> usize {
+        let fragment = self.chunk.parts().start + part.saturating_sub(1);
+        let fragment = self.plan.fragments.line.parts.get(fragment);
+        fragment.map_or(0, |part| part.segment as usize)
+    }
+}
