@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::index::{FragmentIndex, Run, Sample, SampleIndex};
 use crate::media::{AudioCodec, AudioConfig};
 
@@ -70,6 +72,11 @@ impl SilentFrame {
     /// Ticks of the track that the frame lasts.
     pub(in crate::format) fn ticks(&self) -> u32 {
         self.ticks
+    }
+
+    /// The bytes of the frame.
+    pub(in crate::format) fn bytes(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.frame)
     }
 
     /// Puts silent frames in each of these fragments.
@@ -334,7 +341,6 @@ mod tests {
     use super::*;
     use crate::format::testing;
     use crate::media::parse_aac;
-    use bytes::Bytes;
 
     #[test]
     fn a_silent_frame_of_aac_is_what_encoders_make_of_nothing() {

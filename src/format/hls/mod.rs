@@ -21,6 +21,7 @@
 mod chunk;
 mod file;
 mod keyframes;
+pub mod live;
 mod made;
 mod master;
 mod playlist;

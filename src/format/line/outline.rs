@@ -186,7 +186,8 @@ impl Extent {
         self.offset.saturating_add(u64::from(self.bytes))
     }
 
-    fn of(run: &Run, segment: SegmentId) -> Result<Self, FileError> {
+    /// The place of a run in the file of a segment.
+    pub(in crate::format) fn of(run: &Run, segment: SegmentId) -> Result<Self, FileError> {
         if run.samples.is_empty() {
             // The offset of an empty run depends on how the segment is read, so it is left out.
             return Ok(Self::default());
