@@ -26,13 +26,13 @@ use crate::config::Hook;
 use crate::event::Event;
 use crate::media::StreamName;
 
-/// The rules that hold now for one kind of client, and the clients that are in. A lock is held to exchange or clone a pointer,
-/// or to count. No lock is held while something is waited for.
+/// The rules that hold now for one kind of client, and the clients that are in. `J` judges what a client shows. A lock is held
+/// to exchange or clone a pointer, or to count. No lock is held while something is waited for.
 #[derive(Debug)]
-pub struct Admission {
+pub struct Admission<J = Authorizer> {
     client: &'static Client,
-    rules: Mutex<Rules>,
-    present: Mutex<Present>,
+    rules: Mutex<Rules<J>>,
+    present: Arc<Mutex<Present>>,
     guesses: Mutex<Guesses>,
     refusals: Mutex<Refusals>,
     notices: Mutex<Notices>,
@@ -47,16 +47,16 @@ struct Present {
     to_tell: HashMap<ConnectionId, oneshot::Sender<Reason>>,
 }
 
-#[derive(Clone, Debug)]
-struct Rules {
-    authorizer: Arc<Authorizer>,
+#[derive(Debug)]
+struct Rules<J> {
+    judge: Arc<J>,
     limits: Limits,
 }
 
 /// A connection that is counted for as long as this lives.
 #[derive(Debug)]
 pub struct ConnectionPermit {
-    admission: Arc<Admission>,
+    present: Arc<Mutex<Present>>,
     id: ConnectionId,
     gives_way: oneshot::Receiver<Reason>,
 }
@@ -64,10 +64,11 @@ pub struct ConnectionPermit {
 /// A stream that a client has, counted for as long as this lives.
 #[derive(Debug)]
 pub struct StreamPermit {
-    admission: Arc<Admission>,
+    present: Arc<Mutex<Present>>,
     stream: StreamName,
     id: StreamId,
-    meter: Option<Meter>,
+    /// The meter, and the moment that its time counts from.
+    meter: Option<(Meter, Instant)>,
 }
 
 /// What a door does about somebody who was refused.
@@ -79,17 +80,20 @@ pub struct Refused {
     pub delay: Option<Duration>,
 }
 
-impl Admission {
+impl<J> Admission<J> {
     /// The admission of clients of this kind, with these rules.
-    pub fn new(client: &'static Client, authorizer: Authorizer, limits: Limits) -> Self {
-        let authorizer = Arc::new(authorizer);
+    pub fn new(client: &'static Client, judge: J, limits: Limits) -> Self {
+        let present = Present {
+            limiter: Limiter::new(client.exclusive),
+            to_tell: HashMap::new(),
+        };
         Self {
             client,
-            rules: Mutex::new(Rules { authorizer, limits }),
-            present: Mutex::new(Present {
-                limiter: Limiter::new(client.exclusive),
-                to_tell: HashMap::new(),
+            rules: Mutex::new(Rules {
+                judge: Arc::new(judge),
+                limits,
             }),
+            present: Arc::new(Mutex::new(present)),
             guesses: Mutex::default(),
             refusals: Mutex::new(Refusals::new(client)),
             notices: Mutex::default(),
@@ -98,9 +102,9 @@ impl Admission {
         }
     }
 
-    /// Sets another authorizer, from the next request on. A client that has a stream keeps it.
-    pub fn set_authorizer(&self, authorizer: Authorizer) {
-        lock(&self.rules).authorizer = Arc::new(authorizer);
+    /// Sets another judge, from the next request on. A client that has a stream keeps it.
+    pub fn set_judge(&self, judge: J) {
+        lock(&self.rules).judge = Arc::new(judge);
     }
 
     /// Sets other limits, from the next connection or request on.
@@ -115,8 +119,8 @@ impl Admission {
 
     /// Lets a connection in, if the limits of its address and the `most` connections in all allow it. Another connection may
     /// have to make room for it.
-    pub fn connect(self: &Arc<Self>, peer: IpAddr, most: usize) -> Result<ConnectionPermit, Reason> {
-        let limits = self.rules().limits;
+    pub fn connect(&self, peer: IpAddr, most: usize) -> Result<ConnectionPermit, Reason> {
+        let limits = self.limits();
         let mut present = lock(&self.present);
         let Connected { id, gave_way } = present.limiter.connect(peer, &limits, most)?;
         if let Some((other, reason)) = gave_way
@@ -128,56 +132,10 @@ impl Admission {
         let (to_tell, gives_way) = oneshot::channel();
         present.to_tell.insert(id, to_tell);
         Ok(ConnectionPermit {
-            admission: Arc::clone(self),
+            present: Arc::clone(&self.present),
             id,
             gives_way,
         })
-    }
-
-    /// Decides about a request for a stream.
-    pub fn check(&self, asked: &Asked<'_>) -> Verdict {
-        let left = lock(&self.guesses).held_off(asked.peer, asked.stream, self.now());
-        if let Some(left) = left {
-            return Verdict::Refuse(Reason::HeldOff(left.as_secs() + 1));
-        }
-        self.rules().authorizer.check(asked)
-    }
-
-    /// Asks the services of [`Verdict::Ask`], and waits for the answer: the first yes, or else the last no.
-    pub async fn ask(
-        &self,
-        hooks: &[(Hook, Arc<Grant>)],
-        question: &Question<'_>,
-    ) -> Result<Arc<Grant>, Reason> {
-        self.hooks.ask(hooks, question).await
-    }
-
-    /// Whether the limits let another client have a stream.
-    pub fn may_begin(&self, stream: &StreamName, peer: IpAddr, grant: &Grant) -> Result<(), Reason> {
-        let limits = self.rules().limits;
-        lock(&self.present)
-            .limiter
-            .may_begin(stream, peer, grant, &limits)
-    }
-
-    /// Counts a client that has its stream from now on. The caller waits for nothing between [`may_begin`](Self::may_begin) and
-    /// this call.
-    pub fn begin(self: &Arc<Self>, stream: StreamName, peer: IpAddr, grant: &Arc<Grant>) -> StreamPermit {
-        if grant.account.is_some() {
-            lock(&self.guesses).right(peer, &stream);
-        }
-        // The lowest of the bit rates that hold.
-        let rates = [self.rules().limits.bitrate, grant.max_bitrate];
-        let rate = rates.into_iter().flatten().min();
-        let meter = rate.map(|rate| Meter::new(rate, self.now()));
-        let limiter = &mut lock(&self.present).limiter;
-        let id = limiter.begin(stream.clone(), peer, Arc::clone(grant));
-        StreamPermit {
-            admission: Arc::clone(self),
-            stream,
-            id,
-            meter,
-        }
     }
 
     /// Notes that somebody was refused, by any of the checks above, and says what to do about it.
@@ -213,16 +171,76 @@ impl Admission {
         lock(&self.notices).may_write(self.now())
     }
 
-    fn rules(&self) -> Rules {
-        lock(&self.rules).clone()
+    /// The judge that holds now.
+    pub(super) fn judge(&self) -> Arc<J> {
+        Arc::clone(&lock(&self.rules).judge)
+    }
+
+    /// For how long nothing of this address is looked at, about `what`. What the address was right about before is always
+    /// looked at.
+    pub(super) fn held_off(&self, peer: IpAddr, what: &str) -> Option<Reason> {
+        let left = lock(&self.guesses).held_off(peer, what, self.now())?;
+        Some(Reason::HeldOff(left.as_secs() + 1))
+    }
+
+    /// Remembers that this address was right about `what`.
+    pub(super) fn right(&self, peer: IpAddr, what: &str) {
+        lock(&self.guesses).right(peer, what);
+    }
+
+    fn limits(&self) -> Limits {
+        lock(&self.rules).limits
     }
 
     fn now(&self) -> Duration {
-        self.since_begin(Instant::now())
+        Instant::now().saturating_duration_since(self.began)
+    }
+}
+
+impl Admission {
+    /// Decides about a request for a stream.
+    pub fn check(&self, asked: &Asked<'_>) -> Verdict {
+        match self.held_off(asked.peer, asked.stream.as_str()) {
+            Some(reason) => Verdict::Refuse(reason),
+            None => self.judge().check(asked),
+        }
     }
 
-    fn since_begin(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.began)
+    /// Asks the services of [`Verdict::Ask`], and waits for the answer: the first yes, or else the last no.
+    pub async fn ask(
+        &self,
+        hooks: &[(Hook, Arc<Grant>)],
+        question: &Question<'_>,
+    ) -> Result<Arc<Grant>, Reason> {
+        self.hooks.ask(hooks, question).await
+    }
+
+    /// Whether the limits let another client have a stream.
+    pub fn may_begin(&self, stream: &StreamName, peer: IpAddr, grant: &Grant) -> Result<(), Reason> {
+        let limits = self.limits();
+        lock(&self.present)
+            .limiter
+            .may_begin(stream, peer, grant, &limits)
+    }
+
+    /// Counts a client that has its stream from now on. The caller waits for nothing between [`may_begin`](Self::may_begin) and
+    /// this call.
+    pub fn begin(&self, stream: StreamName, peer: IpAddr, grant: &Arc<Grant>) -> StreamPermit {
+        if grant.account.is_some() {
+            self.right(peer, stream.as_str());
+        }
+        // The lowest of the bit rates that hold.
+        let rates = [self.limits().bitrate, grant.max_bitrate];
+        let rate = rates.into_iter().flatten().min();
+        let meter = rate.map(|rate| (Meter::new(rate, self.now()), self.began));
+        let limiter = &mut lock(&self.present).limiter;
+        let id = limiter.begin(stream.clone(), peer, Arc::clone(grant));
+        StreamPermit {
+            present: Arc::clone(&self.present),
+            stream,
+            id,
+            meter,
+        }
     }
 }
 
@@ -238,7 +256,7 @@ impl ConnectionPermit {
 
     /// Sets whether the connection has a stream from now on. False when the connection had to make room already.
     pub fn set_active(&self, active: bool) -> bool {
-        lock(&self.admission.present).limiter.set_active(self.id, active)
+        lock(&self.present).limiter.set_active(self.id, active)
     }
 }
 
@@ -250,16 +268,15 @@ impl StreamPermit {
 
     /// Counts `bytes` that came up to `now`. The error says that the client sends more than its bit rate allows.
     pub fn measure(&mut self, bytes: usize, now: Instant) -> Result<(), Reason> {
-        let now = self.admission.since_begin(now);
-        self.meter
-            .as_mut()
-            .map_or(Ok(()), |meter| meter.heard(bytes, now))
+        self.meter.as_mut().map_or(Ok(()), |(meter, began)| {
+            meter.heard(bytes, now.saturating_duration_since(*began))
+        })
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut present = lock(&self.admission.present);
+        let mut present = lock(&self.present);
         present.limiter.disconnect(self.id);
         present.to_tell.remove(&self.id);
     }
@@ -267,7 +284,7 @@ impl Drop for ConnectionPermit {
 
 impl Drop for StreamPermit {
     fn drop(&mut self) {
-        lock(&self.admission.present).limiter.end(self.id);
+        lock(&self.present).limiter.end(self.id);
     }
 }
 

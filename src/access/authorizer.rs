@@ -230,10 +230,10 @@ impl Known {
             Known::Key(key) => match shown.key {
                 Some(shown) if key_proves(shown, key) => Ok(()),
                 Some(_) => Err(Reason::WrongKey),
-                None => Err(Reason::NoProof("?key=…")),
+                None => Err(Reason::NoProof("?key=… behind the stream's name")),
             },
             Known::Tencent(key) => {
-                let needed = || Reason::NoProof("?txSecret=…&txTime=…");
+                let needed = || Reason::NoProof("?txSecret=…&txTime=… behind the stream's name");
                 let signature = shown.tencent.as_ref().ok_or_else(needed)?;
                 let signature = signature.as_ref().map_err(Reason::clone)?;
                 if signature.proves(asked.stream, key) {
@@ -243,7 +243,7 @@ impl Known {
                 }
             }
             Known::Aliyun { key, valid } => {
-                let needed = || Reason::NoProof("?auth_key=…");
+                let needed = || Reason::NoProof("?auth_key=… behind the stream's name");
                 let signature = shown.aliyun.as_ref().ok_or_else(needed)?;
                 let signature = signature.as_ref().map_err(Reason::clone)?;
                 if signature.proves(&shown.path, key) {

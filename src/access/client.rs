@@ -18,6 +18,8 @@ pub struct Client {
     pub request: &'static str,
     /// The section of the configuration that lists the clients that are let in.
     pub section: &'static str,
+    /// The keys of an entry that say which clients it is about: `'stream' and 'from'`.
+    pub applies: &'static str,
     /// Whether only one client at a time has a stream. A second client then takes it over, and is not counted beside the first.
     pub exclusive: bool,
     /// The keys of the configuration that set its limits.
@@ -47,6 +49,7 @@ impl Client {
             past,
             request,
             section,
+            applies,
             ..
         } = self;
         match reason {
@@ -56,17 +59,23 @@ impl Client {
                 )
             }
             Reason::NotListed => format!(
-                "no {section} lets this address {verb} this stream: look at 'stream' and 'from' of the entries"
+                "no {section} lets this address {verb} this stream: look at {applies} of the entries"
             ),
             Reason::NoProof(proof) => {
                 format!(
-                    "this stream needs a proof that the {request} has not: {proof} behind the stream's name"
+                    "this stream needs a proof that the {request} has not: {proof}"
                 )
             }
             Reason::Malformed { what, why } => format!("{what} cannot be read: {why}"),
-            Reason::WrongKey => {
-                "the key is wrong: ?key=… is none of those that hold for this stream".to_owned()
+            Reason::WrongKey => "the key is wrong: it is none of those that hold here".to_owned(),
+            Reason::WrongPassword => "there is no viewer with this name and this password".to_owned(),
+            Reason::NoTokenKey => {
+                "tokens are not accepted here: http.token_key or http.token_key_file sets the key that signs them".to_owned()
             }
+            Reason::NoClock => "the box does not know the time yet, so it cannot say whether this token has expired; \
+                                http.tokens_without_clock = \"accept\" accepts it all the same"
+                .to_owned(),
+            Reason::Busy => "too many viewers are logging in: try again in a second".to_owned(),
             Reason::WrongSignature(scheme) => {
                 format!("{scheme} is wrong: it was made with another key, or for another stream or time")
             }
@@ -75,8 +84,8 @@ impl Client {
                 crate::event::rfc3339(*at)
             ),
             Reason::HeldOff(seconds) => format!(
-                "too many wrong keys came from this address: it may try again in {seconds} s, and at once for streams that it {past} \
-                 before are at once"
+                "too many wrong keys came from this address: it may try again in {seconds} s, and at once where it \
+                 {past} before"
             ),
             Reason::HookRefused(status) => {
                 format!("the service that decides who may {verb} says no (HTTP status {status})")
@@ -116,6 +125,7 @@ pub(super) mod tests {
         past: "read",
         request: "request",
         section: "[[reader]]",
+        applies: "'stream' and 'from'",
         exclusive: false,
         keys: LimitKeys {
             connections: "library.max_connections",

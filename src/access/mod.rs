@@ -5,7 +5,8 @@
 //! gives back what was counted when it is dropped. Behind it are plain structs that know no socket, no clock and no file, and
 //! are given the time. [`Authorizer`] judges what a client shows. [`Limiter`] counts who is there. [`Meter`] measures how much
 //! one client sends. [`Guesses`] remembers who was wrong. [`Refusals`] and [`Notices`] bound the events and log lines about
-//! clients that are refused. [`Budget`] is memory that clients share. Only [`Admission::ask`] waits: it asks a service.
+//! clients that are refused. [`Budget`] is memory that clients share. [`viewer`] is the same for those who watch. Only
+//! [`Admission::ask`] waits, which asks a service, and [`viewer::Gate::log_in`], which computes for a while.
 //!
 //! Sources: Tencent Cloud's *push authentication* (`txSecret`, `txTime`) and Alibaba Cloud's *URL signing* type A
 //! (`auth_key`), whose published examples are tests in `signature`.
@@ -23,6 +24,7 @@ mod query;
 mod reason;
 mod refusals;
 mod signature;
+pub mod viewer;
 
 pub use admission::{Admission, ConnectionPermit, Refused, StreamPermit};
 pub use authorizer::{Asked, Authorizer, Grant, KeyError, MAX_QUERY, Verdict};

@@ -3,13 +3,15 @@
 use crate::config::BitRate;
 use crate::media::Micros;
 
-/// A way of signing a stream's address.
+/// A way of signing an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// Tencent's: `txSecret` and `txTime`.
     Tencent,
     /// Alibaba's: `auth_key`.
     Aliyun,
+    /// A token in the path.
+    Token,
 }
 
 impl std::fmt::Display for Scheme {
@@ -17,6 +19,7 @@ impl std::fmt::Display for Scheme {
         f.write_str(match self {
             Scheme::Tencent => "txSecret",
             Scheme::Aliyun => "auth_key",
+            Scheme::Token => "the token",
         })
     }
 }
@@ -90,6 +93,14 @@ pub enum Reason {
     },
     /// The key is none of those that hold for the stream.
     WrongKey,
+    /// There is no such name with such a password.
+    WrongPassword,
+    /// There is a token, and no key to check it with.
+    NoTokenKey,
+    /// There is a token that expires, and the box does not know the time.
+    NoClock,
+    /// Too many clients wait for their passwords to be checked.
+    Busy,
     /// The signature was made with another key, or for another stream or time.
     WrongSignature(Scheme),
     /// The signature is right, and its time is over.
@@ -125,6 +136,10 @@ impl Reason {
             Reason::NoProof(_) => "no_proof",
             Reason::Malformed { .. } => "malformed",
             Reason::WrongKey => "wrong_key",
+            Reason::WrongPassword => "wrong_password",
+            Reason::NoTokenKey => "no_token_key",
+            Reason::NoClock => "no_clock",
+            Reason::Busy => "busy",
             Reason::WrongSignature(_) => "wrong_signature",
             Reason::Expired { .. } => "expired",
             Reason::HeldOff(_) => "held_off",
@@ -139,7 +154,7 @@ impl Reason {
     pub fn is_guess(&self) -> bool {
         matches!(
             self,
-            Reason::WrongKey | Reason::WrongSignature(_) | Reason::HookRefused(_)
+            Reason::WrongKey | Reason::WrongPassword | Reason::WrongSignature(_) | Reason::HookRefused(_)
         )
     }
 

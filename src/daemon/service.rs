@@ -261,7 +261,7 @@ impl Service {
             Err(error) => (Err(error), Ok(None)),
         };
         match authorizer {
-            Ok(authorizer) => self.admission.set_authorizer(authorizer),
+            Ok(authorizer) => self.admission.set_judge(authorizer),
             Err(error) => warnings.push(format!(
                 "who may push stays as it was: {}",
                 with_causes(error.as_ref())

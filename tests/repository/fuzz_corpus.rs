@@ -44,3 +44,13 @@ fn s3_answers() {
 fn configuration() {
     replay("configuration", edgereel::config::fuzz);
 }
+
+#[test]
+fn tokens() {
+    replay("tokens", edgereel::access::viewer::fuzz_token);
+}
+
+#[test]
+fn playback_signatures() {
+    replay("playback_signatures", edgereel::access::viewer::fuzz_signatures);
+}

@@ -22,6 +22,7 @@ pub static PUBLISHER: Client = Client {
     past: "pushed",
     request: "push",
     section: "[[publisher]]",
+    applies: "'stream' and 'from'",
     exclusive: true,
     keys: LimitKeys {
         connections: "rtmp.max_connections",
