@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::counts::Counts;
 use super::live::Moment;
 use super::notice::Notice;
 use super::publish::{EndReason, Refusal};
@@ -36,6 +37,7 @@ pub(super) struct Core {
     floor: Micros,
     pub(super) rulebook: Rulebook,
     pub(super) tasks: Tasks,
+    pub(super) counts: Counts,
     /// Memory of all rings.
     ring_cost: usize,
     /// Memory of the frames that wait in all publishes for their fragments.
@@ -76,6 +78,7 @@ impl Core {
             floor: 0,
             rulebook,
             tasks: Tasks::default(),
+            counts: Counts::default(),
             ring_cost: 0,
             in_hand: 0,
             backlog: 0,
@@ -205,6 +208,7 @@ impl Core {
         }
         let from = out.len();
         if let Some(stream) = self.streams.get_mut(name) {
+            count_received(&mut self.counts, stream);
             stream.leave(reason, now, out);
             count(&mut self.in_hand, stream);
         }
@@ -229,7 +233,26 @@ impl Core {
         for stream in self.streams.values_mut().filter(|stream| stream.is_waiting()) {
             stream.tick(now, out);
         }
+        self.count_received();
         self.forget(now);
+    }
+
+    /// Counts the media that came in since the last call. The first second of a publish waits: what comes of the publish says
+    /// where it counts.
+    fn count_received(&mut self) {
+        let told = self
+            .streams
+            .values_mut()
+            .filter(|stream| stream.is_worth_telling());
+        told.for_each(|stream| count_received(&mut self.counts, stream));
+    }
+
+    /// The counts up to now. Streams that a rule names are among them.
+    pub(super) fn counted(&mut self) -> Counts {
+        self.count_received();
+        let mut counts = self.counts.clone();
+        counts.know(self.rulebook.named());
+        counts
     }
 
     /// A stream that is on the air.
@@ -371,6 +394,13 @@ impl Core {
                 return;
             }
         }
+    }
+}
+
+/// Counts the media of a stream that came in since the last call.
+fn count_received(counts: &mut Counts, stream: &mut Stream) {
+    if let Some((received, heard)) = stream.take_received() {
+        counts.receive(&stream.name, stream.is_recorded(), received, heard);
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `missed` | times of tasks in which nothing was recorded |
 //! | `session`, `run` | one decision to record, and its recordings one after the other |
 //! | `orders` | orders of people and machines |
+//! | `status`, `counts`, `ended` | what is told of streams; what is counted since the start |
 //! | `handle` | the shell: locks, the clock, the store, answers |
 //!
 //! Its promises (docs/recording.md): recordings of an output never overlap and lose nothing between them, a closed recording is
@@ -20,8 +21,10 @@
 
 mod ahead;
 mod core;
+mod counts;
 mod cutter;
 mod decision;
+mod ended;
 mod ends;
 mod handle;
 mod live;
@@ -44,6 +47,8 @@ pub(crate) mod testing;
 mod tests;
 
 pub use self::core::RecorderSettings;
+pub use counts::{Counts, Received, StreamCounts};
+pub use ended::EndedBy;
 pub use handle::{AskError, Publishing, Recorder};
 pub use live::Moment;
 pub use missed::{Missed, Outcome};

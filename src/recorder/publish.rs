@@ -61,6 +61,19 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// The words of [`kind`](Self::kind).
+    pub const KINDS: [&'static str; 2] = ["busy", "unavailable"];
+
+    /// The kind in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Refusal::Busy { .. } => "busy",
+            Refusal::Unavailable { .. } => "unavailable",
+        }
+    }
+}
+
 /// How a publish ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {

@@ -159,6 +159,14 @@ impl Rulebook {
         self.order.iter().map(move |rule| (rule, commanded(rule)))
     }
 
+    /// The streams that rules name without a pattern.
+    pub(super) fn named(&self) -> impl Iterator<Item = StreamName> {
+        let names = self.order.iter().map(|rule| rule.stream.as_str());
+        names
+            .filter(|name| !name.contains('*'))
+            .filter_map(|name| name.parse().ok())
+    }
+
     pub(super) fn put_template(&mut self, source: TemplateSource) -> Result<(), RuleError> {
         let template = Template::try_from(source)?;
         let rows = &mut self.commanded.templates;

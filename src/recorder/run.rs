@@ -14,6 +14,7 @@
 
 use std::sync::Arc;
 
+use super::ended::{RESTARTED, SPLIT, SPLIT_BY_SIZE};
 use super::live::Moment;
 use super::publish::EndReason;
 use crate::config::next_boundary;
@@ -265,9 +266,9 @@ impl Run {
             recording: rolling.recording,
             end: sample.at,
             reason: match (rolling.restart, full) {
-                (true, _) => "restarted".to_owned(),
-                (false, true) => "split by size".to_owned(),
-                (false, false) => "split".to_owned(),
+                (true, _) => RESTARTED.to_owned(),
+                (false, true) => SPLIT_BY_SIZE.to_owned(),
+                (false, false) => SPLIT.to_owned(),
             },
         };
         if matches!(sample.entry, Entry::Behind | Entry::None) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ended::{NOBODY_CAME, TEMPLATE_CHANGED, TIME_IS_OVER};
 use super::live::Moment;
 use super::publish::EndReason;
 use super::run::{Ending, Run, Sample, Scene, SessionSpec};
@@ -121,7 +122,7 @@ impl Session {
     pub(super) fn adopt(&mut self, plan: &Plan, out: &mut Vec<Command>) {
         for run in &mut self.runs {
             if !plan.outputs.contains(&run.output) {
-                run.give_up(|_| true, "the template changed", out);
+                run.give_up(|_| true, TEMPLATE_CHANGED, out);
             }
         }
         self.runs.retain(|run| plan.outputs.contains(&run.output));
@@ -159,11 +160,9 @@ impl Session {
     pub(super) fn frame(&mut self, sample: Sample, scene: &mut Scene<'_>) {
         match self.limit {
             Limit::Boot(until) if scene.now.boot >= until => {
-                self.stop(sample.at, "its time is over", scene.endings, scene.out)
+                self.stop(sample.at, TIME_IS_OVER, scene.endings, scene.out)
             }
-            Limit::Tape(end, _) if sample.at >= end => {
-                self.stop(end, "its time is over", scene.endings, scene.out)
-            }
+            Limit::Tape(end, _) if sample.at >= end => self.stop(end, TIME_IS_OVER, scene.endings, scene.out),
             _ => {}
         }
         for run in &mut self.runs {
@@ -206,11 +205,7 @@ impl Session {
             Limit::None => false,
         };
         self.armed &= !over;
-        let reason = if over {
-            "its time is over"
-        } else {
-            "nobody came back"
-        };
+        let reason = if over { TIME_IS_OVER } else { NOBODY_CAME };
         for run in &mut self.runs {
             run.give_up(|until| over || now.boot >= until, reason, out);
         }

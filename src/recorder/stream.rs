@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::counts::Received;
 use super::decision::Verdict;
+use super::ended::{RULES_CHANGED, TIME_IS_OVER};
 use super::live::{Fed, Live, Moment};
 use super::notice::Notice;
 use super::publish::EndReason;
@@ -49,6 +51,8 @@ pub(super) struct OnAir {
     about: Arc<PublishAbout>,
     pub(super) last_heard: Micros,
     pub(super) bytes: u64,
+    /// Media that came in and was not counted yet.
+    uncounted: Received,
     pub(super) rate: Rate,
     gop: GopLength,
     /// UTC less tape time, fixed at the first moment of the publish: a clock that is stepped moves no boundary.
@@ -101,6 +105,7 @@ impl Stream {
             about: Arc::clone(about),
             last_heard: now.boot,
             bytes: 0,
+            uncounted: Received::default(),
             rate: Rate::default(),
             gop: GopLength::default(),
             utc_of_tape: now.utc.saturating_sub(tape_zero),
@@ -118,7 +123,7 @@ impl Stream {
                     session.adopt(plan, out);
                     session.wanted = Some(Wanted::From(tape_zero));
                 }
-                (Origin::Rule | Origin::Push, _) => session.give_up("the rules changed", out),
+                (Origin::Rule | Origin::Push, _) => session.give_up(RULES_CHANGED, out),
                 _ if session.armed => session.wanted = Some(Wanted::From(tape_zero)),
                 _ if session.is_waiting() => session.wanted = Some(Wanted::Again),
                 _ => {}
@@ -147,6 +152,7 @@ impl Stream {
         if let MediaMessage::Frame(frame) = &message {
             on_air.last_heard = now.boot;
             on_air.bytes += frame.payload.len() as u64;
+            on_air.uncounted.count(frame.kind, frame.payload.len() as u64);
             let is_picture = frame.kind == TrackKind::Video;
             on_air
                 .rate
@@ -284,12 +290,12 @@ impl Stream {
         for session in &mut self.sessions {
             match (session.limit, edge) {
                 (Limit::Boot(until), Some(edge)) if now.boot >= until => {
-                    session.stop(edge, "its time is over", &mut self.endings, out);
+                    session.stop(edge, TIME_IS_OVER, &mut self.endings, out);
                 }
                 (Limit::Tape(end, until), Some(edge))
                     if edge >= end || now.boot >= until.saturating_add(CLIP_GRACE) =>
                 {
-                    session.stop(end.min(edge), "its time is over", &mut self.endings, out);
+                    session.stop(end.min(edge), TIME_IS_OVER, &mut self.endings, out);
                 }
                 _ => {}
             }
@@ -364,6 +370,26 @@ impl Stream {
             ring_bytes: self.ring.bytes(),
             last_heard: on_air.last_heard,
         })
+    }
+
+    /// True while a recording grows with the live publish.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.sessions
+            .iter()
+            .any(|session| session.rolling().next().is_some())
+    }
+
+    /// True while a publish is live that is long enough to be reported.
+    pub(super) fn is_worth_telling(&self) -> bool {
+        let live = self.live.as_ref();
+        live.is_some_and(|on_air| on_air.live.is_worth_telling())
+    }
+
+    /// Media that came in since the last call, and when its last frame came. `None` when nothing came.
+    pub(super) fn take_received(&mut self) -> Option<(Received, Micros)> {
+        let on_air = self.live.as_mut()?;
+        let received = std::mem::take(&mut on_air.uncounted);
+        (received != Received::default()).then_some((received, on_air.last_heard))
     }
 
     /// True when nothing is lost by forgetting the stream: a stream that is unknown begins its tape at `past`.

@@ -14,6 +14,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `disk`, `clock` | the two seams to the machine |
+//! | `progress`, `counts` | what the thread reports to the rest of the process |
 //! | `paths` | the names of files and folders in the storage directory |
 //! | `journal` | SQLite: segments, recordings, the outbox |
 //! | `change` | changes of the journal that do not concern the tape |
@@ -22,7 +23,7 @@
 //! | `queue` | commands that wait for the storage device, and which media is dropped when they are too many |
 //! | `thread` | the shell around the writer |
 //! | `recover` | opens and repairs a store, whatever ended the last run |
-//! | `library`, `query`, `summary`, `source` | the read side, for this process and for others |
+//! | `library`, `query`, `summary`, `source`, `figures` | the read side, for this process and for others |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`, and a `Subscription` to the outbox |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
@@ -30,12 +31,14 @@
 mod audit;
 mod change;
 mod clock;
+mod counts;
 #[cfg(test)]
 mod crash;
 mod deleted;
 mod delivery;
 mod disk;
 mod error;
+mod figures;
 mod journal;
 mod library;
 mod outbox;
@@ -64,12 +67,14 @@ pub use audit::{AuditChange, AuditId, AuditQuery, AuditRow, Audited};
 pub use change::Change;
 pub(crate) use clock::is_step;
 pub use clock::{Clock, RealClock};
+pub use counts::{GapCause, GapCounts, SyncTimes};
 pub use delivery::{
     Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,
     WaitingOrder,
 };
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
+pub use figures::{MissedCounts, RecordingCounts, Waiting};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
 pub use progress::{Progress, RecoveryReport, StreamProgress};

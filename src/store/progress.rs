@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::counts::{GapCounts, SyncTimes};
 use crate::event::Recovered;
 use crate::media::{Micros, StreamName};
 
@@ -33,6 +34,8 @@ pub struct Progress {
     pub events: u64,
     /// Number of times that the thread made the tape durable.
     pub ticks: u64,
+    /// How long the syncs of its files took.
+    pub syncs: SyncTimes,
     /// Bytes that the tape's files take.
     pub space_used: u64,
     /// Bytes that the tape may still grow by.
@@ -61,7 +64,7 @@ pub struct StreamProgress {
     /// Bytes of media that are not on the tape, whatever the reason.
     pub bytes_lost: u64,
     /// Gaps in its tape since the start.
-    pub gaps: u64,
+    pub gaps: GapCounts,
     /// True while the stream's media is being lost.
     pub failed: bool,
 }

@@ -1,10 +1,12 @@
 //! Clips of media that is on tape already: the store makes them without the recorder.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{AskError, Recorder};
 use crate::media::RecordingId;
 use crate::model::{About, Origin};
+use crate::recorder::ended::EndedBy;
 use crate::recorder::orders::{ClipOrder, clip_output};
 use crate::store::{ClipBounds, Command, RecordingSpec};
 
@@ -35,6 +37,8 @@ impl Recorder {
             spec: Arc::new(spec),
         };
         self.submit(command).await?;
+        let ended = BTreeMap::from([(EndedBy::Clip, 1)]);
+        self.shared.core().counts.end(ended);
         Ok(recording)
     }
 }

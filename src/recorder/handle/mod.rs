@@ -20,7 +20,9 @@ use crate::config::{Rule, Template};
 use crate::event::{Event, TaskMissed};
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::recorder::core::{Begun, Core, RecorderSettings};
+use crate::recorder::counts::Counts;
 use crate::recorder::decision::held_up;
+use crate::recorder::ended::closed;
 use crate::recorder::live::Moment;
 use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
 use crate::recorder::push::PushParameters;
@@ -141,9 +143,20 @@ impl Recorder {
             status.gaps = progress
                 .streams
                 .get(&status.stream)
-                .map_or(0, |stream| stream.gaps);
+                .map_or(0, |stream| stream.gaps.total());
         }
         streams
+    }
+
+    /// What is counted since the start of the service.
+    pub fn counts(&self) -> Counts {
+        self.shared.count_gaps();
+        self.shared.core().counted()
+    }
+
+    /// True once the recorder accepts no more publishes, because the service stops.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Relaxed)
     }
 
     /// Media in all rings, bytes.
@@ -174,6 +187,7 @@ impl Recorder {
         let mut commands = Vec::new();
         self.shared.core().tick(self.shared.now(), &mut commands);
         self.shared.submit_all(&mut commands);
+        self.shared.count_gaps();
     }
 
     /// Ends a stream's publish; false if nobody publishes the stream.
@@ -277,6 +291,22 @@ impl Shared {
         self.endings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes over the store's present counts of gaps.
+    fn count_gaps(&self) {
+        let gaps: Vec<_> = {
+            let progress = self.store.progress();
+            let progress = progress.borrow();
+            let with_gaps = progress
+                .streams
+                .iter()
+                .filter(|(_, stream)| stream.gaps.total() > 0);
+            with_gaps
+                .map(|(name, stream)| (name.clone(), stream.gaps.clone()))
+                .collect()
+        };
+        self.core().counts.gaps(gaps, self.now().boot);
+    }
+
     fn end(&self, stream: &StreamName, publish: PublishId, reason: &EndReason, commands: &mut Vec<Command>) {
         self.core().end(stream, publish, reason, self.now(), commands);
         self.hand_over(stream, commands);
@@ -307,12 +337,15 @@ impl Shared {
         if commands.is_empty() {
             return;
         }
+        let ended = closed(commands);
         for command in commands.drain(..) {
             if let Err(refused) = self.store.submit(command) {
                 tracing::error!("not recorded: {refused}");
             }
         }
-        self.core().make_room(self.store.backlog_bytes());
+        let mut core = self.core();
+        core.counts.end(ended);
+        core.make_room(self.store.backlog_bytes());
     }
 }
 

@@ -5,6 +5,7 @@ mod rule;
 mod task;
 
 use super::core::Core;
+use super::ended::{FINISHED, STOPPED};
 use super::live::Moment;
 use super::rulebook::{RuleError, outputs};
 use super::session::{Limit, Plan, Session, Wanted};
@@ -220,7 +221,7 @@ impl Core {
             for session in stream.sessions.iter().filter(|session| chosen(session)) {
                 stopped.extend(session.told());
             }
-            stream.stop(chosen, "stopped", now, out);
+            stream.stop(chosen, STOPPED, now, out);
             stopped
         })
     }
@@ -250,7 +251,7 @@ impl Core {
             for session in stream.sessions.iter_mut() {
                 if all(which, session) && session.is_waiting() {
                     finished.extend(session.waiting());
-                    session.give_up("finished", out);
+                    session.give_up(FINISHED, out);
                 }
             }
             stream.tick(now, out);

@@ -10,6 +10,7 @@ use crate::format::Format;
 use crate::media::Micros;
 use crate::model::{About, Keep, Origin};
 use crate::recorder::core::Core;
+use crate::recorder::ended::{TASK_CHANGED, TASK_IS_OVER, TASK_STOPPED};
 use crate::recorder::live::Moment;
 use crate::recorder::missed::{Missed, Outcome};
 use crate::recorder::rulebook::{RuleError, outputs};
@@ -44,7 +45,7 @@ impl Core {
         let task = self.tasks.stop(id, now)?;
         out.push(keep_task(&task));
         if let Some(stream) = self.stream(&task.stream) {
-            stream.stop(|session| is_of(session, id), "its task was stopped", now, out);
+            stream.stop(|session| is_of(session, id), TASK_STOPPED, now, out);
         }
         Ok(task)
     }
@@ -87,12 +88,7 @@ impl Core {
         for stream in self.streams() {
             let elsewhere = stream.name != task.stream;
             if elsewhere || !due {
-                stream.stop(
-                    |session| is_of(session, &task.id),
-                    "its task was changed",
-                    now,
-                    out,
-                );
+                stream.stop(|session| is_of(session, &task.id), TASK_CHANGED, now, out);
             }
         }
     }
@@ -147,7 +143,7 @@ impl Core {
             Due::Ends(task) => {
                 out.push(keep_task(&task));
                 if let Some(stream) = self.stream(&task.stream) {
-                    stream.stop(|session| is_of(session, &task.id), "its task is over", now, out);
+                    stream.stop(|session| is_of(session, &task.id), TASK_IS_OVER, now, out);
                 }
             }
             Due::Forgotten(id) => out.push(Command::Change(Change::Keep {

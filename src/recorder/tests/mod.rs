@@ -1,5 +1,6 @@
 //! The recorder's decisions, driven with virtual time.
 
+mod counts;
 mod ledger;
 mod missed;
 mod model;

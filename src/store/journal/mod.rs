@@ -10,6 +10,7 @@ mod candidates;
 mod delivery;
 mod evict;
 pub(super) mod fault;
+mod figures;
 mod held;
 mod lead_in;
 mod listeners;

@@ -1,5 +1,6 @@
 //! The remembered state of deliveries, whatever becomes of their recordings.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::rig::{Publisher, Rig, tempdir};
@@ -11,7 +12,7 @@ use crate::store::crash::CrashDisk;
 use crate::store::journal::Journal;
 use crate::store::{
     Change, Command, DeliveryChange, Layout, Piece, RecordingSpec, Rendition, RenditionId, RenditionState,
-    Upload, WaitingOrder,
+    Upload, Waiting, WaitingOrder,
 };
 
 const SECOND: Micros = 1_000_000;
@@ -324,4 +325,45 @@ fn what_is_to_go_from_the_store_is_known_and_is_not_delivered_again() {
     deliver(&mut rig, vec![DeliveryChange::Forget(delivered.id)]);
     assert_eq!(library.renditions(id(1)).unwrap(), []);
     assert_eq!(told(&rig, "recording.delivered"), 1);
+}
+
+#[test]
+fn what_waits_is_counted_by_format_with_the_end_of_the_oldest() {
+    let mut rig = rig(true);
+    assert_eq!(rig.library().waiting().unwrap(), Waiting::default());
+    for n in 1..=3 {
+        record(&mut rig, n, None);
+    }
+    let oldest_end = rig.library().recording(id(1)).unwrap().map(|row| row.end);
+    let counts = |hls, mp4| Waiting {
+        formats: BTreeMap::from([(Format::Hls, hls), (Format::Mp4, mp4)]),
+        oldest_end,
+    };
+    assert_eq!(rig.library().waiting().unwrap(), counts(3, 3));
+    let put = |n, state| {
+        let row = rendition(n, &format!("{n}.mp4"));
+        DeliveryChange::Put(Rendition { state, ..row })
+    };
+    // One is delivered, one failed, and one has its first part delivered and another on its way.
+    let mut second = rendition(3, "3-2.mp4");
+    second.id.part = 2;
+    deliver(
+        &mut rig,
+        vec![
+            put(1, RenditionState::Delivered),
+            put(2, RenditionState::Failed),
+            put(3, RenditionState::Delivered),
+            DeliveryChange::Put(second),
+        ],
+    );
+    assert_eq!(rig.library().waiting().unwrap(), counts(3, 1));
+    let now = rig.library().recording_counts().unwrap();
+    assert_eq!((now.open, now.closed, now.delivered), (0, 3, 0));
+    rig.handle(vec![Command::Change(Change::Delivered { recording: id(1) })]);
+    rig.pass(SECOND);
+    let waiting = rig.library().waiting().unwrap();
+    assert_eq!(waiting.formats, counts(2, 1).formats);
+    assert!(waiting.oldest_end > oldest_end, "{waiting:?}");
+    let now = rig.library().recording_counts().unwrap();
+    assert_eq!((now.open, now.closed, now.delivered), (0, 2, 1));
 }

@@ -4,8 +4,8 @@ use super::rig::{Rig, check_invariants, expected, stream, tape};
 use crate::media::RecordingId;
 use crate::store::crash::{CrashDisk, Fault, Survives};
 use crate::store::journal::Journal;
-use crate::store::paths;
 use crate::store::testing::{fragment, media};
+use crate::store::{GapCause, paths};
 
 /// A publish with four durable seconds.
 fn started() -> (Rig, super::rig::Publisher) {
@@ -69,7 +69,11 @@ fn after_a_failed_sync_the_segment_ends_where_it_was_durable() {
         (1, 1),
         "{kinds:?}"
     );
-    // The gap shows.
+    // The gap shows, and counts as one of a failure: that no keyframe came is not its cause.
+    let progress = rig.writer.progress();
+    assert_eq!(progress.streams[&stream("a")].gaps.of(GapCause::Failed), 1);
+    assert_eq!(progress.streams[&stream("a")].gaps.total(), 1);
+    assert!(progress.syncs.count > 4, "{:?}", progress.syncs);
     let gaps = rig.library().find("last").unwrap().gaps;
     assert_eq!(
         gaps.iter().map(|gap| gap.to - gap.from).collect::<Vec<_>>(),

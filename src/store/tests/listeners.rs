@@ -1,5 +1,6 @@
 //! The positions of listeners, and the answers to requests, survive power cuts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::rig::{Rig, tempdir};
@@ -7,7 +8,7 @@ use crate::event::{Event, Posted};
 use crate::media::Micros;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
-use crate::store::{Callback, Change, Command, OutboxChange, Place, Remembered};
+use crate::store::{Callback, Change, Command, MissedCounts, OutboxChange, Place, Remembered};
 
 const SECOND: Micros = 1_000_000;
 const UTC: Micros = 1_790_000_000_000_000;
@@ -156,6 +157,12 @@ fn what_a_service_did_not_take_is_kept_apart_from_the_outbox() {
             .collect::<Vec<_>>()
     };
     assert_eq!((due(&rig, false), due(&rig, true)), (vec![2], vec![2, 3]));
+    let counts = MissedCounts {
+        waiting: 1,
+        given_up: 1,
+    };
+    let all = rig.library().missed_counts().unwrap();
+    assert_eq!(all, BTreeMap::from([("callback/a".to_owned(), counts)]));
     change(&mut rig, OutboxChange::RetryAll { now: UTC });
     assert_eq!(due(&rig, false), [2, 3]);
     let made = OutboxChange::Made {

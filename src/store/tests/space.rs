@@ -9,7 +9,7 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::CrashDisk;
 use crate::store::journal::Journal;
 use crate::store::testing::open_gop;
-use crate::store::{Change, Command, Disk as _, Filter, OnFull, StoreSettings, paths};
+use crate::store::{Change, Command, Disk as _, Filter, GapCause, OnFull, StoreSettings, paths};
 
 /// A segment of four seconds of test media, in whole blocks.
 pub(super) const SEGMENT: u64 = 20_480;
@@ -327,7 +327,9 @@ fn a_full_card_with_nothing_to_give_up_is_survived() {
     assert_eq!(kept(&rig), [0, 1, 2]);
     rig.disk.limit(20 * SEGMENT);
     record(&mut rig, &a, 6..9);
-    assert_eq!(rig.writer.progress().full, None);
+    let progress = rig.writer.progress();
+    assert_eq!(progress.full, None);
+    assert_eq!(progress.streams[&stream("a")].gaps.of(GapCause::Full), 1);
     assert_eq!(kept(&rig).last(), Some(&8));
     end(rig, &a);
 }

@@ -16,7 +16,7 @@ use crate::store::journal::Journal;
 use crate::store::queue::Backlog;
 use crate::store::reader::Reader;
 use crate::store::testing::{fragment, media};
-use crate::store::{Command, Disk, Library, Opened, Progress, Store, paths};
+use crate::store::{Command, Disk, GapCause, Library, Opened, Progress, Store, paths};
 
 /// The bodies of the events of a kind, oldest first.
 fn told(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
@@ -85,7 +85,10 @@ fn a_gap_lies_between_two_segments_and_is_told_once_the_tape_goes_on() {
         (1, bytes, 0)
     );
     let of_stream = &progress.streams[&stream("a")];
-    assert_eq!((of_stream.gaps, of_stream.bytes_lost), (1, bytes));
+    assert_eq!(
+        (of_stream.gaps.of(GapCause::Stalled), of_stream.bytes_lost),
+        (1, bytes)
+    );
     rig.handle(vec![a.close(recording, 9), a.end()]);
     rig.writer.close().unwrap();
     check_invariants(rig.dir.path(), &rig.disk);

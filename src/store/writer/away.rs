@@ -18,7 +18,7 @@ use crate::store::disk::{self, Disk as _, RealDisk};
 use crate::store::journal::{Journal, Op, Tell};
 use crate::store::recover::start;
 use crate::store::recover::{Live, Occasion, note_damage};
-use crate::store::{OutboxChange, StoreError, paths};
+use crate::store::{GapCause, OutboxChange, StoreError, paths};
 
 /// The writer closes a journal that refuses for this long: files that were opened before do not show a file system that was
 /// mounted anew.
@@ -188,7 +188,7 @@ impl Writer {
             };
             self.book.enter_seal(missing);
             self.fail(publish, reason.clone());
-            self.lose_span(publish, span, bytes, &reason);
+            self.lose_span(publish, span, bytes, (GapCause::Failed, &reason));
         }
     }
 

@@ -57,7 +57,7 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Journal, Op, Tell};
-use super::{Change, Command, OutboxChange, Progress, StoreError, StoreSettings};
+use super::{Change, Command, GapCause, OutboxChange, Progress, StoreError, StoreSettings};
 use crate::event::{Event, PublishOutcome};
 use crate::media::{Micros, PublishId};
 
@@ -333,7 +333,7 @@ impl Writer {
             batch.rotations.push((publish, None));
             self.sync(publish);
         }
-        self.open_gap(publish, span, bytes, reason);
+        self.open_gap(publish, span, bytes, (GapCause::Stalled, reason));
     }
 
     fn end_publish(

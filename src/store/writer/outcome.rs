@@ -9,8 +9,8 @@ use super::recordings::recording_of;
 use super::step::{Lacks, Step};
 use super::streams::Written;
 use crate::media::{Fragment, PublishId};
-use crate::store::Command;
 use crate::store::segment::AppendError;
+use crate::store::{Command, GapCause};
 
 /// The reason of a gap that begins because the fragment has no keyframe to play from.
 const NO_KEYFRAME: &str = "no keyframe came to go on from";
@@ -95,12 +95,13 @@ impl Writer {
             }
             Outcome::Lost(_, fragment, Lacks::Publish) => self.lose(fragment.payload_bytes() as u64),
             Outcome::Lost(publish, fragment, Lacks::Keyframe) => {
-                self.lose_fragment(publish, &fragment, NO_KEYFRAME);
+                self.lose_fragment(publish, &fragment, (GapCause::NoKeyframe, NO_KEYFRAME));
             }
             Outcome::Lost(publish, fragment, Lacks::Segment) => {
                 let writer = self.streams.writers.get_mut(&publish);
                 let refusal = writer.and_then(|writer| writer.refused.take());
-                self.lose_fragment(publish, &fragment, &refusal.unwrap_or_default());
+                let (cause, reason) = refusal.unwrap_or_else(|| (GapCause::Failed, String::new()));
+                self.lose_fragment(publish, &fragment, (cause, &reason));
             }
         }
         None
@@ -126,12 +127,12 @@ impl Writer {
         let Some(segment) = writer.segment.as_mut() else {
             return;
         };
-        let reason = match error {
+        let (cause, reason) = match error {
             AppendError::Media(error) => {
                 let reason = format!("{}: {error}", segment.path.display());
                 tracing::warn!(stream = %writer.stream, "fragment left out: {reason}");
                 self.progress.last_error = Some(reason.clone());
-                reason
+                (GapCause::Media, reason)
             }
             AppendError::Disk(error) => {
                 let reason = format!("{}: cannot write: {error}", segment.path.display());
@@ -141,9 +142,9 @@ impl Writer {
                     Err(_) => self.give_up(publish, &reason),
                 }
                 self.fail(publish, reason.clone());
-                reason
+                (GapCause::Failed, reason)
             }
         };
-        self.lose_fragment(publish, fragment, &reason);
+        self.lose_fragment(publish, fragment, (cause, &reason));
     }
 }

@@ -5,13 +5,14 @@ use super::clock::Reading;
 use super::streams::ClosedGap;
 use crate::event::Event;
 use crate::media::{Fragment, Micros, PublishId, StreamName};
+use crate::store::GapCause;
 use crate::store::journal::Op;
 
 impl Writer {
     /// Reports a segment that could not be begun. The fragment that waits for it is lost, and the next keyframe tries again.
     pub(super) fn refuse(&mut self, publish: PublishId, reason: String) {
         if let Some(writer) = self.streams.writers.get_mut(&publish) {
-            writer.refused = Some(reason.clone());
+            writer.refused = Some((GapCause::Failed, reason.clone()));
         }
         self.fail(publish, reason);
     }
@@ -21,7 +22,7 @@ impl Writer {
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
         };
-        writer.refused = Some(reason.to_owned());
+        writer.refused = Some((GapCause::Full, reason.to_owned()));
         writer.failed = true;
         self.progress
             .streams
@@ -118,7 +119,12 @@ impl Writer {
     }
 
     /// Reports a fragment that cannot be kept.
-    pub(super) fn lose_fragment(&mut self, publish: PublishId, fragment: &Fragment, reason: &str) {
+    pub(super) fn lose_fragment(
+        &mut self,
+        publish: PublishId,
+        fragment: &Fragment,
+        reason: (GapCause, &str),
+    ) {
         let bytes = fragment.payload_bytes() as u64;
         self.lose(bytes);
         self.open_gap(publish, fragment.span(), bytes, reason);
@@ -130,7 +136,7 @@ impl Writer {
         publish: PublishId,
         (from, to): (Micros, Micros),
         bytes: u64,
-        reason: &str,
+        reason: (GapCause, &str),
     ) {
         self.lose(bytes);
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
@@ -143,7 +149,13 @@ impl Writer {
     }
 
     /// Notes a gap for media time `span`, or extends the open gap, which keeps its reason.
-    pub(super) fn open_gap(&mut self, publish: PublishId, span: (Micros, Micros), bytes: u64, reason: &str) {
+    pub(super) fn open_gap(
+        &mut self,
+        publish: PublishId,
+        span: (Micros, Micros),
+        bytes: u64,
+        reason: (GapCause, &str),
+    ) {
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
         };
@@ -154,11 +166,17 @@ impl Writer {
 
     /// Reports a gap that has found its end.
     pub(super) fn tell_gap(&mut self, publish: PublishId, stream: &StreamName, gap: ClosedGap) {
-        let ClosedGap { from, to, reason } = gap;
+        let ClosedGap {
+            from,
+            to,
+            cause,
+            reason,
+        } = gap;
         let millis = to.saturating_sub(from) / 1_000;
         tracing::warn!(%stream, "the tape has a gap of {millis} ms: {reason}");
         self.progress.gaps += 1;
-        self.progress.streams.entry(stream.clone()).or_default().gaps += 1;
+        let of_stream = self.progress.streams.entry(stream.clone()).or_default();
+        of_stream.gaps.count(cause);
         self.book.enter(Op::Gap {
             publish,
             from,

@@ -4,17 +4,23 @@ use super::Writer;
 use super::batch::Rotation;
 use super::streams::{Ended, Synced};
 use crate::media::{Micros, PublishId};
+use crate::store::GapCause;
 use crate::store::journal::Op;
 use crate::store::segment::Segment;
 
 impl Writer {
     /// Makes a publish's open segment durable, and reports how far.
     pub(super) fn sync(&mut self, publish: PublishId) {
+        let began = self.env.clock.boot();
         let writer = self.streams.writers.get_mut(&publish);
-        match writer.and_then(|writer| writer.sync(self.env.disk.as_ref())) {
-            None => {}
-            Some(Ok(synced)) => self.conclude_synced(publish, &synced),
-            Some(Err(reason)) => {
+        let Some(synced) = writer.and_then(|writer| writer.sync(self.env.disk.as_ref())) else {
+            return;
+        };
+        let took = self.env.clock.boot().saturating_sub(began);
+        self.progress.syncs.note(took);
+        match synced {
+            Ok(synced) => self.conclude_synced(publish, &synced),
+            Err(reason) => {
                 self.fail(publish, reason.clone());
                 self.give_up(publish, &reason);
             }
@@ -71,7 +77,7 @@ impl Writer {
         {
             let media = |tape: Micros| tape.saturating_sub(writer.tape_zero);
             let span = (media(segment.durable.end), media(written));
-            self.open_gap(publish, span, lost, reason);
+            self.open_gap(publish, span, lost, (GapCause::Failed, reason));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::StreamWriter;
 use crate::media::Micros;
+use crate::store::GapCause;
 
 /// A part of a publish that is not on the tape. Nothing behind it is durable yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub(in crate::store::writer) struct Gap {
     to: Micros,
     /// Tape time of the media behind the gap that is written and not durable yet.
     goes_on: Option<Micros>,
+    cause: GapCause,
     reason: String,
 }
 
@@ -20,6 +22,7 @@ pub(in crate::store::writer) struct Gap {
 pub(in crate::store::writer) struct ClosedGap {
     pub(in crate::store::writer) from: Micros,
     pub(in crate::store::writer) to: Micros,
+    pub(in crate::store::writer) cause: GapCause,
     pub(in crate::store::writer) reason: String,
 }
 
@@ -28,6 +31,7 @@ impl Gap {
         ClosedGap {
             from: self.from,
             to: self.goes_on.unwrap_or(self.to).max(self.from),
+            cause: self.cause,
             reason: self.reason,
         }
     }
@@ -35,7 +39,11 @@ impl Gap {
 
 impl StreamWriter {
     /// Notes that media time `span` is not on the tape: opens a gap, or extends the open one.
-    pub(in crate::store::writer) fn open_gap(&mut self, span: (Micros, Micros), reason: &str) {
+    pub(in crate::store::writer) fn open_gap(
+        &mut self,
+        span: (Micros, Micros),
+        (cause, reason): (GapCause, &str),
+    ) {
         let tape = |media: Micros| self.tape_zero.saturating_add(media);
         let (from, to) = (self.written_end().unwrap_or(tape(span.0)), tape(span.1));
         match &mut self.gap {
@@ -49,6 +57,7 @@ impl StreamWriter {
                     from,
                     to,
                     goes_on: None,
+                    cause,
                     reason: reason.to_owned(),
                 });
             }

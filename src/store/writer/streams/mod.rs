@@ -15,7 +15,7 @@ use crate::media::{Fragment, Micros, PublishId, RecordingId, SegmentId, StreamNa
 use crate::store::disk::Disk;
 use crate::store::journal::Sealed;
 use crate::store::segment::{AppendError, Segment};
-use crate::store::{Command, paths};
+use crate::store::{Command, GapCause, paths};
 
 /// All streams that are written, and the remembered values of those that were.
 #[derive(Default)]
@@ -43,7 +43,7 @@ pub(super) struct StreamWriter {
     /// The next keyframe begins a new segment.
     pub(super) rotates: bool,
     /// The reason why a segment could not be begun for the next fragment.
-    pub(super) refused: Option<String>,
+    pub(super) refused: Option<(GapCause, String)>,
     pub(super) failed: bool,
     /// Tape time at which the last segment that was sealed ends.
     pub(super) sealed_end: Option<Micros>,
