@@ -9,7 +9,7 @@
 //!
 //! A permit gives back what was counted when it is dropped. The plain structs beside this one decide.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -148,6 +148,16 @@ impl<J> Admission<J> {
         };
         let event = lock(&self.refusals).refused(stream, peer, reason, now);
         Refused { event, delay }
+    }
+
+    /// Counts a refusal that the door or the recorder decided. `kind` is one of a small number of words.
+    pub fn count_refusal(&self, kind: &'static str) {
+        lock(&self.refusals).count(kind);
+    }
+
+    /// The numbers of refusals since the start, by their kinds. A kind without a refusal is left out.
+    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.refusals).counts()
     }
 
     /// The events about refusals that were left out a while ago. The door asks for them now and then.

@@ -128,6 +128,26 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The words of [`kind`](Self::kind).
+    pub const KINDS: [&'static str; 16] = [
+        "anonymous",
+        "not_listed",
+        "no_proof",
+        "malformed",
+        "wrong_key",
+        "wrong_signature",
+        "expired",
+        "held_off",
+        "hook_refused",
+        "hook_failed",
+        "connections",
+        "connections_per_address",
+        "streams",
+        "streams_per_address",
+        "streams_of_account",
+        "max_bitrate",
+    ];
+
     /// The kind in a word. It is the same for all reasons that differ only in details. Repeated refusals are counted by it.
     pub fn kind(&self) -> &'static str {
         match self {

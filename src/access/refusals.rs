@@ -1,6 +1,6 @@
-//! Bounds the events about refusals. An event costs flash; the log has a rate limit of its own.
+//! Counts refusals, and bounds the events about them. An event costs flash; the log has a rate limit of its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub struct Refusals {
     minute: (Duration, usize),
     /// The number of refusals that no event names by address.
     others: u64,
+    /// All refusals since the start, by the kind of their reason.
+    counts: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,19 @@ impl Refusals {
             lines: HashMap::new(),
             minute: (Duration::ZERO, 0),
             others: 0,
+            counts: BTreeMap::new(),
         }
+    }
+
+    /// Counts a refusal that has no event.
+    pub fn count(&mut self, kind: &'static str) {
+        let count = self.counts.entry(kind).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// The numbers of refusals since the start, by their kinds. A kind without a refusal is left out.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.clone()
     }
 
     /// Notes that somebody was refused at `now`, counted from any moment. It gives the event about it, or counts the refusal
@@ -57,6 +71,7 @@ impl Refusals {
         reason: &Reason,
         now: Duration,
     ) -> Option<Event> {
+        self.count(reason.kind());
         let key = (counted_as(peer), reason.kind());
         if let Some(line) = self.lines.get_mut(&key) {
             line.left_out = line.left_out.saturating_add(1);
@@ -220,5 +235,6 @@ mod tests {
         assert!((90..=100).contains(&events), "{events} events in ten minutes");
         told += refusals.rest().as_ref().map_or(0, count);
         assert_eq!(told, 60_000);
+        assert_eq!(refusals.counts(), BTreeMap::from([("wrong_key", 60_000)]));
     }
 }

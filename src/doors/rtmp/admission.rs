@@ -33,6 +33,15 @@ pub static PUBLISHER: Client = Client {
     },
 };
 
+/// The kind of a refusal for a name that no stream can have.
+const NO_NAME: &str = "name";
+
+/// The kinds of refusals of publishes, in metrics.
+pub fn refusal_kinds() -> impl Iterator<Item = &'static str> {
+    let own = [NO_NAME].into_iter();
+    own.chain(Reason::KINDS).chain(Refusal::KINDS)
+}
+
 /// The limits of `[rtmp]`.
 pub fn limits(configured: &config::Rtmp) -> Limits {
     Limits {
@@ -104,11 +113,13 @@ impl Connection {
             Ok(stream) => stream,
             // A name with one part may be a secret, so it is not logged.
             Err(NameError::Parts(_)) => {
+                self.shared.admission.count_refusal(NO_NAME);
                 self.shared.declined(self.peer, Declined::NoKey, "");
                 self.session.refuse(ONE_PART);
                 return Err(End::Declined);
             }
             Err(error) => {
+                self.shared.admission.count_refusal(NO_NAME);
                 self.shared
                     .declined(self.peer, Declined::Name, &error.to_string());
                 self.session.refuse(&error.to_string());
@@ -214,7 +225,10 @@ impl Connection {
                 self.question = Some(Question::InTheWay { request, grant });
                 Ok(())
             }
-            Err(refusal) => self.refuse(&refusal.to_string()),
+            Err(refusal) => {
+                self.shared.admission.count_refusal(refusal.kind());
+                self.refuse(&refusal.to_string())
+            }
         }
     }
 

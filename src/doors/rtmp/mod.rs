@@ -44,7 +44,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use admission::{PUBLISHER, limits};
+pub use admission::{PUBLISHER, limits, refusal_kinds};
 pub use allowance::{Allowance, WhenFull};
 pub use amf0::{AmfError, Value};
 pub use chunk::{ChunkError, ChunkReader};
