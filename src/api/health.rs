@@ -1,16 +1,19 @@
 //! The state of the box in numbers, for `device.stats` and for the published `health`.
 
-use super::{Api, process};
+use super::{Api, process as resources};
 use crate::event::rfc3339;
+use crate::media::Micros;
 use crate::model::reply::{
     ClockHealth, Health, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
 };
+use crate::recorder::StreamStatus;
+use crate::store::Progress;
 
 impl Api {
     /// The present state of the box.
     pub async fn health(&self) -> Health {
         let now = self.clock.boot();
-        let streams = self.recorder.status();
+        let live = self.recorder.status();
         let progress = self.store.progress().borrow().clone();
         let uploader = self.uploader().ok();
         let sync = match uploader {
@@ -20,43 +23,21 @@ impl Api {
         let tape = self.read(|library| Ok((library.oldest()?, library.outbox_depth()?)));
         let (oldest, depth) = tape.await.unwrap_or_default();
         let host = self.host().ok();
-        let recorded = streams.iter().filter(|stream| !stream.recordings.is_empty());
-        let (state, reason) = match (&progress.full, &progress.failed) {
-            (Some(full), _) => ("full", Some(full.clone())),
-            (None, Some(failed)) => ("failed", Some(failed.clone())),
-            (None, None) => ("ok", None),
-        };
         Health {
             time: rfc3339(self.clock.utc()),
             uptime_s: now.saturating_sub(self.started).unsigned_abs() / 1_000_000,
-            process: ProcessHealth {
-                cpu_s: process::cpu_seconds(),
-                rss: process::resident_bytes(),
-                failures: crate::watch::failures(),
-                defects: crate::defect::count(),
-            },
-            streams: StreamHealth {
-                live: streams.len(),
-                recording: recorded.count(),
-                bits_per_second: streams.iter().map(|stream| stream.bits_per_second).sum(),
-                gaps: progress.gaps,
-            },
-            storage: StorageHealth {
-                state,
-                reason,
-                used: progress.space_used,
-                left: progress.space_left,
-                written: progress.bytes_written,
-                lost: progress.bytes_lost.saturating_add(progress.bytes_dropped),
-                oldest: oldest.map(rfc3339),
-            },
+            process: process(),
+            streams: streams(&live, &progress),
+            storage: storage(&progress, oldest),
             sync: sync.map(|sync| SyncHealth {
                 state: sync.state,
                 reason: sync.reason,
                 waiting: sync.waiting,
                 waiting_bytes: sync.waiting_bytes,
+                lag_s: sync.lag_s,
                 set_aside: sync.set_aside,
                 rate: sync.rate,
+                sent_bytes: sync.sent_bytes,
             }),
             clock: ClockHealth {
                 synced: self.clock.synced(),
@@ -67,5 +48,44 @@ impl Api {
             },
             mqtt: host.and_then(|host| host.link()),
         }
+    }
+}
+
+/// The resources that the process uses.
+pub(super) fn process() -> ProcessHealth {
+    ProcessHealth {
+        cpu_s: resources::cpu_seconds(),
+        rss: resources::resident_bytes(),
+        failures: crate::watch::failures(),
+        defects: crate::defect::count(),
+    }
+}
+
+/// What is on the air.
+pub(super) fn streams(live: &[StreamStatus], progress: &Progress) -> StreamHealth {
+    let recorded = live.iter().filter(|stream| !stream.recordings.is_empty());
+    StreamHealth {
+        live: live.len(),
+        recording: recorded.count(),
+        bits_per_second: live.iter().map(|stream| stream.bits_per_second).sum(),
+        gaps: progress.gaps,
+    }
+}
+
+/// The tape. `oldest` is UTC at which the oldest media begins.
+pub(super) fn storage(progress: &Progress, oldest: Option<Micros>) -> StorageHealth {
+    let (state, reason) = match (&progress.full, &progress.failed) {
+        (Some(full), _) => ("full", Some(full.clone())),
+        (None, Some(failed)) => ("failed", Some(failed.clone())),
+        (None, None) => ("ok", None),
+    };
+    StorageHealth {
+        state,
+        reason,
+        used: progress.space_used,
+        left: progress.space_left,
+        written: progress.bytes_written,
+        lost: progress.bytes_lost.saturating_add(progress.bytes_dropped),
+        oldest: oldest.map(rfc3339),
     }
 }

@@ -1,7 +1,7 @@
 //! The values that all transfers share.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 use super::planner::Job;
 use super::remote::{Answer, Fault, Remote, Request};
 use super::source::{Look, NoMaterial};
+use super::tally::Tally;
 use crate::config::{DeliverWhen, Delivery};
 use crate::media::Micros;
 use crate::store::{Change, Clock, Command, DeliveryChange, Library, Reader, RenditionId, Store, StoreError};
@@ -35,8 +36,8 @@ pub(super) struct Context {
     pub(super) takes_no_tags: AtomicBool,
     /// The reason why objects stay although their time is over.
     pub(super) keeps_all: Mutex<Option<String>>,
-    /// Bytes of bodies that the store confirmed, since the start.
-    pub(super) sent: AtomicU64,
+    /// What is counted since the start.
+    pub(super) tally: Arc<Tally>,
     /// An urgent transfer waits for a free place: a transfer that can wait gives way after its present part.
     pub(super) give_way: AtomicBool,
     /// The state of earlier looks at recordings that are delivered while they grow.
@@ -89,7 +90,7 @@ impl Context {
         };
         let answer = self.remote.perform(request).await.map_err(End::Fault)?;
         // Bytes that were being sent when a connection broke did not arrive.
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.tally.sent(bytes);
         Ok(answer)
     }
 

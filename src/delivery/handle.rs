@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -19,7 +19,8 @@ use super::remote::folder::Folder;
 use super::remote::s3::S3;
 use super::remote::{Pace, Remote};
 use super::run::{Loop, Order};
-use super::{Keys, SyncStatus};
+use super::tally::Tally;
+use super::{Deliveries, Keys, SyncStatus};
 
 /// The namespace in which orders about delivery are kept over restarts.
 pub const NAMESPACE: &str = "sync";
@@ -77,6 +78,7 @@ struct Inner {
     thread: Mutex<Option<JoinHandle<()>>>,
     store: Store,
     said: Arc<Mutex<Said>>,
+    tally: Arc<Tally>,
 }
 
 impl Uploader {
@@ -99,6 +101,7 @@ impl Uploader {
         // Each transfer has a thread that reads and one that reads ahead. Beside them one looks at the tape, and one reads
         // keys.
         let threads = 2 * settings.delivery.transfers + 3;
+        let tally = Arc::<Tally>::default();
         let cx = Arc::new(Context {
             reader: Reader::new(settings.dir, threads),
             store: store.clone(),
@@ -113,7 +116,7 @@ impl Uploader {
             other_etags: AtomicBool::new(false),
             takes_no_tags: AtomicBool::new(false),
             keeps_all: Mutex::new(None),
-            sent: AtomicU64::new(0),
+            tally: tally.clone(),
             give_way: AtomicBool::new(false),
             looks: Mutex::new(HashMap::new()),
             due: Mutex::new(HashMap::new()),
@@ -151,6 +154,7 @@ impl Uploader {
                 thread: Mutex::new(Some(thread)),
                 store,
                 said,
+                tally,
             }),
         })
     }
@@ -207,6 +211,11 @@ impl Uploader {
         let (done, status) = oneshot::channel();
         self.order(Order::Status(done)).await?;
         status.await.map_err(|_| Stopping)
+    }
+
+    /// What was counted since delivery began.
+    pub fn counts(&self) -> Deliveries {
+        self.inner.tally.counted()
     }
 
     /// Stops delivery. Transfers that run continue after the next start. Blocks for a moment.

@@ -14,7 +14,7 @@
 //! | `cleaner`, `dates` | removals in the object store, and whether their time has come |
 //! | `check` | the box's permissions in the object store |
 //! | `remote` | the stores: a bucket that speaks S3, a folder |
-//! | `status`, `open` | the state of delivery, and when open recordings are delivered |
+//! | `status`, `open`, `tally` | the state of delivery, when open recordings are delivered, and what is counted |
 //! | `run`, `handle` | the loop around the planner, on a thread of its own, and the handle of it |
 
 mod backoff;
@@ -33,6 +33,7 @@ mod remote;
 mod run;
 mod source;
 mod status;
+mod tally;
 
 pub use check::{CheckStep, SyncCheck};
 pub use handle::{NAMESPACE, Said, Stopping, Uploader, UploaderError, UploaderSettings};
@@ -40,3 +41,4 @@ pub use keys::{AccessKey, Keys};
 #[doc(hidden)]
 pub use remote::fuzz_s3_answer;
 pub use status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
+pub use tally::{Deliveries, Failure};

@@ -147,6 +147,7 @@ impl Loop {
             let crowded = self.planner.is_crowded(self.cx.clock.boot());
             self.cx.give_way.store(crowded, Ordering::Relaxed);
             self.measure();
+            self.cx.tally.reached(self.reached());
             let wait = self.wait();
             tokio::select! {
                 order = orders.recv() => match order {
@@ -331,6 +332,7 @@ impl Loop {
             defect!("a transfer ended that is not among those that run");
             return;
         };
+        self.cx.tally.ended(&outcome);
         self.awaits.remove(&job);
         if let Some((stream, more)) = awaits {
             let progress = self.progress.borrow();
@@ -469,9 +471,11 @@ impl Loop {
         let delivery = self.cx.delivery.clone();
         let numbers = self.cx.read(move |library| {
             let open = open(library, &delivery)?;
-            Ok((library.backlog()?, library.set_aside(SHOWN)?, open))
+            let oldest = library.waiting()?.oldest_end;
+            Ok((library.backlog()?, oldest, library.set_aside(SHOWN)?, open))
         });
-        let (backlog, aside, mut open) = numbers.await.unwrap_or_default();
+        let (backlog, oldest, aside, mut open) = numbers.await.unwrap_or_default();
+        let lag = oldest.map(|end| self.cx.clock.utc().saturating_sub(end).max(0).unsigned_abs());
         let utc = |at: Micros| rfc3339(self.cx.clock.utc().saturating_add(at.saturating_sub(now).max(0)));
         let due = self.cx.due().clone();
         for (job, at) in due {
@@ -522,10 +526,11 @@ impl Loop {
             next,
             waiting: backlog.recordings,
             waiting_bytes: backlog.bytes,
+            lag_s: lag.map(|micros| micros / 1_000_000),
             set_aside: backlog.aside,
             rate: self.rate(now),
             max_rate: self.pace.rate(),
-            sent_bytes: self.cx.sent.load(Ordering::Relaxed),
+            sent_bytes: self.cx.tally.sent_bytes(),
             open,
             transfers,
             problems,
@@ -538,6 +543,14 @@ impl Loop {
                     reason: rendition.error.unwrap_or_default(),
                 })
                 .collect(),
+        }
+    }
+
+    /// Whether the store was reached when it was last needed.
+    fn reached(&self) -> Option<bool> {
+        match self.planner.trouble() {
+            Some(_) => Some(false),
+            None => self.planner.is_online().then_some(true),
         }
     }
 

@@ -20,6 +20,9 @@ pub struct SyncStatus {
     pub waiting: u64,
     /// Bytes of their tape.
     pub waiting_bytes: u64,
+    /// Seconds since the end of the recording that has waited longest; absent when nothing waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_s: Option<u64>,
     /// Recordings with failed deliveries.
     pub set_aside: u64,
     /// Bytes a second that were sent, over the last seconds.

@@ -91,10 +91,15 @@ pub struct SyncHealth {
     pub waiting: u64,
     /// Bytes of tape that they have.
     pub waiting_bytes: u64,
+    /// Seconds since the end of the recording that has waited longest; absent when nothing waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_s: Option<u64>,
     /// Failed deliveries.
     pub set_aside: u64,
     /// Bytes a second that are sent now.
     pub rate: u64,
+    /// Bytes of files and parts that the object store confirmed since the start.
+    pub sent_bytes: u64,
 }
 
 /// The clock.
