@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::answer::{Code, Failure};
 use super::arguments::typed;
 use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs};
-use super::{Api, process};
+use super::{Api, ByWord, Signs, process};
 use crate::config::Changes;
 use crate::event::rfc3339;
 use crate::model::reply::{ConfigReloaded, ConfigShown, DeviceAbout, Health, LinkHealth, LogLevel};
@@ -32,6 +32,12 @@ pub trait Host: Send + Sync {
     fn look_again(&self);
     /// The state of the connection to the broker, if one is configured.
     fn link(&self) -> Option<LinkHealth>;
+    /// Whether the connection to the broker is there now.
+    fn is_linked(&self) -> bool;
+    /// The numbers of publishes that were refused since the start, by the kind of the reason.
+    fn refusals(&self) -> ByWord;
+    /// The signs of life of the service.
+    fn signs(&self) -> Signs;
 }
 
 /// The result of reading the configuration again.

@@ -14,6 +14,7 @@ mod clip;
 mod command;
 mod device;
 mod ends;
+mod figures;
 mod health;
 mod help;
 mod memory;
@@ -42,6 +43,10 @@ pub use audit::Entry;
 pub use caller::{Caller, Door};
 pub use command::{Argument, Command, Effect, Kind, Reach, Values};
 pub use device::{CallbackRow, Host, Reloaded};
+pub use figures::{
+    Build, ByWord, DeliveryFigures, Figures, JournalFigures, LinkFigures, Signs, StreamFigures,
+    WaitingFigures,
+};
 pub use row::recording as recording_row;
 pub use stream::row as stream_row;
 pub use table::{GROUPS, command, commands};

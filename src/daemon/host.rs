@@ -4,10 +4,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::log;
-use crate::api::{CallbackRow, Host, Reloaded};
+use super::pulse::Pulse;
+use crate::access::Admission;
+use crate::api::{ByWord, CallbackRow, Host, Reloaded, Signs};
 use crate::doors::mqtt::Tally;
+use crate::doors::rtmp;
 use crate::doors::webhook::Callback;
 use crate::model::reply::LinkHealth;
 
@@ -20,6 +24,8 @@ pub(super) struct ThisService {
     facts: Arc<Mutex<Facts>>,
     reload: mpsc::Sender<Reloading>,
     tally: Arc<Tally>,
+    admission: Arc<Admission>,
+    pulse: Arc<Pulse>,
 }
 
 /// The configuration in force, as commands show it.
@@ -40,12 +46,15 @@ impl ThisService {
         facts: Arc<Mutex<Facts>>,
         reload: mpsc::Sender<Reloading>,
         tally: Arc<Tally>,
+        (admission, pulse): (Arc<Admission>, Arc<Pulse>),
     ) -> Self {
         Self {
             device,
             facts,
             reload,
             tally,
+            admission,
+            pulse,
         }
     }
 }
@@ -93,5 +102,21 @@ impl Host for ThisService {
     fn link(&self) -> Option<LinkHealth> {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.has_broker.then(|| self.tally.health())
+    }
+
+    fn is_linked(&self) -> bool {
+        self.tally.is_connected()
+    }
+
+    fn refusals(&self) -> ByWord {
+        let counts = self.admission.refusals();
+        let kinds = rtmp::refusal_kinds();
+        kinds
+            .map(|kind| (kind, counts.get(kind).copied().unwrap_or(0)))
+            .collect()
+    }
+
+    fn signs(&self) -> Signs {
+        self.pulse.silence(Instant::now()).signs()
     }
 }

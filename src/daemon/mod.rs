@@ -14,12 +14,14 @@ mod keys;
 mod limits;
 mod log;
 mod notify;
+mod pulse;
 mod service;
 
 pub(crate) use control::NAME as SOCKET_NAME;
 pub use control::default_socket;
 pub(crate) use keys::{authority, authorizer, broker_keys, callback_key, certificate};
 pub use log::{LogTarget, flush_log, init_log};
+pub use pulse::Silence;
 pub use service::{Service, Snapshot};
 
 use std::future::Future;

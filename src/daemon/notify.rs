@@ -16,7 +16,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::net::UnixDatagram;
 use tokio::sync::Notify;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::Snapshot;
 
@@ -182,36 +182,12 @@ async fn send(address: &SocketAddr, message: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// The watchdog is fed for so long while the storage thread gives no sign of life. A card that stalls is no reason to restart:
-/// that would throw away the frames in memory, and the next start would wait for the same card. After this time it is more
-/// likely that the thread hangs for another reason, or that the card needs to be opened anew.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-/// Feeds the watchdog as long as the storage thread makes progress or may be waiting for the card. It also keeps the status
-/// line.
+/// Feeds the watchdog as long as the service gives signs of life. It also keeps the status line.
 pub(super) struct Heart {
     manager: Manager,
     watchdog: bool,
     interval: Interval,
-    pulse: Pulse,
     last_status: String,
-}
-
-/// Since when the storage thread has given no sign of life.
-struct Pulse {
-    heartbeat: u64,
-    since: Instant,
-}
-
-impl Pulse {
-    /// How long the thread has been silent. `heartbeat` is how many signs of life it gave so far.
-    fn silence(&mut self, heartbeat: u64, now: Instant) -> Duration {
-        if heartbeat != self.heartbeat {
-            self.heartbeat = heartbeat;
-            self.since = now;
-        }
-        now - self.since
-    }
 }
 
 impl Heart {
@@ -227,10 +203,6 @@ impl Heart {
             manager,
             watchdog: watchdog.is_some(),
             interval,
-            pulse: Pulse {
-                heartbeat: 0,
-                since: Instant::now(),
-            },
             last_status: String::new(),
         }
     }
@@ -240,11 +212,10 @@ impl Heart {
     }
 
     pub(super) fn tell(&mut self, snapshot: &Snapshot) {
-        let silence = self.pulse.silence(snapshot.heartbeat, Instant::now());
-        if self.watchdog && silence < PATIENCE {
+        if self.watchdog && snapshot.silence.stuck().is_empty() {
             self.manager.say(|pending| pending.alive = true);
         }
-        let status = status_line(snapshot, silence);
+        let status = status_line(snapshot);
         if status != self.last_status {
             self.last_status.clone_from(&status);
             self.manager.say(|pending| pending.status = Some(status));
@@ -252,12 +223,9 @@ impl Heart {
     }
 }
 
-/// A time between two signs of life below this is an ordinary second's work.
-const STALLED: Duration = Duration::from_secs(5);
-
-fn status_line(snapshot: &Snapshot, silence: Duration) -> String {
-    if silence >= STALLED {
-        let (seconds, waiting, let_go) = (silence.as_secs(), snapshot.backlog, snapshot.let_go);
+fn status_line(snapshot: &Snapshot) -> String {
+    if let Some(stall) = snapshot.silence.stall() {
+        let (seconds, waiting, let_go) = (stall.as_secs(), snapshot.backlog, snapshot.let_go);
         return format!(
             "the storage device stalls for {seconds} s: {waiting} bytes wait in memory, {let_go} were dropped"
         );
@@ -288,34 +256,22 @@ fn status_line(snapshot: &Snapshot, silence: Duration) -> String {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use tokio::time::Instant;
+
+    use super::super::pulse::Pulse;
     use super::*;
     use crate::store::Progress;
 
-    fn snapshot(heartbeat: u64) -> Snapshot {
+    /// The state when the storage thread has been silent for so long.
+    fn snapshot(silent: Duration) -> Snapshot {
+        let start = Instant::now();
         Snapshot {
             streams: Vec::new(),
             progress: Progress::default(),
-            heartbeat,
+            silence: Pulse::new(None, start).beat(0, start + silent),
             backlog: 7_000,
             let_go: 300,
         }
-    }
-
-    #[test]
-    fn a_card_that_stalls_does_not_starve_the_watchdog_but_a_thread_that_hangs_does() {
-        let start = Instant::now();
-        let mut pulse = Pulse {
-            heartbeat: 0,
-            since: start,
-        };
-        let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(pulse.silence(1, at(5)), Duration::ZERO);
-        // The thread is stuck from here on.
-        assert_eq!(pulse.silence(1, at(15)), Duration::from_secs(10));
-        assert!(pulse.silence(1, at(65)) < PATIENCE);
-        assert!(pulse.silence(1, at(305)) >= PATIENCE);
-        // The thread gives a sign of life again: it had waited for the card.
-        assert_eq!(pulse.silence(2, at(310)), Duration::ZERO);
     }
 
     #[test]
@@ -402,14 +358,11 @@ mod tests {
 
     #[test]
     fn the_status_says_how_long_the_card_has_stalled_and_what_that_costs() {
-        let line = status_line(&snapshot(1), Duration::from_secs(12));
+        let line = status_line(&snapshot(Duration::from_secs(12)));
         assert_eq!(
             line,
             "the storage device stalls for 12 s: 7000 bytes wait in memory, 300 were dropped"
         );
-        assert_eq!(
-            status_line(&snapshot(1), Duration::ZERO),
-            "waiting for publishers"
-        );
+        assert_eq!(status_line(&snapshot(Duration::ZERO)), "waiting for publishers");
     }
 }

@@ -8,11 +8,13 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
 
 use super::control::Control;
 use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
 use super::keys;
+use super::pulse::{Pulse, Silence};
 use super::{broker, callbacks, may_block};
 use crate::access::Admission;
 use crate::api::{Api, Reloaded};
@@ -58,6 +60,7 @@ pub struct Service {
     /// The connection to the broker, if one is configured.
     mqtt: Option<crate::doors::mqtt::Control>,
     tally: Arc<Tally>,
+    pulse: Arc<Pulse>,
     facts: Arc<Mutex<Facts>>,
     reloads: Option<mpsc::Receiver<Reloading>>,
 }
@@ -68,8 +71,8 @@ pub struct Snapshot {
     pub streams: Vec<StreamStatus>,
     /// The store's progress.
     pub progress: Progress,
-    /// How many times the storage thread has come round. The number stands still only when the thread is stuck.
-    pub heartbeat: u64,
+    /// How long there was no sign of life.
+    pub silence: Silence,
     /// Bytes of media that wait for the card.
     pub backlog: usize,
     /// Bytes of media that were dropped because the card did not take them in time.
@@ -124,12 +127,14 @@ impl Service {
         let api = Api::new(recorder.clone(), store.clone(), reader.clone(), clock.clone());
         api.set_uploader(uploader.clone());
         let (tally, facts) = (Arc::<Tally>::default(), Arc::<Mutex<Facts>>::default());
+        let pulse = Arc::new(Pulse::new(sd_notify::watchdog_enabled(), Instant::now()));
         let (reload, reloads) = mpsc::channel(1);
         api.set_host(Arc::new(ThisService::new(
             config.device.id.clone(),
             facts.clone(),
             reload,
             tally.clone(),
+            (admission.clone(), pulse.clone()),
         )));
         broker::enroll(&config, &store);
         let control = match Control::start(&config, api.clone()).await {
@@ -188,6 +193,7 @@ impl Service {
             uploader,
             mqtt,
             tally,
+            pulse,
             facts,
             reloads: Some(reloads),
         };
@@ -233,12 +239,12 @@ impl Service {
         self.uploader.as_ref()
     }
 
-    /// The state of the service now.
+    /// The state of the service now. The main loop asks for it every few seconds, which is its sign of life.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             streams: self.recorder.status(),
             progress: self.store.progress().borrow().clone(),
-            heartbeat: self.store.heartbeat(),
+            silence: self.pulse.beat(self.store.heartbeat(), Instant::now()),
             backlog: self.store.backlog_bytes(),
             let_go: self.store.let_go_bytes(),
         }

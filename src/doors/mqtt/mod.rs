@@ -33,7 +33,7 @@ mod session;
 mod streams;
 mod topics;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -117,6 +117,7 @@ pub struct Control {
 /// Counts of the connections of this process, whatever is configured meanwhile.
 #[derive(Debug, Default)]
 pub struct Tally {
+    connected: AtomicBool,
     version: Mutex<Option<&'static str>>,
     connects: AtomicU64,
     takeovers: AtomicU64,
@@ -127,6 +128,11 @@ pub struct Tally {
 impl Tally {
     fn spoke(&self, version: &'static str) {
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+    }
+
+    /// True while a connection is there.
+    pub fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
     }
 
     /// The counts as `health` shows them.

@@ -28,6 +28,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
 }
 
 async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
+    // A connection that failed by a defect is gone.
+    shared.tally.connected.store(false, Ordering::Relaxed);
     let mut streams = Streams::default();
     let mut outbox: Option<(OutboxSender, Subscription)> = None;
     let mut failures = 0;
@@ -67,9 +69,11 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
                     .tally
                     .spoke(link.version().as_str().trim_start_matches("MQTT "));
                 shared.tally.connects.fetch_add(1, Ordering::Relaxed);
+                shared.tally.connected.store(true, Ordering::Relaxed);
                 told = None;
                 let session = Session::new(shared, link, (&mut known, &mut subscription), &mut streams);
                 let (end, worked) = session.run(&mut *stop).await;
+                shared.tally.connected.store(false, Ordering::Relaxed);
                 match end {
                     End::Stopped => return,
                     End::Lost(loss) => {

@@ -1,4 +1,5 @@
-//! One type for what each command answers. MQTT, the control socket, `--json` and the schemas in `docs/` are made of it.
+//! One type for what each command answers. MQTT, the control socket, `--json` and the schemas in `docs/` are made of it. The
+//! answers of `/healthz` and `/readyz` are here, too.
 //!
 //! A published contract: a field may be added, never renamed. Names and ids are text here, times RFC 3339, lengths of time
 //! seconds. A field that is always there is `null` where it has no value; one that is only there at times says so in its
@@ -10,6 +11,7 @@ mod clip;
 mod device;
 mod health;
 mod help;
+mod probe;
 mod recording;
 mod rule;
 mod store;
@@ -27,6 +29,7 @@ pub use health::{
     ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
 };
 pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Values};
+pub use probe::{Healthy, Ready, Why};
 pub use recording::{
     Delivery, Gap, Recording, RecordingDeleted, RecordingList, RecordingProtected, RecordingTagged,
     Recordings, RecordingsBegun, Track,
