@@ -61,12 +61,20 @@ pub struct Failure {
 pub enum Code {
     /// The request cannot be understood, or asks for what cannot be.
     BadRequest,
+    /// Nobody knows who asks. Only over HTTP.
+    Unauthorized,
     /// What it is about is not there.
     NotFound,
     /// The state of things is in its way.
     Conflict,
     /// It is understood, and will not be done.
     Refused,
+    /// What it is about was there, and was deleted or evicted. Only over HTTP.
+    Gone,
+    /// The file does not have these bytes. Only over HTTP.
+    BadRange,
+    /// The caller asks too often.
+    TooMany,
     /// It cannot be done now.
     Unavailable,
     /// A defect of edgereel.
@@ -74,6 +82,13 @@ pub enum Code {
 }
 
 impl Answer {
+    /// The status of the answer over HTTP.
+    pub fn status(&self) -> u16 {
+        self.result
+            .as_ref()
+            .map_or_else(|failure| failure.code.status(), |_| 200)
+    }
+
     /// The answer to a request that could not be read.
     pub fn refusal(failure: Failure) -> Self {
         Self {
@@ -159,13 +174,47 @@ impl Failure {
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Code; 10] = [
+        Code::BadRequest,
+        Code::Unauthorized,
+        Code::NotFound,
+        Code::Conflict,
+        Code::Refused,
+        Code::Gone,
+        Code::BadRange,
+        Code::TooMany,
+        Code::Unavailable,
+        Code::Internal,
+    ];
+
+    /// The status of an answer over HTTP (RFC 9110, 15).
+    pub const fn status(self) -> u16 {
+        match self {
+            Code::BadRequest => 400,
+            Code::Unauthorized => 401,
+            Code::Refused => 403,
+            Code::NotFound => 404,
+            Code::Conflict => 409,
+            Code::Gone => 410,
+            Code::BadRange => 416,
+            Code::TooMany => 429,
+            Code::Internal => 500,
+            Code::Unavailable => 503,
+        }
+    }
+
     /// The code as it stands in an answer.
     pub fn as_str(self) -> &'static str {
         match self {
             Code::BadRequest => "bad_request",
+            Code::Unauthorized => "unauthorized",
             Code::NotFound => "not_found",
             Code::Conflict => "conflict",
             Code::Refused => "refused",
+            Code::Gone => "gone",
+            Code::BadRange => "bad_range",
+            Code::TooMany => "too_many",
             Code::Unavailable => "unavailable",
             Code::Internal => "internal",
         }

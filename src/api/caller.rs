@@ -1,5 +1,7 @@
 //! The caller of a command, and the door of the request.
 
+use super::scope::Scope;
+
 /// The door through which a request comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Door {
@@ -7,6 +9,8 @@ pub enum Door {
     Socket,
     /// The broker.
     Mqtt,
+    /// HTTP.
+    Http,
     /// A signal to the process.
     Signal,
     /// No door: the service itself.
@@ -20,6 +24,7 @@ impl Door {
         match self {
             Door::Socket => "socket",
             Door::Mqtt => "mqtt",
+            Door::Http => "http",
             Door::Signal => "signal",
             Door::Inside => "inside",
         }
@@ -33,6 +38,8 @@ pub struct Caller {
     pub door: Door,
     /// The caller's name or address, in a few words.
     pub who: String,
+    /// What the caller may do and see. `None` for a caller who may do everything.
+    pub scope: Option<Scope>,
 }
 
 impl Caller {
@@ -41,6 +48,7 @@ impl Caller {
         Self {
             door: Door::Socket,
             who: format!("uid {user}"),
+            scope: None,
         }
     }
 
@@ -50,6 +58,17 @@ impl Caller {
         Self {
             door: Door::Mqtt,
             who: format!("who reads {topic}"),
+            scope: None,
+        }
+    }
+
+    /// A viewer, by the name of its entry or by its address, with what it may do. Two viewers have different names: each has
+    /// request ids and a rate of its own.
+    pub fn http(viewer: &str, scope: Scope) -> Self {
+        Self {
+            door: Door::Http,
+            who: viewer.chars().take(200).collect(),
+            scope: Some(scope),
         }
     }
 
@@ -58,6 +77,16 @@ impl Caller {
         Self {
             door: Door::Signal,
             who: name.to_owned(),
+            scope: None,
+        }
+    }
+
+    /// The id under which a request of the caller is remembered. A caller with a scope never gets the answer to the request of
+    /// another, whatever ids they choose.
+    pub(super) fn remembered_as(&self, id: &str) -> String {
+        match &self.scope {
+            Some(_) => format!("{} {}\n{id}", self.door.as_str(), self.who),
+            None => id.to_owned(),
         }
     }
 }

@@ -102,6 +102,7 @@ impl Create {
 
 async fn create(api: &Api, arguments: Map<String, Value>) -> Result<ClipMade, Failure> {
     let order = typed::<Create>(arguments)?.order(api.makes(), api.now())?;
+    api.sees(&order.stream)?;
     if api.is_again() {
         let id = order.id;
         if let Some(made) = api.read(move |library| library.recording(id)).await? {

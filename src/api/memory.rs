@@ -55,6 +55,7 @@ type Key = (String, &'static str);
 /// A request that is being carried out. Effects may depend on its id.
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
+    /// The id under which the request is remembered.
     id: String,
     begun: Micros,
     /// True when the request was begun before, and nobody knows whether it was done.
@@ -137,7 +138,8 @@ impl Api {
             let text = format!("the id was used for {known} within the last day: each request needs its own");
             Failure::new(Code::Conflict, text).about("id")
         };
-        let key = (id.to_owned(), command.name);
+        let known_as = self.caller.remembered_as(id);
+        let key = (known_as.clone(), command.name);
         let told = match self.memory.claim(&key) {
             Ok(told) => told,
             Err(mut answer) => {
@@ -154,7 +156,7 @@ impl Api {
             key: &key,
         };
         let lasting = matches!(command.effect, Effect::Changes | Effect::Ends);
-        let known = match self.recall(id).await {
+        let known = match self.recall(&known_as).await {
             // Only a lasting effect needs to know. Other commands are carried out although the storage device is away.
             Err(error) if lasting => return Err(error),
             known => known.unwrap_or_default(),
@@ -172,7 +174,7 @@ impl Api {
                 begun => {
                     let again = begun.is_some();
                     let begun = begun.map_or_else(|| self.now(), |begun| begun.begun);
-                    self.carry_out(command, arguments, Ticket::new(id, begun, again))
+                    self.carry_out(id, command, arguments, Ticket::new(&known_as, begun, again))
                         .await?
                 }
             }
@@ -182,7 +184,7 @@ impl Api {
             id: None,
             result: result.clone(),
         };
-        let bytes = answer.to_json().len() + id.len();
+        let bytes = answer.to_json().len() + known_as.len();
         told.send_replace(Some(answer));
         self.memory.remember(&key, bytes);
         result
@@ -190,6 +192,7 @@ impl Api {
 
     async fn carry_out(
         &self,
+        id: &str,
         command: &'static Command,
         arguments: serde_json::Map<String, Value>,
         ticket: Ticket,
@@ -203,12 +206,12 @@ impl Api {
         // This is handed over before the effects of the command: when any of them is written, this is written, too.
         self.recorder
             .hand_over(StoreCommand::Change(Change::Remember(request.clone())))?;
-        let (again, id) = (ticket.again, ticket.id.clone());
+        let again = ticket.again;
         let with_ticket = Api {
             ticket: Some(ticket),
             ..self.clone()
         };
-        let mut result = with_ticket.audited(Some(&id), command, arguments).await;
+        let mut result = with_ticket.audited(Some(id), command, arguments).await;
         let gone = |failure: &Failure| matches!(failure.code, Code::NotFound | Code::Conflict);
         if again && command.effect == Effect::Ends && result.as_ref().is_err_and(gone) {
             result = super::command::written(&Already { already: true });

@@ -18,11 +18,13 @@ mod figures;
 mod health;
 mod help;
 mod memory;
+mod pace;
 mod paged;
 mod process;
 mod recording;
 mod row;
 mod rule;
+mod scope;
 mod store;
 mod stream;
 mod sync;
@@ -33,6 +35,7 @@ mod template;
 mod tests;
 
 use memory::{Memory, Ticket};
+use pace::Pace;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -48,6 +51,7 @@ pub use figures::{
     WaitingFigures,
 };
 pub use row::recording as recording_row;
+pub use scope::Scope;
 pub use stream::row as stream_row;
 pub use table::{GROUPS, command, commands};
 
@@ -71,6 +75,7 @@ pub struct Api {
     /// CLOCK_BOOTTIME when the service started.
     started: Micros,
     memory: Memory,
+    pace: Arc<Mutex<Pace>>,
     /// The ticket of the request, if the request has an id and changes something.
     ticket: Option<Ticket>,
     caller: Caller,
@@ -90,6 +95,7 @@ impl Api {
             clock,
             uploader: Arc::default(),
             memory: Memory::default(),
+            pace: Arc::default(),
             ticket: None,
             caller: Caller::default(),
             entry: None,
@@ -149,7 +155,7 @@ impl Api {
     /// Carries out a command with arguments that were read before.
     pub async fn ask(&self, name: &str, request: Request) -> Answer {
         let Request { id, arguments } = request;
-        let result = match table::known(name) {
+        let result = match table::known(name).and_then(|command| self.may(command)) {
             Ok(command) => match tokio::time::timeout(PATIENCE, self.run(&id, command, arguments)).await {
                 Ok(result) => result,
                 Err(_) => Err(Failure::new(
@@ -186,6 +192,16 @@ impl Api {
             answer.id.clone_from(&request.id);
         }
         answer
+    }
+
+    /// The command, if the caller may give it now. A caller with a scope gives only so many changing commands a second.
+    fn may(&self, command: &'static Command) -> Result<&'static Command, Failure> {
+        self.allows(command)?;
+        if self.caller.scope.is_some() && !command.only_reads() {
+            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.take(&self.caller.who, self.clock.boot())?;
+        }
+        Ok(command)
     }
 
     async fn run(

@@ -10,7 +10,7 @@ use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, n
 use super::ends::Ends;
 use super::paged::fitting;
 use super::row;
-use crate::config::Streams;
+use crate::config::{StreamSet, Streams};
 use crate::event::Short;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::reply::{
@@ -205,6 +205,7 @@ struct Start {
 
 async fn start(api: &Api, arguments: Map<String, Value>) -> Result<RecordingsBegun, Failure> {
     let asked: Start = typed(arguments)?;
+    api.sees(&asked.stream)?;
     let order = StartOrder {
         stream: asked.stream,
         template: asked.template,
@@ -285,7 +286,7 @@ async fn finish(api: &Api, arguments: Map<String, Value>) -> Result<Recordings, 
 async fn which(api: &Api, arguments: Map<String, Value>) -> Result<Which, Failure> {
     let asked: OneOrAll = typed(arguments)?;
     match (asked.stream, asked.recording) {
-        (Some(stream), None) => Ok(Which::Stream(stream)),
+        (Some(stream), None) => api.sees(&stream).map(|()| Which::Stream(stream)),
         (None, Some(text)) => id(api, text).await.map(Which::Recording),
         (None, None) => Err(Failure::bad("a stream or a recording is needed").about("stream")),
         (Some(_), Some(_)) => {
@@ -328,7 +329,10 @@ struct List {
 }
 
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
-    let query = query(typed(arguments)?)?;
+    let query = Query {
+        within: api.seen().clone(),
+        ..query(typed(arguments)?)?
+    };
     let rows = api.read(move |library| library.page(&query).map(|rows| (query, rows)));
     let (query, rows) = rows.await?;
     Ok(page(&query, &rows))
@@ -342,6 +346,7 @@ fn query(asked: List) -> Result<Query, Failure> {
     Ok(Query {
         stream: asked.stream,
         prefix: asked.prefix,
+        within: StreamSet::All,
         from: asked.from,
         to: asked.to,
         state: asked.state,
@@ -515,14 +520,15 @@ fn get_alone(library: &Library, arguments: Map<String, Value>) -> Result<reply::
 /// The id of a recording. The recording may be so new that it has no row yet, or the text may be only the beginning of its id.
 async fn id(api: &Api, text: String) -> Result<RecordingId, Failure> {
     match text.parse() {
-        Ok(id) => Ok(id),
-        Err(_) => row_of(api, text).await.map(|row| row.id),
+        Ok(id) if api.certainly_sees(id) => Ok(id),
+        _ => row_of(api, text).await.map(|row| row.id),
     }
 }
 
 async fn row_of(api: &Api, text: String) -> Result<RecordingRow, Failure> {
     let text: String = text.chars().take(64).collect();
-    let found = api.read(move |library| match library.find(&text) {
+    let within = api.seen().clone();
+    let found = api.read(move |library| match library.find_within(&text, &within) {
         Ok(row) => Ok(Ok(row)),
         Err(error @ (StoreError::NoRecording { .. } | StoreError::Ambiguous { .. })) => Ok(Err(error)),
         Err(error) => Err(error),

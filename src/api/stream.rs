@@ -56,7 +56,9 @@ struct List {
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<StreamList, Failure> {
     let List { limit, after } = typed(arguments)?;
     let window = Window::new(limit, after.as_deref())?;
-    let (streams, next) = paged(window, &api.recorder.status(), row);
+    let mut live = api.recorder.status();
+    live.retain(|live| api.seen().has(live.stream.as_str()));
+    let (streams, next) = paged(window, &live, row);
     Ok(StreamList { streams, next })
 }
 
@@ -69,6 +71,7 @@ struct One {
 
 async fn kick(api: &Api, arguments: Map<String, Value>) -> Result<StreamKicked, Failure> {
     let One { stream } = typed(arguments)?;
+    api.sees(&stream)?;
     if api.recorder.kick(&stream) {
         Ok(StreamKicked {
             stream: stream.to_string(),

@@ -12,7 +12,7 @@ use crate::config::{Span, Streams, Weekly, Zone};
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::reply::{self, TaskList, TaskMissedTime, TaskSource};
-use crate::recorder::{Missed, Outcome, Task, TaskState, When};
+use crate::recorder::{Missed, OrderError, Outcome, Task, TaskError, TaskState, When};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -154,7 +154,8 @@ impl Create {
 
 async fn create(api: &Api, arguments: Map<String, Value>) -> Result<reply::Task, Failure> {
     let task = typed::<Create>(arguments)?.task(api.makes(), api.now())?;
-    let made = api.recorder.tasks(None, None, None, usize::MAX);
+    api.sees(&task.stream)?;
+    let made = api.recorder.tasks(None, None, api.seen(), None, usize::MAX);
     if let Some(made) = made.iter().find(|made| api.is_again() && made.id == task.id) {
         return Ok(shown(made));
     }
@@ -180,7 +181,7 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<TaskList, Fail
     } = typed(arguments)?;
     let tasks = api
         .recorder
-        .tasks(stream.as_ref(), state, after.as_deref(), limit.0);
+        .tasks(stream.as_ref(), state, api.seen(), after.as_deref(), limit.0);
     let shown = fitting(tasks.iter().map(shown));
     let all = shown.len() == tasks.len() && tasks.len() < limit.0;
     let last = shown.len().checked_sub(1).and_then(|last| tasks.get(last));
@@ -196,12 +197,24 @@ struct One {
 
 async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<reply::Task, Failure> {
     let One { task } = typed(arguments)?;
+    seen(api, &task)?;
     Ok(shown(&api.recorder.stop_task(&task).await?))
 }
 
 async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<reply::Task, Failure> {
     let One { task } = typed(arguments)?;
+    seen(api, &task)?;
     Ok(shown(&api.recorder.delete_task(&task).await?))
+}
+
+/// Checks that the caller may see the stream of a task. For a caller who may not, there is no such task.
+fn seen(api: &Api, task: &str) -> Result<(), Failure> {
+    let tasks = api.recorder.tasks(None, None, api.seen(), None, usize::MAX);
+    if api.seen().is_all() || tasks.iter().any(|seen| seen.id == task) {
+        Ok(())
+    } else {
+        Err(OrderError::Task(TaskError::Unknown(task.to_owned())).into())
+    }
 }
 
 fn shown(task: &Task) -> reply::Task {

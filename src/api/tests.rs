@@ -1,11 +1,13 @@
 //! Requests as doors bring them, to a recorder on a real store. Nothing publishes to it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 mod deleting;
+mod scope;
 
 use super::*;
 use crate::model::Right;
@@ -20,8 +22,11 @@ struct Box {
 }
 
 fn a_box() -> Box {
+    a_box_with(Arc::new(RealClock))
+}
+
+fn a_box_with(clock: Arc<dyn Clock>) -> Box {
     let dir = tempfile::tempdir().unwrap();
-    let clock = Arc::new(RealClock);
     let settings = StoreSettings::new(dir.path().join("store"), "test");
     let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
     let settings = RecorderSettings {
@@ -45,8 +50,7 @@ fn a_box() -> Box {
 
 impl Box {
     async fn ask(&self, command: &str, body: &Value) -> Value {
-        let answer = self.api.call(command, body.to_string().as_bytes()).await;
-        serde_json::from_str(&answer.to_json()).unwrap()
+        asked(&self.api, command, body).await
     }
 
     async fn refused(&self, command: &str, body: &Value) -> (String, String, String) {
@@ -64,6 +68,11 @@ impl Box {
             .unwrap()
             .unwrap();
     }
+}
+
+async fn asked(api: &Api, command: &str, body: &Value) -> Value {
+    let answer = api.call(command, body.to_string().as_bytes()).await;
+    serde_json::from_str(&answer.to_json()).unwrap()
 }
 
 #[tokio::test]
@@ -400,6 +409,21 @@ fn what_changes_nothing_needs_another_right_than_what_changes_something() {
         // Only footage is for good, and who begins recordings may not remove any.
         assert!(!command.is_for_good() || right == Right::Moderate, "{name}");
     }
+}
+
+#[test]
+fn each_code_has_a_word_and_a_status_of_its_own() {
+    let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let statuses: BTreeSet<u16> = Code::ALL.iter().map(|code| code.status()).collect();
+    assert_eq!((words.len(), statuses.len()), (Code::ALL.len(), Code::ALL.len()));
+    for code in Code::ALL {
+        assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+    }
+    let expected = [400, 401, 404, 409, 403, 410, 416, 429, 503, 500];
+    assert_eq!(Code::ALL.map(Code::status), expected);
+    let of = |result| Answer { id: None, result }.status();
+    assert_eq!(of(Ok(json!({}))), 200);
+    assert_eq!(of(Err(Failure::new(Code::Gone, "it was evicted"))), 410);
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub use rate::{BitRate, BitRateError};
 pub use rtmp::Rtmp;
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
-pub use streams::Streams;
+pub use streams::{StreamSet, Streams};
 pub use task::{Task, TaskTimes};
 pub use template::{DEFAULT_TEMPLATE, Template, TemplateError, TemplateSource};
 pub use viewer::{MAX_VIEWERS, PasswordHash, PasswordHashError, PasswordSource, Viewer, ViewerProof};

@@ -1,6 +1,7 @@
-//! The streams that a list is requested for.
+//! The streams that a list is requested for, and the streams that somebody may see.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::Pattern;
 use crate::media::StreamName;
@@ -57,9 +58,59 @@ impl TryFrom<String> for Streams {
     }
 }
 
+/// The streams that somebody may see. `Default` is all streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StreamSet {
+    /// All streams.
+    #[default]
+    All,
+    /// The streams whose names fit one of the patterns. Without a pattern it is none.
+    Fitting(Arc<[Pattern]>),
+}
+
+impl StreamSet {
+    /// The streams whose names fit one of these patterns.
+    pub fn of(patterns: impl IntoIterator<Item = Pattern>) -> Self {
+        let patterns: Arc<[Pattern]> = patterns.into_iter().collect();
+        if patterns.iter().any(Pattern::is_any) {
+            StreamSet::All
+        } else {
+            StreamSet::Fitting(patterns)
+        }
+    }
+
+    /// True when the stream with this name is one of these.
+    pub fn has(&self, stream: &str) -> bool {
+        match self {
+            StreamSet::All => true,
+            StreamSet::Fitting(patterns) => patterns.iter().any(|pattern| pattern.fits(stream)),
+        }
+    }
+
+    /// True when all streams are in the set, whatever their names are.
+    pub fn is_all(&self) -> bool {
+        *self == StreamSet::All
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_has_the_streams_that_fit_one_of_its_patterns() {
+        let set = |patterns: &[&str]| {
+            let patterns = patterns
+                .iter()
+                .map(|text| Pattern::try_from((*text).to_owned()).unwrap());
+            StreamSet::of(patterns)
+        };
+        let some = set(&["live/a*", "hall/door"]);
+        assert!(some.has("live/a1") && some.has("hall/door"));
+        assert!(!some.has("live/b") && !some.has("hall/door2") && !some.is_all());
+        assert!(!set(&[]).has("live/a1"));
+        assert!(set(&["live/a", "*"]).is_all() && StreamSet::default().has("live/b"));
+    }
 
     #[test]
     fn a_name_is_one_stream_and_a_star_makes_a_pattern() {

@@ -14,7 +14,7 @@ use super::summary::{Extent, Summary};
 use super::thin::LOOK_BACK;
 use super::verify::{self, Checked, Finding, Step};
 use super::{Asked, RecordingSpec, Rendition, StoreError, paths};
-use crate::config::Streams;
+use crate::config::{StreamSet, Streams};
 use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
@@ -201,6 +201,11 @@ impl Library {
 
     /// The recording with this id, with the only id that begins with the text, or the newest one for `last`.
     pub fn find(&self, text: &str) -> Result<RecordingRow, StoreError> {
+        self.find_within(text, &StreamSet::All)
+    }
+
+    /// The same for a reader who may see only these streams. For such a reader there are no other recordings.
+    pub fn find_within(&self, text: &str, within: &StreamSet) -> Result<RecordingRow, StoreError> {
         let none = || StoreError::NoRecording {
             text: text.to_owned(),
         };
@@ -211,14 +216,14 @@ impl Library {
         };
         let rows = self.rows(|journal| {
             let Some(range) = range else {
-                return Ok(journal.newest_recording()?.into_iter().collect());
+                return Ok(journal.newest_recording(within)?.into_iter().collect());
             };
-            let found = journal.recordings_between(range, 2)?;
+            let found = journal.recordings_between(range, within, 2)?;
             match found.len() {
                 0 | 1 => Ok(found),
                 _ => Err(StoreError::Ambiguous {
                     text: text.to_owned(),
-                    count: journal.count_between(range)?,
+                    count: journal.count_between(range, within)?,
                 }),
             }
         })?;

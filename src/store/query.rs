@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::StoreError;
 use super::library::{Filter, Library, RecordingRow, RecordingState};
-use crate::config::Streams;
+use crate::config::{StreamSet, Streams};
 use crate::media::Micros;
 
 /// Recordings that [`Library::pages`] reads at once.
@@ -18,6 +18,8 @@ pub struct Query {
     pub stream: Option<Streams>,
     /// Only recordings of streams whose names begin with this.
     pub prefix: Option<String>,
+    /// Only recordings of streams that the reader may see.
+    pub within: StreamSet,
     /// Only recordings that end after this UTC time.
     pub from: Option<Micros>,
     /// Only recordings that start before this UTC time.
@@ -108,6 +110,7 @@ impl Library {
         let mut query = Query {
             stream: filter.stream.clone(),
             prefix: None,
+            within: StreamSet::All,
             from: filter.from,
             to: filter.to,
             state: None,

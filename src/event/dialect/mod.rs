@@ -34,6 +34,23 @@ pub struct Posted {
     pub body: String,
 }
 
+impl Posted {
+    /// The stream that the event is about; `None` for an event about the box. A refusal is about the box: it tells who wanted to
+    /// publish to whatever stream.
+    pub fn stream(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct About {
+            stream: Option<String>,
+        }
+        if self.kind == "auth.refused" {
+            return None;
+        }
+        serde_json::from_str(&self.body)
+            .ok()
+            .and_then(|About { stream }| stream)
+    }
+}
+
 /// How events are worded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

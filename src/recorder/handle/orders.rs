@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::Recorder;
-use crate::config::{Advice, Rule, Streams, Template, TemplateSource};
+use crate::config::{Advice, Rule, StreamSet, Streams, Template, TemplateSource};
 use crate::event::Short;
 use crate::media::RecordingId;
 use crate::recorder::core::Core;
@@ -86,17 +86,20 @@ impl Recorder {
         self.order(|core, _, out| core.delete_task(id, out)).await
     }
 
-    /// Up to `limit` tasks behind the one called `after`. Tasks that were made first come first.
+    /// Up to `limit` tasks behind the one called `after`, of streams that the caller may see. Tasks that were made first come
+    /// first.
     pub fn tasks(
         &self,
         stream: Option<&Streams>,
         state: Option<TaskState>,
+        within: &StreamSet,
         after: Option<&str>,
         limit: usize,
     ) -> Vec<Task> {
         let core = self.shared.core();
         core.tasks
             .list(stream, state, after)
+            .filter(|task| within.has(task.stream.as_str()))
             .take(limit)
             .cloned()
             .collect()

@@ -7,7 +7,7 @@ use super::delivery::RENDITION;
 use super::read::{RECORDING, RecordingData, SEGMENT, SEGMENTS, SHARED, SegmentData, between, few, number};
 use super::window::Window;
 use super::{Journal, tracks};
-use crate::config::Streams;
+use crate::config::{StreamSet, Streams};
 use crate::media::{Micros, RecordingId, Tracks};
 use crate::store::{Query, RecordingState, Rendition, StoreError};
 
@@ -30,6 +30,25 @@ const TEMPLATE: &str = "ifnull(iif(json_valid(r.spec), json_extract(r.spec, '$.t
 /// The pattern for SQLite's GLOB, in which more characters than `*` have a meaning.
 fn as_glob(pattern: &str) -> String {
     pattern.replace('[', "[[]").replace('?', "[?]")
+}
+
+/// The condition that a recording `r` is of a stream that the reader may see. The parameter is of [`globs`].
+fn seen(parameter: &str) -> String {
+    format!(
+        "({parameter} IS NULL OR r.stream IN (SELECT stream FROM streams
+            WHERE EXISTS (SELECT 1 FROM json_each({parameter}) w WHERE name GLOB w.value)))"
+    )
+}
+
+/// The patterns of a set of streams as one value of a statement. `None` for all streams.
+fn globs(streams: &StreamSet) -> Option<String> {
+    match streams {
+        StreamSet::All => None,
+        StreamSet::Fitting(patterns) => {
+            let globs: Vec<String> = patterns.iter().map(|pattern| as_glob(pattern.as_str())).collect();
+            Some(serde_json::Value::from(globs).to_string())
+        }
+    }
 }
 
 /// The index that a search uses. It also has the order of the starts. Other conditions are checked row by row.
@@ -102,6 +121,9 @@ fn statement(query: &Query, stream: Option<i64>) -> String {
                 "+r.stream IN (SELECT stream FROM streams WHERE substr(name, 1, length(?6)) = ?6)".to_owned(),
             );
         }
+        if !query.within.is_all() {
+            wheres.push(seen("?13"));
+        }
     }
     if query.template.is_some() {
         wheres.push(format!("{}{TEMPLATE} = ?7", by.other(&[By::Template])));
@@ -127,7 +149,7 @@ fn statement(query: &Query, stream: Option<i64>) -> String {
     }
     let wheres = wheres.join("\n    AND ");
     let columns = RECORDING.replacen("FROM recordings r", from, 1);
-    format!("{columns} WHERE {wheres} ORDER BY {start}, {key} LIMIT ?13")
+    format!("{columns} WHERE {wheres} ORDER BY {start}, {key} LIMIT ?14")
 }
 
 impl Journal {
@@ -153,7 +175,7 @@ impl Journal {
 
     /// The keys of the query's streams, if these are few.
     fn few_streams(&self, query: &Query) -> Result<Option<Vec<i64>>, StoreError> {
-        if query.stream.is_none() && query.prefix.is_none() {
+        if query.stream.is_none() && query.prefix.is_none() && query.within.is_all() {
             return Ok(None);
         }
         let (name, glob) = match &query.stream {
@@ -163,11 +185,11 @@ impl Journal {
         };
         let sql =
             "SELECT stream FROM streams WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR name GLOB ?2)
-            AND (?3 IS NULL OR substr(name, 1, length(?3)) = ?3) LIMIT ?4";
+            AND (?3 IS NULL OR substr(name, 1, length(?3)) = ?3)
+            AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(?4) w WHERE name GLOB w.value)) LIMIT ?5";
         let most = i64::try_from(FEW).unwrap_or(0).saturating_add(1);
-        let streams: Vec<i64> = self.all(sql, params![name, glob, query.prefix, most], |row| {
-            self.col(row, 0)
-        })?;
+        let values = params![name, glob, query.prefix, globs(&query.within), most];
+        let streams: Vec<i64> = self.all(sql, values, |row| self.col(row, 0))?;
         Ok((streams.len() <= FEW).then_some(streams))
     }
 
@@ -195,6 +217,7 @@ impl Journal {
             query.from.map_or(Micros::MIN, |from| from.saturating_sub(CLOSE)),
             name,
             query.tags.first(),
+            globs(&query.within),
             i64::try_from(query.limit).unwrap_or(i64::MAX),
         ];
         self.all(&statement(query, stream), values, |row| self.recording_data(row))
@@ -225,15 +248,17 @@ impl Journal {
         Ok((from.min(open.unwrap_or(Micros::MAX)), window.to))
     }
 
-    /// The recordings whose ids lie between two, the smaller ones first.
+    /// The recordings of these streams whose ids lie between two, the smaller ones first.
     pub(in crate::store) fn recordings_between(
         &self,
         [first, last]: [RecordingId; 2],
+        within: &StreamSet,
         limit: usize,
     ) -> Result<Vec<RecordingData>, StoreError> {
-        let sql = format!("{RECORDING} WHERE r.id BETWEEN ?1 AND ?2 ORDER BY r.id LIMIT ?3");
+        let seen = seen("?3");
+        let sql = format!("{RECORDING} WHERE r.id BETWEEN ?1 AND ?2 AND {seen} ORDER BY r.id LIMIT ?4");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let values = params![first.to_bytes(), last.to_bytes(), limit];
+        let values = params![first.to_bytes(), last.to_bytes(), globs(within), limit];
         self.all(&sql, values, |row| self.recording_data(row))
     }
 
@@ -241,21 +266,26 @@ impl Journal {
     pub(in crate::store) fn count_between(
         &self,
         [first, last]: [RecordingId; 2],
+        within: &StreamSet,
     ) -> Result<usize, StoreError> {
-        let sql = "SELECT count(*) FROM recordings WHERE id BETWEEN ?1 AND ?2";
-        let count = self.one(sql, params![first.to_bytes(), last.to_bytes()], |row| {
-            Ok(number(self.col(row, 0)?))
-        })?;
+        let seen = seen("?3");
+        let sql = format!("SELECT count(*) FROM recordings r WHERE r.id BETWEEN ?1 AND ?2 AND {seen}");
+        let values = params![first.to_bytes(), last.to_bytes(), globs(within)];
+        let count = self.one(&sql, values, |row| Ok(number(self.col(row, 0)?)))?;
         Ok(usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX))
     }
 
-    /// The recording that began last.
-    pub(in crate::store) fn newest_recording(&self) -> Result<Option<RecordingData>, StoreError> {
+    /// The recording of these streams that began last.
+    pub(in crate::store) fn newest_recording(
+        &self,
+        within: &StreamSet,
+    ) -> Result<Option<RecordingData>, StoreError> {
+        let seen = seen("?1");
         let sql = format!(
-            "{RECORDING} WHERE r.start > {} ORDER BY r.start DESC, r.recording DESC LIMIT 1",
+            "{RECORDING} WHERE r.start > {} AND {seen} ORDER BY r.start DESC, r.recording DESC LIMIT 1",
             Micros::MIN
         );
-        self.one(&sql, [], |row| self.recording_data(row))
+        self.one(&sql, params![globs(within)], |row| self.recording_data(row))
     }
 
     /// Hands over the sealed segments of recordings, recording by recording, each in the order of the tape.
@@ -330,11 +360,13 @@ fn keys(recordings: &[i64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Pattern;
 
     fn all() -> Query {
         Query {
             stream: None,
             prefix: None,
+            within: StreamSet::All,
             from: None,
             to: None,
             state: None,
@@ -373,6 +405,7 @@ mod tests {
         let journal = Journal::open(dir.path()).unwrap();
         let fitting: Streams = "live/*".parse().unwrap();
         let one: Streams = "live/a".parse().unwrap();
+        let some = StreamSet::of([Pattern::try_from("live/a*".to_owned()).unwrap()]);
         let states = [
             None,
             Some(RecordingState::Open),
@@ -383,14 +416,16 @@ mod tests {
             for template in [None, Some("lesson".to_owned())] {
                 for tags in [vec![], vec!["x".to_owned()], vec!["x".to_owned(), "y".to_owned()]] {
                     for times in [(None, None), (Some(5), Some(9))] {
-                        for (stream, known) in [
-                            (None, None),
-                            (Some(&one), Some(1)),
-                            (Some(&fitting), None),
-                            (Some(&fitting), Some(1)),
+                        for (stream, within, known) in [
+                            (None, &StreamSet::All, None),
+                            (None, &some, None),
+                            (Some(&one), &StreamSet::All, Some(1)),
+                            (Some(&fitting), &StreamSet::All, None),
+                            (Some(&fitting), &some, Some(1)),
                         ] {
                             let query = Query {
                                 stream: stream.cloned(),
+                                within: within.clone(),
                                 prefix: stream.map(|_| "live/".to_owned()),
                                 state,
                                 template: template.clone(),

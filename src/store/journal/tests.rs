@@ -1,6 +1,7 @@
 //! The journal alone.
 
 use super::*;
+use crate::config::StreamSet;
 use crate::event::Event;
 use crate::media::{PublishId, RecordingId, SegmentId, StreamName};
 use crate::store::OUTBOX_ROWS;
@@ -245,7 +246,7 @@ fn a_journal_of_the_release_before_is_taken_along() {
     assert_eq!(indexes(&journal), fresh);
     assert!(rows(&journal).iter().any(|row| row.starts_with("recordings ")));
     assert_eq!(
-        journal.newest_recording().unwrap().unwrap().id,
+        journal.newest_recording(&StreamSet::All).unwrap().unwrap().id,
         journal.recordings().unwrap()[0].id
     );
     journal.check_all().unwrap();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::rig::{Rig, stream};
+use crate::config::{Pattern, StreamSet};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId};
 use crate::store::journal::{BootClock, Journal, NewSegment, Op, Sealed};
 use crate::store::{Change, Command, Filter, Library, Query, RecordingRow, RecordingState, StoreError};
@@ -139,6 +140,7 @@ const UTC: i64 = 1_780_000_000_000_000;
 
 pub(super) fn all() -> Query {
     Query {
+        within: StreamSet::All,
         stream: None,
         prefix: None,
         from: None,
@@ -280,6 +282,80 @@ fn a_page_is_of_the_stream_the_prefix_the_state_and_the_template_that_are_asked_
     };
     assert_eq!(of(template("default")), ids);
     assert_eq!(of(template("lesson")), []);
+}
+
+#[test]
+fn a_reader_who_may_see_some_streams_gets_whole_pages_of_those_alone() {
+    let (mut rig, ids) = twelve();
+    for id in &ids {
+        let tags = vec!["x".to_owned()];
+        rig.handle(vec![Command::Change(Change::Tag { recording: *id, tags })]);
+    }
+    let library = rig.library();
+    let set = |patterns: &[&str]| {
+        let patterns = patterns
+            .iter()
+            .map(|text| Pattern::try_from((*text).to_owned()).unwrap());
+        StreamSet::of(patterns)
+    };
+    let every = |from: usize| ids.iter().copied().skip(from).step_by(3).collect::<Vec<_>>();
+    let seen = |within: &StreamSet, query: Query| {
+        let query = Query {
+            within: within.clone(),
+            limit: 2,
+            ..query
+        };
+        // Each page but the last is full: rows of other streams take no place.
+        let first = library.page(&query).unwrap();
+        let pages = pages_of(&library, &query);
+        assert_eq!(first.len(), pages.len().min(2));
+        pages
+    };
+    let tagged = || Query {
+        tags: vec!["x".to_owned()],
+        ..all()
+    };
+    let prefixed = || Query {
+        prefix: Some("live/a".to_owned()),
+        ..all()
+    };
+    let named = |name: &str| Query {
+        stream: Some(stream(name).into()),
+        ..all()
+    };
+    let (one, two) = (set(&["live/b"]), set(&["live/b", "live/ab*"]));
+    for query in [all(), tagged()] {
+        assert_eq!(seen(&one, query.clone()), every(1));
+        let both: Vec<RecordingId> = ids
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(n, _)| n % 3 > 0)
+            .map(|(_, id)| id)
+            .collect();
+        assert_eq!(seen(&two, query.clone()), both);
+        assert_eq!(seen(&set(&[]), query.clone()), []);
+        assert_eq!(seen(&set(&["live/[ab]*"]), query), []);
+    }
+    assert_eq!(seen(&two, prefixed()), every(2));
+    assert_eq!(
+        (seen(&one, named("b")), seen(&one, named("a"))),
+        (every(1), vec![])
+    );
+    // There are no other recordings, neither by their ids nor as the last one.
+    let found = |text: &str, within: &StreamSet| library.find_within(text, within).map(|row| row.id);
+    let (own, other) = (ids[1].to_string(), ids[0].to_string());
+    assert_eq!(found(&own, &one).unwrap(), ids[1]);
+    assert!(matches!(found(&other, &one), Err(StoreError::NoRecording { .. })));
+    assert_eq!(found("last", &one).unwrap(), ids[10]);
+    assert!(matches!(
+        found("last", &set(&["live/none"])),
+        Err(StoreError::NoRecording { .. })
+    ));
+    assert!(matches!(
+        found("0000", &one),
+        Err(StoreError::Ambiguous { count: 4, .. })
+    ));
 }
 
 #[test]
