@@ -14,6 +14,7 @@ mod clip;
 mod command;
 mod device;
 mod ends;
+mod events;
 mod figures;
 mod health;
 mod help;
@@ -46,6 +47,7 @@ pub use audit::Entry;
 pub use caller::{Caller, Door};
 pub use command::{Argument, Command, Effect, Kind, Reach, Values};
 pub use device::{CallbackRow, Host, Reloaded};
+pub use events::Events;
 pub use figures::{
     Build, ByWord, DeliveryFigures, Figures, JournalFigures, LinkFigures, Signs, StreamFigures,
     WaitingFigures,

@@ -24,7 +24,7 @@
 //! | `thread` | the shell around the writer |
 //! | `recover` | opens and repairs a store, whatever ended the last run |
 //! | `library`, `query`, `summary`, `source`, `figures` | the read side, for this process and for others |
-//! | `read` | the read side for a runtime, which must not wait: a `Reader`, and a `Subscription` to the outbox |
+//! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
 
@@ -76,10 +76,10 @@ pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use figures::{MissedCounts, RecordingCounts, Waiting};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
-pub use outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
+pub use outbox::{Behind, Callback, OutboxChange, OutboxDepth, Place, Remembered, UnknownPlace};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::{Cursor, Query};
-pub use read::{Reader, Subscription};
+pub use read::{EventReader, NextEvent, Reader, Subscription};
 pub use recover::looked_at;
 pub use source::LibrarySource;
 pub use spec::{Asked, OpenRecording, RecordingSpec};
@@ -95,6 +95,11 @@ use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 /// Events kept for a listener that is away. Beyond this number the oldest are dropped, and the listener finds a gap in the
 /// numbers.
 const OUTBOX_ROWS: i64 = 10_000;
+
+/// The newest events that are kept also when all listeners have them: so many, and so many bytes of bodies. A reader whose
+/// connection broke reads on from its last event.
+const KEPT_ROWS: i64 = 1_000;
+const KEPT_BYTES: i64 = 4 << 20;
 
 /// The reason for the end of recordings and publishes that a start finds open.
 const UNCLEAN: &str = "unclean shutdown";

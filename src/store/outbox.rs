@@ -1,7 +1,11 @@
 //! The outbox, with the events that wait for their listeners, and the answers to requests.
 //!
 //! Each listener gets every event in order, from its first event on. An event stays until all listeners have it, or until the
-//! outbox is full and newer events need its space: then the listener finds a gap in the numbers.
+//! outbox is full and newer events need its space: then the listener finds a gap in the numbers. The newest events stay also when
+//! all listeners have them, for readers whose position the journal does not remember.
+
+use std::fmt;
+use std::str::FromStr;
 
 use super::StoreError;
 use super::library::Library;
@@ -23,13 +27,49 @@ pub struct Callback {
     pub error: String,
 }
 
-/// A place in an outbox.
+/// A place in an outbox. It is written as `<journal>-<through>`, two decimal numbers: `4611686018427387-42`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The identity of the journal: a journal that is made again counts from 1 again.
+    /// The identity of the journal, at least 0: a journal that is made again counts from 1 again.
     pub journal: i64,
     /// The number of the last event before it.
     pub through: u64,
+}
+
+/// The error of a text that is no place in an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of an event: expected two numbers with a hyphen between them, as in 4611686018427387-42")]
+pub struct UnknownPlace;
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.journal, self.through)
+    }
+}
+
+impl FromStr for Place {
+    type Err = UnknownPlace;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPlace> {
+        let (journal, through) = text.split_once('-').ok_or(UnknownPlace)?;
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(journal) || !digits(through) {
+            return Err(UnknownPlace);
+        }
+        Ok(Self {
+            journal: journal.parse().map_err(|_| UnknownPlace)?,
+            through: through.parse().map_err(|_| UnknownPlace)?,
+        })
+    }
+}
+
+/// The events behind a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// The next events, oldest first. There may be more of them behind the last one. None: nothing happened since.
+    Events(Vec<Posted>),
+    /// Events behind the place are gone, or it is a place of another journal. The outbox ends here now.
+    Gone(Place),
 }
 
 /// A change of the remembered state of listeners.
@@ -96,6 +136,11 @@ impl Library {
         self.journal().posted(after, limit, bytes)
     }
 
+    /// The events behind a place that a reader remembers: up to so many, and up to so many bytes of bodies, but one at least.
+    pub fn events_behind(&self, place: Place, limit: usize, bytes: usize) -> Result<Behind, StoreError> {
+        self.journal().behind(place, limit, bytes)
+    }
+
     /// UTC at which the oldest existing tape begins.
     pub fn oldest(&self) -> Result<Option<Micros>, StoreError> {
         self.journal().oldest()
@@ -120,5 +165,36 @@ impl Library {
     /// A request, as the journal remembers it.
     pub fn remembered(&self, id: &str) -> Result<Option<Remembered>, StoreError> {
         self.journal().remembered(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_as_it_is_written_and_nothing_else_is_one() {
+        for place in [
+            Place {
+                journal: 0,
+                through: 0,
+            },
+            Place {
+                journal: i64::MAX,
+                through: u64::MAX,
+            },
+            Place {
+                journal: 4_611_686_018_427_387,
+                through: 42,
+            },
+        ] {
+            assert_eq!(place.to_string().parse(), Ok(place));
+        }
+        let long = format!("1-{}", "9".repeat(1_000));
+        for text in [
+            "", "-", "42", "1-", "-1", "-1-2", "1--2", "+1-2", "1- 2", "1-2-3", "1-2\n", "a-b", "1-1٣", &long,
+        ] {
+            assert_eq!(text.parse::<Place>(), Err(UnknownPlace), "{text:?}");
+        }
     }
 }

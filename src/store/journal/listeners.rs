@@ -8,8 +8,8 @@ use super::read::number;
 use super::sql::prepare;
 use crate::event::Posted;
 use crate::media::Micros;
-use crate::store::outbox::{Callback, OutboxChange, OutboxDepth, Place, Remembered};
-use crate::store::{OUTBOX_ROWS, StoreError};
+use crate::store::outbox::{Behind, Callback, OutboxChange, OutboxDepth, Place, Remembered};
+use crate::store::{KEPT_BYTES, KEPT_ROWS, OUTBOX_ROWS, StoreError};
 
 /// A request with the same id that comes later than this is another request.
 const REMEMBERED: Micros = 24 * 3_600 * 1_000_000;
@@ -61,12 +61,18 @@ fn listeners(db: &Connection, all: &[String], from: &str) -> Result {
     sweep(db)
 }
 
-/// Removes the events that all listeners have. Without a listener the last events stay, so that people can read them.
+/// Removes the events that all listeners have, but for the newest ones. Without a listener all events stay, up to the bound of
+/// the outbox.
 fn sweep(db: &Connection) -> Result {
     execute(
         db,
-        "DELETE FROM outbox WHERE sequence <= (SELECT min(sequence) FROM listeners)",
-        [],
+        "DELETE FROM outbox WHERE sequence <= (SELECT min(sequence) FROM listeners)
+            AND (sequence <= (SELECT seq FROM sqlite_sequence WHERE name = 'outbox') - ?1
+                OR sequence <= (SELECT max(sequence) FROM (
+                    SELECT sequence, sum(bytes) OVER (ORDER BY sequence DESC) AS total FROM (
+                        SELECT sequence, octet_length(body) AS bytes FROM outbox ORDER BY sequence DESC LIMIT ?1))
+                    WHERE total > ?2))",
+        params![KEPT_ROWS, KEPT_BYTES],
     )
 }
 
@@ -144,6 +150,31 @@ impl Journal {
             .count();
         rows.truncate(keep.max(1));
         Ok(rows)
+    }
+
+    pub(in crate::store) fn behind(
+        &self,
+        place: Place,
+        limit: usize,
+        bytes: usize,
+    ) -> std::result::Result<Behind, StoreError> {
+        self.snapshot(|| {
+            let newest = Place {
+                journal: self.identity()?,
+                through: self.newest_event()?,
+            };
+            if place.journal != newest.journal || place.through > newest.through {
+                return Ok(Behind::Gone(newest));
+            }
+            let rows = self.posted(place.through, limit, bytes)?;
+            // Numbers have no gaps, so the next event is there or was removed.
+            let next = rows.first().map_or(newest.through, |first| first.sequence - 1);
+            Ok(if next == place.through {
+                Behind::Events(rows)
+            } else {
+                Behind::Gone(newest)
+            })
+        })
     }
 
     pub(in crate::store) fn heard(&self, listener: &str) -> std::result::Result<Option<Place>, StoreError> {

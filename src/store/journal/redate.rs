@@ -1,4 +1,5 @@
 //! Gives the events in the outbox new dates when the clock of this boot is set: an event that is not sent yet must not say 1970.
+//! Events that are kept although all listeners have them get new dates, too: who reads them later gets what is known then.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};

@@ -8,7 +8,7 @@ use crate::event::{Event, Posted};
 use crate::media::Micros;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
-use crate::store::{Callback, Change, Command, MissedCounts, OutboxChange, Place, Remembered};
+use crate::store::{Behind, Callback, Change, Command, MissedCounts, OutboxChange, Place, Remembered};
 
 const SECOND: Micros = 1_000_000;
 const UTC: Micros = 1_790_000_000_000_000;
@@ -54,6 +54,12 @@ fn through(rig: &Rig, name: &str) -> Option<u64> {
     rig.library().heard(name).unwrap().map(|place| place.through)
 }
 
+/// Number of events that a listener does not have yet.
+fn depth(rig: &Rig) -> u64 {
+    rig.library().outbox_depth().unwrap().events
+}
+
+/// The numbers of the events in the outbox.
 fn waiting(rig: &Rig, after: u64) -> Vec<u64> {
     let rows = rig.library().outbox(after, 100_000, 1 << 30).unwrap();
     rows.into_iter().map(|row| row.sequence).collect()
@@ -83,26 +89,96 @@ fn an_event_stays_until_all_who_listen_have_it() {
     happen(&mut rig, 3);
     assert_eq!(waiting(&rig, 0), [1, 2, 3, 4]);
     heard(&mut rig, "mqtt", 3);
-    assert_eq!(waiting(&rig, 0), [1, 2, 3, 4]);
+    assert_eq!(depth(&rig), 4);
     assert_eq!(through(&rig, "mqtt"), Some(3));
     heard(&mut rig, "callback/a", 2);
-    assert_eq!(waiting(&rig, 0), [3, 4]);
+    assert_eq!(depth(&rig), 2);
     // An older position has no effect.
     heard(&mut rig, "mqtt", 1);
     assert_eq!(through(&rig, "mqtt"), Some(3));
+    // However many events come, those that one listener lacks stay.
+    happen(&mut rig, 1_200);
+    heard(&mut rig, "mqtt", 1_204);
+    assert_eq!(waiting(&rig, 0), (3..=1_204).collect::<Vec<_>>());
     // A listener that is gone holds nothing up, and counts as new when it comes back.
     listen(&mut rig, &["mqtt"]);
-    assert_eq!(waiting(&rig, 0), [4]);
-    assert_eq!(rig.library().outbox_depth().unwrap().events, 1);
+    assert_eq!((depth(&rig), waiting(&rig, 0).len()), (0, 1_000));
     // The position in another journal says nothing about this one.
     let place = Place {
         journal: 7,
         through: 4,
     };
     let listener = "mqtt".to_owned();
+    happen(&mut rig, 1);
     change(&mut rig, OutboxChange::Heard { listener, place });
-    assert_eq!(waiting(&rig, 0), [4]);
+    assert_eq!(depth(&rig), 1);
     assert_eq!(through(&rig, "callback/a"), None);
+}
+
+#[test]
+fn the_newest_events_stay_also_when_all_have_them_and_their_bytes_are_bounded() {
+    let mut rig = rig();
+    listen(&mut rig, &["mqtt"]);
+    happen(&mut rig, 1_500);
+    heard(&mut rig, "mqtt", 1_501);
+    assert_eq!(waiting(&rig, 0), (502..=1_501).collect::<Vec<_>>());
+    assert_eq!(depth(&rig), 0);
+    let long = |bytes: usize| Command::Report {
+        event: Event::SyncOnline {
+            store: "x".repeat(bytes),
+        },
+    };
+    rig.handle((0..10).map(|_| long(500_000)).collect());
+    assert_eq!(waiting(&rig, 0).len(), 1_010, "nobody has the last ones");
+    heard(&mut rig, "mqtt", 1_511);
+    // Eight of them are less than 4 MiB, and nine are more.
+    assert_eq!(waiting(&rig, 0), (1_504..=1_511).collect::<Vec<_>>());
+    let mut rig = crash(rig);
+    assert_eq!(waiting(&rig, 0).first(), Some(&1_504));
+    // Longer events are fewer.
+    rig.handle(vec![
+        long(900_000),
+        long(900_000),
+        long(900_000),
+        long(900_000),
+        long(900_000),
+    ]);
+    let newest = rig.library().outbox_depth().unwrap().newest;
+    heard(&mut rig, "mqtt", newest);
+    assert_eq!(waiting(&rig, 0), (newest - 3..=newest).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_reader_that_comes_back_is_told_whether_events_behind_its_place_are_gone() {
+    let mut rig = rig();
+    listen(&mut rig, &["mqtt"]);
+    happen(&mut rig, 1_099);
+    heard(&mut rig, "mqtt", 1_100);
+    let journal = rig.writer.progress().journal;
+    let behind = |journal: i64, through: u64, limit: usize| {
+        let place = Place { journal, through };
+        match rig.library().events_behind(place, limit, 1 << 20).unwrap() {
+            Behind::Events(events) => Ok(events.into_iter().map(|event| event.sequence).collect::<Vec<_>>()),
+            Behind::Gone(place) => Err((place.journal, place.through)),
+        }
+    };
+    assert_eq!(behind(journal, 1_097, 10), Ok(vec![1_098, 1_099, 1_100]));
+    assert_eq!(behind(journal, 1_097, 2), Ok(vec![1_098, 1_099]));
+    assert_eq!(behind(journal, 1_100, 10), Ok(vec![]));
+    assert_eq!(behind(journal, 100, 1), Ok(vec![101]));
+    for (journal, through) in [
+        (journal, 99),
+        (journal, 0),
+        (journal, 1_101),
+        (journal + 1, 1_097),
+        (journal, u64::MAX),
+    ] {
+        assert_eq!(
+            behind(journal, through, 10),
+            Err((rig.writer.progress().journal, 1_100)),
+            "{through}"
+        );
+    }
 }
 
 #[test]
@@ -113,10 +189,10 @@ fn what_was_heard_survives_a_power_cut_and_numbers_go_on() {
     heard(&mut rig, "mqtt", 4);
     let mut rig = crash(rig);
     assert_eq!(through(&rig, "mqtt"), Some(4));
-    let before = waiting(&rig, 0);
+    let before = waiting(&rig, 4);
     assert_eq!(before.first(), Some(&5));
     happen(&mut rig, 1);
-    let after = waiting(&rig, 0);
+    let after = waiting(&rig, 4);
     assert_eq!(after.last().copied(), before.last().map(|last| last + 1));
 }
 
@@ -147,7 +223,7 @@ fn what_a_service_did_not_take_is_kept_apart_from_the_outbox() {
     );
     change(&mut rig, OutboxChange::Missed(missed("callback/a", 3, None)));
     heard(&mut rig, "callback/a", 4);
-    assert_eq!(waiting(&rig, 0), [] as [u64; 0]);
+    assert_eq!(depth(&rig), 0);
     let mut rig = crash(rig);
     let due = |rig: &Rig, all| {
         let missed = rig.library().missed("callback/a", all, 10).unwrap();
