@@ -34,6 +34,7 @@ mod task;
 mod template;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 use memory::{Memory, Ticket};
 use pace::Pace;

@@ -2,10 +2,13 @@
 
 use super::answer::{Code, Failure};
 use super::command::Command;
-use super::{audit, callback, clip, device, help, recording, rule, store, stream, sync, task, template};
+use super::{
+    audit, callback, clip, device, help, recording, rule, store, stream, sync, task, template, timeline,
+};
 use crate::config;
 
-/// What the commands of each group are about. A group has the commands whose names begin with its name.
+/// What the commands of each group are about. A group has the commands whose names begin with its name. `timeline` and `help` have
+/// no group.
 pub const GROUPS: &[(&str, &str)] = &[
     ("recording", "Record streams; list, protect and delete recordings"),
     ("clip", "Make a recording of a part of a stream"),
@@ -37,6 +40,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
         rule::COMMANDS,
         template::COMMANDS,
         stream::COMMANDS,
+        timeline::COMMANDS,
         store::COMMANDS,
         sync::COMMANDS,
         callback::COMMANDS,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 mod deleting;
 mod scope;
+mod timeline;
 
 use super::*;
 use crate::model::Right;

@@ -1,4 +1,4 @@
-//! `edgereel recording|clip|task|rule|template|stream …`: every command that a running service takes. Names, arguments and
+//! `edgereel recording|clip|task|rule|template|stream|timeline …`: every command that a running service takes. Names, arguments and
 //! their descriptions come from the table in `api`. Here they become a command line, and the line becomes a request.
 
 use std::io::{IsTerminal as _, Write as _};
@@ -40,9 +40,9 @@ struct Service {
     store: StoreArgument,
 }
 
-/// The groups as commands of the line.
+/// The groups as commands of the line, and the commands without a group.
 pub(super) fn groups() -> impl Iterator<Item = clap::Command> {
-    GROUPS.iter().map(|(group, about)| {
+    let groups = GROUPS.iter().map(|(group, about)| {
         let of_group = commands().filter_map(|command| {
             let name = command.name.strip_prefix(group)?.strip_prefix('.')?;
             Some(one(name, command, None))
@@ -55,12 +55,21 @@ pub(super) fn groups() -> impl Iterator<Item = clap::Command> {
             .subcommand_required(true)
             .arg_required_else_help(true)
             .subcommands(of_group.chain(others))
-    })
+    });
+    groups.chain(without_group().map(|command| one(command.name, command, None)))
 }
 
-/// Carries out the line, if its command is of one of the groups.
+/// The commands without a group. The line has a `help` of its own.
+fn without_group() -> impl Iterator<Item = &'static Command> {
+    commands().filter(|command| !command.name.contains('.') && command.name != "help")
+}
+
+/// Carries out the line, if its command is of one of the groups, or is a command without a group.
 pub(super) fn run(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
     let (group, matches) = matches.subcommand()?;
+    if let Some(command) = without_group().find(|command| command.name == group) {
+        return Some(carry_out(command, None, matches));
+    }
     if GROUPS.iter().all(|(name, _)| *name != group) {
         return None;
     }

@@ -204,6 +204,19 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "timeline",
+        &[
+            (
+                "edgereel timeline live/cam1",
+                "Where the last day of a stream is on the tape, and why it stops",
+            ),
+            (
+                "edgereel timeline live/cam1 --from 30d --time-zone Europe/Berlin --json",
+                "For programs, with bytes and the days of the calendar",
+            ),
+        ],
+    ),
+    (
         "sync",
         &[
             ("edgereel sync status", "The state of delivery, and the reasons"),

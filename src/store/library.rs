@@ -484,7 +484,7 @@ impl Library {
         verify::check_store(&self.dir, self.disk.as_ref(), &journal, watch)
     }
 
-    fn open_extent(&self, segment: &SegmentData) -> Option<Extent> {
+    pub(super) fn open_extent(&self, segment: &SegmentData) -> Option<Extent> {
         let index = self.read_open(segment, false)?;
         let ends = index
             .fragments

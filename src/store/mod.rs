@@ -24,6 +24,7 @@
 //! | `thread` | the shell around the writer |
 //! | `recover` | opens and repairs a store, whatever ended the last run |
 //! | `library`, `query`, `summary`, `source`, `figures` | the read side, for this process and for others |
+//! | `timeline` | where a stream has tape, how much, and why it stops |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
@@ -60,6 +61,7 @@ pub(crate) mod testing;
 pub(crate) mod tests;
 mod thin;
 mod thread;
+mod timeline;
 mod verify;
 mod writer;
 
@@ -84,6 +86,7 @@ pub use recover::looked_at;
 pub use source::LibrarySource;
 pub use spec::{Asked, OpenRecording, RecordingSpec};
 pub use thread::{Opened, Store, StoreSettings};
+pub use timeline::{Bin, ClipSpan, Timeline, TimelineQuery, TimelineSpan};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};
 pub use writer::OnFull;
 

@@ -40,7 +40,7 @@ fn what_is_not_said_of_topics_is_refused_with_the_reason() {
             "date-time",
         ),
         ("stream/live/cam1", &STREAM.replace("[]", "[7]"), "/tracks/0"),
-        ("response/x", &REFUSAL.replace("not_found", "gone"), "oneOf"),
+        ("response/x", &REFUSAL.replace("not_found", "sick"), "oneOf"),
         ("event/tape.torn", "{}", "no such topic"),
         ("status/more", STATUS, "no such topic"),
         (

@@ -152,10 +152,15 @@ fn a_store_of_the_release_before_is_read_as_it_is() {
     let home = home();
     let data = home.path().join("data");
     unpack(&data);
-    assert_eq!(listed(&data), expected());
     let wanted: Vec<_> = SUMS.lines().collect();
-    assert_eq!(exported(&data, &home.path().join("before")), wanted);
-    verified(&data);
+    // Its journal lacks the last steps of the schema. A reader says what to do, and changes nothing.
+    let early = edgereel(&["ls", "--data", data.to_str().unwrap()]);
+    assert_eq!(early.code, Some(1), "{}", early.stderr);
+    assert!(
+        early.stderr.contains("start the service once"),
+        "{}",
+        early.stderr
+    );
 
     // A start recovers the open recordings, and records new media.
     let service = Service::start(home.path());
@@ -167,7 +172,7 @@ fn a_store_of_the_release_before_is_read_as_it_is() {
     });
     assert_eq!(listed(&data), expected());
     assert!(service.stop().0.success());
-    assert_eq!(exported(&data, &home.path().join("after")), wanted);
+    assert_eq!(exported(&data, &home.path().join("out")), wanted);
     verified(&data);
     assert!(!data.join("journal-damaged-1").exists());
 

@@ -109,6 +109,15 @@ const COLUMNS: &[(&str, &[Column])] = &[
         ],
     ),
     (
+        "spans",
+        &[
+            column("from", "FROM", Kind::Time, 0),
+            column("to", "TO", Kind::Time, 0),
+            column("recordings", "RECORDINGS", Kind::Text, 0),
+            column("gap_reason", "THEN NOTHING, BECAUSE", Kind::Text, 0),
+        ],
+    ),
+    (
         "entries",
         &[
             column("time", "TIME", Kind::Time, 0),

@@ -19,6 +19,7 @@ mod stream;
 mod sync;
 mod task;
 mod template;
+mod timeline;
 mod verify;
 
 pub use audit::{AuditEntry, AuditList};
@@ -40,6 +41,7 @@ pub use stream::{LeftOutTrack, Stream, StreamKicked, StreamList};
 pub use sync::{SyncLimit, SyncPaused};
 pub use task::{Task, TaskList, TaskMissedTime, TaskSource};
 pub use template::{Template, TemplateDeleted, TemplateList, TemplatePut};
+pub use timeline::{Timeline, TimelineClip, TimelineDay, TimelineSpan};
 pub use verify::{Problem, ProblemFragment, Verified};
 
 use serde::Serialize;

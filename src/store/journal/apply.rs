@@ -329,17 +329,31 @@ fn end_publish(
     post(db, &event, utc)
 }
 
+/// Most gaps that are remembered. The oldest are forgotten first.
+const MOST_GAPS: i64 = 10_000;
+
 fn gap(db: &Connection, publish: PublishId, [from, to]: [Micros; 2], reason: &str, utc: Micros) -> Result {
-    let known: Option<(String, Micros)> = prepare(
+    let new = prepare(
+        db,
+        "INSERT OR IGNORE INTO gaps (stream, publish, start, end, reason)
+             SELECT stream, publish, ?2, ?3, ?4 FROM publishes WHERE id = ?1",
+    )?
+    .execute(params![publish.to_bytes(), from, to, reason])?;
+    if new == 0 {
+        return Ok(());
+    }
+    let last = db.last_insert_rowid();
+    execute(
+        db,
+        "DELETE FROM gaps WHERE gap <= ?1",
+        params![last.saturating_sub(MOST_GAPS)],
+    )?;
+    let (stream, zero): (String, Micros) = prepare(
         db,
         "SELECT name, utc_offset + boot_zero - tape_zero
              FROM publishes JOIN streams USING (stream) JOIN boots USING (boot) WHERE id = ?1",
     )?
-    .query_row(params![publish.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-    .optional()?;
-    let Some((stream, zero)) = known else {
-        return Ok(());
-    };
+    .query_row(params![publish.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let event = Event::StreamGap {
         stream,
         from: rfc3339(zero.saturating_add(from)),

@@ -27,6 +27,7 @@ pub(in crate::store) mod sql;
 #[cfg(test)]
 mod tests;
 mod thin;
+mod timeline;
 mod tracks;
 mod trust;
 mod window;
@@ -44,6 +45,7 @@ pub(super) use fault::Fault;
 pub(super) use op::{BootClock, NewSegment, Op, Sealed, Tell};
 pub(super) use read::{Publish, RecordingData, SegmentData, SegmentState};
 pub(super) use thin::Blank;
+pub(super) use timeline::{GapSpan, RecordingSpan, SegmentSpan};
 pub(super) use trust::may_have_recordings;
 
 use super::disk::{Disk, FileId, RealDisk};

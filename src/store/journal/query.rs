@@ -156,7 +156,7 @@ impl Journal {
     /// Recordings that may answer a query, behind its place, in the order of their starts. Times are compared only as far as
     /// they can be without the tape.
     pub(in crate::store) fn candidates(&self, query: &Query) -> Result<Vec<RecordingData>, StoreError> {
-        let starts = self.starts(query)?;
+        let starts = self.starts(query.from, query.to)?;
         let streams = match By::of(query, None) {
             By::Tag => None,
             _ => self.few_streams(query)?,
@@ -223,17 +223,21 @@ impl Journal {
         self.all(&statement(query, stream), values, |row| self.recording_data(row))
     }
 
-    /// Tape time from which, and before which, a recording begins that may share a moment with the query's interval.
-    fn starts(&self, query: &Query) -> Result<(Micros, Micros), StoreError> {
-        if query.from.is_none() && query.to.is_none() {
+    /// Tape time from which, and before which, a recording begins that may share a moment with an interval (UTC).
+    pub(in crate::store) fn starts(
+        &self,
+        from: Option<Micros>,
+        to: Option<Micros>,
+    ) -> Result<(Micros, Micros), StoreError> {
+        if from.is_none() && to.is_none() {
             return Ok((Micros::MIN, Micros::MAX));
         }
         let close =
             |time: Option<Micros>, or: Micros, by: Micros| time.map_or(or, |time| time.saturating_add(by));
         let window = Window::of(
             &self.boots()?,
-            close(query.from, Micros::MIN, -CLOSE),
-            close(query.to, Micros::MAX, CLOSE),
+            close(from, Micros::MIN, -CLOSE),
+            close(to, Micros::MAX, CLOSE),
         );
         let sql = "SELECT (SELECT max(end - start) FROM recordings),
             (SELECT min(start) FROM recordings WHERE state = 'open')";

@@ -313,6 +313,18 @@ pub(super) const STEPS: &[&str] = &["
         DELETE FROM tagged WHERE owner = old.recording AND begins = old.start
             AND tag IN (SELECT value FROM json_each(iif(json_valid(old.tags), old.tags, '[]')));
     END;
+", "
+    -- Gaps in the tape of publishes, in tape time, with their reasons. They go with their publish, and beyond 10,000 the oldest go.
+    CREATE TABLE gaps (
+        gap     INTEGER PRIMARY KEY,
+        stream  INTEGER NOT NULL REFERENCES streams,
+        publish INTEGER NOT NULL REFERENCES publishes ON DELETE CASCADE,
+        start   INTEGER NOT NULL,
+        end     INTEGER NOT NULL,
+        reason  TEXT    NOT NULL,
+        UNIQUE (publish, start)
+    ) STRICT;
+    CREATE INDEX gaps_of ON gaps (stream, end);
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -324,6 +336,7 @@ pub(super) const CHECKED: &[&str] = &[
     "streams",
     "publishes",
     "segments",
+    "gaps",
     "recordings",
     "tagged",
     "outbox",

@@ -10,7 +10,9 @@ use crate::media::{Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind
 use crate::store::Change;
 use crate::store::journal::{Class, Journal, NewSegment, Op, Sealed, Tell};
 use crate::store::testing::tracks;
-use crate::store::{Clock, Command, Query, RealClock, RealDisk, RecordingState, Store, StoreSettings, paths};
+use crate::store::{
+    Clock, Command, Query, RealClock, RealDisk, RecordingState, Store, StoreSettings, TimelineQuery, paths,
+};
 
 /// One second at `bits` a second: 25 pictures, 47 packets of sound.
 fn second(n: i64, bits: usize) -> Fragment {
@@ -278,6 +280,19 @@ fn lists_of_10_000_and_100_000_recordings() {
         }
         let id = library.find("last").unwrap().id.to_string();
         timed("one, by its id", &|| usize::from(library.find(&id).is_ok()));
+        let cam3 = stream("cam3");
+        let line = |from: i64, most: usize| {
+            let query = TimelineQuery {
+                from,
+                to: last,
+                resolution: 1_000_000,
+                days: vec![],
+                most,
+            };
+            library.timeline(&cam3, &query).unwrap().items()
+        };
+        timed("the time line of a stream", &|| line(first, 2_000));
+        timed("the time line of its last hour", &|| line(last - hour, 2_000));
         timed("what waits for delivery, in numbers", &|| {
             library.backlog().unwrap().recordings as usize
         });

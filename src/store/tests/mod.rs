@@ -27,6 +27,7 @@ mod stall;
 mod strays;
 mod threads;
 mod tight;
+mod timeline;
 mod timescales;
 mod verify;
 
