@@ -8,7 +8,7 @@ use super::{Plan, STYP, made};
 use crate::format::line::Tape;
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{FileError, TapeSource, ViewSegment, VirtualFile};
+use crate::format::{FileError, Growing as _, Mark, TapeSource, ViewSegment, VirtualFile};
 
 /// One file of the folder.
 pub struct HlsFile<S> {
@@ -26,6 +26,21 @@ impl<S> HlsFile<S> {
     /// The file's name in the folder.
     pub fn name(&self) -> &str {
         &self.name
+    }
+}
+
+impl<S: TapeSource> HlsFile<S> {
+    /// A mark of all bytes of the file, as [`Plan::tag`](crate::format::Plan::tag) is one of another file.
+    pub fn tag(&self) -> Mark {
+        match &self.body {
+            Body::Made(bytes) => {
+                let mut marker = Marker::default();
+                marker.bytes(bytes);
+                marker.finish()
+            }
+            Body::Chunk(chunk) => chunk.mark(u64::MAX),
+            Body::Key(key) => key.mark(u64::MAX),
+        }
     }
 }
 

@@ -71,6 +71,39 @@ fn chunks_end_at_the_keyframe_after_the_target() {
     assert!(playlist.segments.iter().all(|segment| !segment.discontinuity));
 }
 
+/// Each chunk begins on the line where the one before ends, and each sample is in one chunk.
+#[test]
+fn every_instant_is_in_one_chunk() {
+    for takes in [
+        testing::two_segments(),
+        testing::eventful(),
+        vec![camera(0, 20_000), camera(20_000, 60_000)],
+        vec![
+            testing::ticking(90_000, 3_003, 9, 1),
+            testing::ticking(1_000, 40, 8, 2),
+        ],
+    ] {
+        for hls in [
+            open(&takes, 2_000),
+            Hls::growing(testing::view(&takes), 2_000).unwrap(),
+        ] {
+            let chunks = &hls.plan.chunks;
+            for pair in chunks.windows(2) {
+                assert!(pair[0].start_ms < pair[0].end_ms);
+                assert_eq!(pair[0].parts().end, pair[1].parts().start);
+                assert!(
+                    pair[0].end_ms == pair[1].start_ms
+                        || pair[1].discontinuity && pair[0].end_ms < pair[1].start_ms,
+                    "{pair:?}"
+                );
+            }
+            let parts = hls.plan.fragments.line.parts.len();
+            assert_eq!(chunks[0].parts().start, 0);
+            assert_eq!(chunks.last().unwrap().parts().end, parts);
+        }
+    }
+}
+
 #[test]
 fn sound_alone_is_cut_by_time_and_never_drifts() {
     let tracks = testing::sound_only();

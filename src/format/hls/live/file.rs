@@ -11,7 +11,7 @@ use crate::format::index::{FragmentIndex, Placed, SampleIndex};
 use crate::format::line::{Extent, Tape};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{FileError, SourceError, TapeSource, View, ViewSegment, VirtualFile};
+use crate::format::{FileError, Mark, SourceError, TapeSource, View, ViewSegment, VirtualFile};
 use crate::media::{Frame, TrackKind};
 
 /// A chunk of a segment, as a file that is made while it is read.
@@ -60,6 +60,11 @@ impl<S: TapeSource> ChunkFile<S> {
     pub fn facts(&self) -> ChunkFacts {
         self.script().facts
     }
+
+    /// A mark of the chunk's samples: their times, sizes and order. The same chunk in memory has the same one.
+    pub fn tag(&self) -> Mark {
+        tag(&self.script().head)
+    }
 }
 
 impl ViewSegment {
@@ -67,6 +72,13 @@ impl ViewSegment {
     pub fn chunk_facts(&self, index: &SampleIndex, place: &ChunkPlace) -> Result<ChunkFacts, FileError> {
         Ok(samples(self, index, place)?.facts())
     }
+}
+
+/// The head of a file names each sample of the chunk.
+fn tag(head: &[u8]) -> Mark {
+    let mut marker = Marker::default();
+    marker.bytes(head);
+    marker.finish()
 }
 
 fn empty(place: &ChunkPlace) -> FileError {
@@ -253,6 +265,11 @@ impl ChunkBytes {
     /// What a playlist says of the chunk.
     pub fn facts(&self) -> ChunkFacts {
         self.facts
+    }
+
+    /// A mark of the chunk's samples, the same as [that on the tape](ChunkFile::tag).
+    pub fn tag(&self) -> Mark {
+        self.pieces.first().map_or_else(|| tag(&[]), |head| tag(head))
     }
 
     /// The bytes of the file, one piece after the other.

@@ -131,8 +131,15 @@ fn a_folder_without_a_source_can_be_kept_and_read_from_any() {
     kept(&without);
     assert!(without.weight() > 1_000);
     let again: Hls<Reel> = without.with(view.source);
+    let mut tags: Vec<String> = Vec::new();
     for (number, (name, _)) in hls.files().enumerate() {
         let (mut one, mut other) = (hls.file(number).unwrap(), again.find(&name).unwrap());
         assert!(testing::all(&mut one) == testing::all(&mut other), "{name}");
+        assert_eq!(one.tag(), other.tag());
+        tags.push(one.tag().to_string());
     }
+    let count = tags.len();
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), count);
 }

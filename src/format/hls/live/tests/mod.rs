@@ -1,0 +1,3 @@
+mod chunks;
+mod footage;
+mod playlists;
