@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use edgereel::format::flv::Flv;
-use edgereel::format::hls::{self, Hls};
+use edgereel::format::hls::{self, Hls, Served, Start, Update, Uris};
 use edgereel::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 use edgereel::format::mp4::Mp4;
-use edgereel::format::{Gaps, Kept, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile};
+use edgereel::format::{
+    FileFormat, Gaps, Kept, Plan, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile,
+};
 use edgereel::media::{SegmentId, Tracks, parse_aac, parse_avc};
 
 const SEGMENTS: u8 = 120;
@@ -173,12 +175,40 @@ fn index(criterion: &mut Criterion) {
             read(&mut mp4, front)
         });
     });
+    group.bench_function("mp4: a plan with its tag", |bench| {
+        bench.iter(|| Plan::of(FileFormat::Mp4, view.clone()).map(|plan| (plan.len(), plan.tag())))
+    });
+    if let Ok(plan) = Plan::of(FileFormat::Mp4, view.clone()) {
+        let (middle, mut buf) = (plan.len() / 2, vec![0; 64 << 10]);
+        println!("the plan of an MP4 of two hours: {} bytes", plan.weight());
+        group.bench_function("mp4: open a plan, read its beginning and its middle", |bench| {
+            bench.iter(|| {
+                let mut file = plan.open(view.source.clone());
+                [0, middle].map(|at| file.read_at(at, &mut buf).unwrap_or(0))
+            });
+        });
+    }
     group.bench_function("flv: open", |bench| {
         bench.iter(|| Flv::open(view.clone()).map(|flv| flv.len()))
     });
     group.bench_function("hls: open", |bench| {
         bench.iter(|| Hls::open(view.clone(), hls::TARGET_MS).map(|hls| hls.count()));
     });
+    if let Ok(hls) = Hls::open(view.clone(), hls::TARGET_MS) {
+        let uris = Uris::default();
+        let served = |update| Served {
+            start: Start::Beginning,
+            update,
+            uris: &uris,
+            later_us: 0,
+        };
+        group.bench_function("hls: its playlist", |bench| {
+            bench.iter(|| hls.served(&served(Update::Whole)).len())
+        });
+        group.bench_function("hls: the playlist of its keyframes", |bench| {
+            bench.iter(|| hls.keyframes(&served(Update::Whole)).map(|text| text.len()))
+        });
+    }
     group.finish();
 }
 

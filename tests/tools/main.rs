@@ -31,6 +31,7 @@ mod faults;
 mod fleet;
 mod full;
 mod judge;
+mod live;
 mod long;
 mod manager;
 mod mosquitto;

@@ -10,7 +10,7 @@ use edgereel::media::{
     Fragment, Frame, PublishId, RecordingId, StreamName, TrackKind, Tracks, VideoConfig, parse_aac,
     parse_avc, rescale,
 };
-use edgereel::store::{Command, RealClock, RealDisk, RecordingSpec, Store, StoreSettings};
+use edgereel::store::{Command, Opened, RealClock, RealDisk, RecordingSpec, Store, StoreSettings};
 use tempfile::TempDir;
 
 use crate::browser::Case;
@@ -20,7 +20,9 @@ use crate::support::{edgereel, export, home, recordings, verified};
 
 /// Ticks a second, and the rate of the pictures for ffmpeg: of RTP and MPEG-TS, of television in North America, and of both.
 const SCALES: [(u32, &str); 3] = [(90_000, "30000/1001"), (30_000, "30000/1001"), (90_000, "25")];
-const SECONDS: u32 = 6;
+pub(crate) const SECONDS: u32 = 6;
+/// Pictures of a GOP.
+pub(crate) const GOP: usize = 15;
 const SAMPLE_RATE: u32 = 48_000;
 /// AAC-LC, 48 kHz, one channel.
 const SOUND: [u8; 2] = [0x11, 0x88];
@@ -43,8 +45,7 @@ impl Kept {
     #[track_caller]
     fn record() -> Self {
         let home = home();
-        let settings = StoreSettings::new(home.path().join("data"), "test");
-        let (store, opened) = Store::open(settings, Arc::new(RealDisk), Arc::new(RealClock)).unwrap();
+        let (store, opened) = store_in(&home.path().join("data"));
         let mut sources = Vec::new();
         for (number, (timescale, rate)) in (0..).zip(SCALES) {
             let file = encode(home.path(), timescale, rate);
@@ -85,9 +86,16 @@ impl Kept {
     }
 }
 
+/// Opens a store in a folder.
+#[track_caller]
+pub(crate) fn store_in(data: &Path) -> (Store, Opened) {
+    let settings = StoreSettings::new(data.to_owned(), "test");
+    Store::open(settings, Arc::new(RealDisk), Arc::new(RealClock)).unwrap()
+}
+
 /// H.264 with B-pictures and a keyframe each half second, and AAC, in an MP4 whose video has this timescale.
 #[track_caller]
-fn encode(folder: &Path, timescale: u32, rate: &str) -> PathBuf {
+pub(crate) fn encode(folder: &Path, timescale: u32, rate: &str) -> PathBuf {
     let path = folder.join(format!("source-{timescale}-{}.mp4", rate.replace('/', "-")));
     let picture = format!("testsrc2=size=320x180:rate={rate}:duration={SECONDS}");
     let tone = format!("sine=frequency=440:sample_rate={SAMPLE_RATE}:duration={SECONDS}");
@@ -95,7 +103,7 @@ fn encode(folder: &Path, timescale: u32, rate: &str) -> PathBuf {
         "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &tone,
     ];
     let codecs = format!(
-        "-c:v libx264 -preset veryfast -bf 2 -g 15 -sc_threshold 0 -pix_fmt yuv420p -c:a aac -b:a 64k \
+        "-c:v libx264 -preset veryfast -bf 2 -g {GOP} -sc_threshold 0 -pix_fmt yuv420p -c:a aac -b:a 64k \
          -video_track_timescale {timescale}"
     );
     let end = codecs.split_whitespace().chain([path.to_str().unwrap()]);
@@ -105,7 +113,7 @@ fn encode(folder: &Path, timescale: u32, rate: &str) -> PathBuf {
 
 /// Records a file unchanged, a fragment for each GOP.
 #[track_caller]
-fn put(store: &Store, stream: StreamName, tape_zero: i64, recording: RecordingId, file: &Path) {
+pub(crate) fn put(store: &Store, stream: StreamName, tape_zero: i64, recording: RecordingId, file: &Path) {
     let bytes = std::fs::read(file).unwrap();
     let mut reader = mp4::Mp4Reader::read_header(Cursor::new(&bytes), bytes.len() as u64).unwrap();
     let [video, audio] = [mp4::TrackType::Video, mp4::TrackType::Audio].map(|kind| {
@@ -136,7 +144,7 @@ fn put(store: &Store, stream: StreamName, tape_zero: i64, recording: RecordingId
         frames.collect::<Vec<Frame>>()
     };
     let (pictures, mut sound) = (frames(video, TrackKind::Video), frames(audio, TrackKind::Audio));
-    let publish = PublishId::new(1);
+    let publish = PublishId::new(tape_zero.unsigned_abs());
     let submit = |command| store.submit(command).unwrap();
     submit(Command::PublishStarted {
         tell: Some(Box::default()),
@@ -190,7 +198,7 @@ fn boxed(bytes: &[u8], kind: &[u8; 4]) -> Bytes {
 
 /// The pictures that ffmpeg decodes: ticks in this timescale from the first one, and a hash of each.
 #[track_caller]
-fn decoded(path: &Path, timescale: u32) -> Vec<(i64, String)> {
+pub(crate) fn decoded(path: &Path, timescale: u32) -> Vec<(i64, String)> {
     let words = "-map 0:v -fps_mode passthrough -enc_time_base -1 -copyts -f framehash -hash md5 -";
     let start = ["-v", "error", "-xerror", "-i", path.to_str().unwrap()];
     let done = FFMPEG.run(start.into_iter().chain(words.split(' '))).ok();
