@@ -35,6 +35,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod written;
 
 use memory::{Memory, Ticket};
 use pace::Pace;
@@ -57,6 +58,7 @@ pub use row::recording as recording_row;
 pub use scope::Scope;
 pub use stream::row as stream_row;
 pub use table::{GROUPS, command, commands};
+pub use written::{read_argument, read_arguments};
 
 use crate::delivery::Uploader;
 use crate::media::{Micros, RecordingId};

@@ -14,10 +14,7 @@ use super::open::StoreArgument;
 use super::output;
 use super::service::{NoService, ask, find_socket};
 use super::shown;
-use super::when::When;
 use crate::api::{self, Argument, Command, GROUPS, Kind, Values, commands};
-use crate::config::Span;
-use crate::event::rfc3339;
 
 /// Commands of the line that stand for another command with an argument set.
 const STANDS_FOR: &[(&str, &str, &str, &str, bool)] =
@@ -327,27 +324,15 @@ fn value(argument: &Argument, matches: &ArgMatches) -> anyhow::Result<Option<Val
 
 /// The value of a text in a request. Times count from now, ahead or back.
 pub(super) fn read(argument: &Argument, text: &str) -> anyhow::Result<Value> {
-    Ok(match argument.kind {
-        Kind::Text | Kind::Span | Kind::Texts | Kind::Lines => text.into(),
-        Kind::Time => moment(text, argument.ahead),
-        Kind::Seconds => match text.parse::<Span>() {
-            Ok(span) => (span.as_millis() as f64 / 1_000.0).into(),
-            Err(error) => text.parse::<f64>().map(Value::from).map_err(|_| error)?,
-        },
-        Kind::Number => text.parse::<u64>()?.into(),
-        Kind::Switch => text.parse::<bool>()?.into(),
-        Kind::Object => serde_json::from_str(text)?,
-    })
-}
-
-/// A length of time becomes a time so far back from now, or so far ahead. The service refuses a text that is no time.
-fn moment(text: &str, ahead: bool) -> Value {
-    let now = jiff::Timestamp::now().as_microsecond();
-    match text.parse::<When>() {
-        Ok(when) if ahead => rfc3339(when.from(now)).into(),
-        Ok(when) => rfc3339(when.before(now)).into(),
-        Err(_) => text.into(),
+    // Texts of their own are separated by their callers.
+    if matches!(argument.kind, Kind::Texts | Kind::Lines) {
+        return Ok(text.into());
     }
+    let now = jiff::Timestamp::now().as_microsecond();
+    api::read_argument(argument, text, now).map_err(|failure| {
+        let prefix = format!("{}: ", argument.name);
+        anyhow::anyhow!(failure.message.trim_start_matches(&prefix).to_owned())
+    })
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::complete;
 use super::open::StoreArgument;
 use super::shown::{self, Page};
-use super::when::When;
 use crate::api::recording_row;
 use crate::config::Streams;
+use crate::model::When;
 use crate::store::{Filter, RecordingRow};
 
 #[derive(clap::Args)]

@@ -24,7 +24,6 @@ mod service;
 mod shown;
 mod source;
 mod verify;
-mod when;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ mod right;
 mod size;
 mod span;
 pub(crate) mod unit;
+mod when;
 mod zone;
 
 pub use about::{About, Origin};
@@ -23,4 +24,5 @@ pub use output::{Media, Output, Resume, ResumeAfter, Split};
 pub use right::{Right, RightError, Rights};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
+pub use when::When;
 pub use zone::{Zone, ZoneError};

@@ -16,11 +16,11 @@ use super::complete;
 use super::interrupt::Interrupt;
 use super::open::StoreArgument;
 use super::output;
-use super::when::When;
 use crate::config::Span;
 use crate::event::rfc3339;
 use crate::format::{Change, Format, Gaps, MAX_RANGES, TapeSource, View};
 use crate::media::{Micros, RecordingId, TrackKind};
+use crate::model::When;
 use crate::store::{Library, LibrarySource};
 
 pub(super) use file::create;

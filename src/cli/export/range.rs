@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::cli::when::When;
+use crate::model::When;
 
 /// `RECORDING`, or `RECORDING@FROM..TO`; either time may be left out.
 #[derive(Clone, Debug, PartialEq, Eq)]

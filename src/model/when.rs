@@ -1,13 +1,13 @@
-//! Moments in the form in which people write them on a command line.
+//! Moments in the form in which people write them, on a command line or in an address.
 
 use std::str::FromStr;
 
-use crate::config::Span;
 use crate::media::Micros;
+use crate::model::Span;
 
 /// A time such as `2026-11-20T08:00:00Z` (RFC 3339), or a length of time such as `90s` or `12min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub enum When {
     /// A UTC time in microseconds.
     At(Micros),
     /// A length of time in microseconds. The command decides whether it counts from the beginning or back from now.
@@ -32,7 +32,7 @@ impl FromStr for When {
 
 impl When {
     /// The UTC time in microseconds. An offset counts from `zero`.
-    pub(super) fn from(self, zero: Micros) -> Micros {
+    pub fn from(self, zero: Micros) -> Micros {
         match self {
             When::At(at) => at,
             When::Offset(offset) => zero.saturating_add(offset),
@@ -40,7 +40,7 @@ impl When {
     }
 
     /// The UTC time in microseconds. An offset counts back from `now`.
-    pub(super) fn before(self, now: Micros) -> Micros {
+    pub fn before(self, now: Micros) -> Micros {
         match self {
             When::At(at) => at,
             When::Offset(offset) => now.saturating_sub(offset),
