@@ -120,9 +120,22 @@ impl<J> Admission<J> {
     /// Lets a connection in, if the limits of its address and the `most` connections in all allow it. Another connection may
     /// have to make room for it.
     pub fn connect(&self, peer: IpAddr, most: usize) -> Result<ConnectionPermit, Reason> {
-        let limits = self.limits();
+        self.connect_within(peer, &self.limits(), most)
+    }
+
+    /// Does the same as [`connect`](Self::connect) for a proxy that is believed: it connects for many clients, so only the
+    /// limit of all connections counts.
+    pub fn connect_proxy(&self, peer: IpAddr, most: usize) -> Result<ConnectionPermit, Reason> {
+        let limits = Limits {
+            connections_per_address: None,
+            ..self.limits()
+        };
+        self.connect_within(peer, &limits, most)
+    }
+
+    fn connect_within(&self, peer: IpAddr, limits: &Limits, most: usize) -> Result<ConnectionPermit, Reason> {
         let mut present = lock(&self.present);
-        let Connected { id, gave_way } = present.limiter.connect(peer, &limits, most)?;
+        let Connected { id, gave_way } = present.limiter.connect(peer, limits, most)?;
         if let Some((other, reason)) = gave_way
             && let Some(to_tell) = present.to_tell.remove(&other)
         {
