@@ -5,13 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
+use tokio_rustls::TlsAcceptor;
 
 /// The longest chain of certificates, with the server's own.
 const MAX_CHAIN: usize = 8;
 
+/// The protocols that HTTPS offers (ALPN, RFC 7301), the best first.
+const HTTP: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
 /// A server's certificate with its chain and private key.
 #[derive(Clone)]
-pub struct Certificate(Arc<ServerConfig>);
+pub struct Certificate {
+    rtmp: Arc<ServerConfig>,
+    http: Arc<ServerConfig>,
+}
 
 /// Why a certificate cannot be used. It never holds any of the key.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +56,22 @@ impl Certificate {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
-        Ok(Self(Arc::new(config)))
+        let mut http = config.clone();
+        http.alpn_protocols = HTTP.map(<[u8]>::to_vec).into();
+        Ok(Self {
+            rtmp: Arc::new(config),
+            http: Arc::new(http),
+        })
     }
 
-    /// The server's side of one connection.
+    /// The server's side of one connection of RTMPS.
     pub(crate) fn connection(&self) -> Result<ServerConnection, rustls::Error> {
-        ServerConnection::new(Arc::clone(&self.0))
+        ServerConnection::new(Arc::clone(&self.rtmp))
+    }
+
+    /// What makes connections of HTTPS.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.http))
     }
 }
 

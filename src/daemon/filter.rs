@@ -15,7 +15,7 @@ const ROOMS: [&str; 17] = [
     "media", "model", "recorder", "store", "tls", "watch",
 ];
 /// The doors: the names behind `edgereel::doors::`.
-const DOORS: [&str; 4] = ["mqtt", "rtmp", "socket", "webhook"];
+const DOORS: [&str; 5] = ["rtmp", "http", "mqtt", "socket", "webhook"];
 /// Rooms by their former name and their present one. The former names are understood for one release.
 const RENAMED: [(&str, &str); 5] = [
     ("edgereel::ingest", "edgereel::doors::rtmp"),

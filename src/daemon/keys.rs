@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::access::Authorizer;
+use crate::access::viewer::{ViewerKeyError, Viewers};
 use crate::config::{Advice, Callback, Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
 use crate::doors::mqtt::LinkSettings;
 use crate::tls::Certificate;
@@ -32,25 +33,38 @@ pub(crate) fn authorizer(config: &Config) -> anyhow::Result<Authorizer> {
         .context("who may push is not known")
 }
 
+/// Who may watch, with the keys from their files.
+pub(super) fn viewers(config: &Config) -> Result<Viewers, ViewerKeyError> {
+    Viewers::of(config, |path| read(path, MAX_SECRET + 16))
+}
+
 /// The certificate for RTMPS, if one is configured.
 pub(crate) fn certificate(config: &Config) -> anyhow::Result<Option<Certificate>> {
-    let Some(Tls { cert, key, .. }) = &config.rtmp.tls else {
-        return Ok(None);
-    };
+    let tls = config.rtmp.tls.as_ref();
+    tls.map(|tls| certificate_of("RTMPS", tls)).transpose()
+}
+
+/// The certificate for HTTPS, if one is configured.
+pub(crate) fn https_certificate(config: &Config) -> anyhow::Result<Option<Certificate>> {
+    let tls = config.http.tls.as_ref();
+    tls.map(|tls| certificate_of("HTTPS", tls)).transpose()
+}
+
+/// The certificate of a door, read from its files.
+fn certificate_of(door: &str, Tls { cert, key, .. }: &Tls) -> anyhow::Result<Certificate> {
     let pem = |what: &'static str, path: &Path| {
         let text = read(path, MAX_PEM).map_err(anyhow::Error::msg);
-        text.with_context(|| format!("cannot read the {what} of RTMPS from '{}'", path.display()))
+        text.with_context(|| format!("cannot read the {what} of {door} from '{}'", path.display()))
     };
     let (chain, private) = (pem("certificate", cert)?, pem("key", key)?);
     let certificate = Certificate::from_pem(chain.as_bytes(), private.as_bytes());
-    let shown = || {
+    certificate.with_context(|| {
         format!(
-            "cannot take '{}' and '{}' for RTMPS",
+            "cannot take '{}' and '{}' for {door}",
             cert.display(),
             key.display()
         )
-    };
-    certificate.map(Some).with_context(shown)
+    })
 }
 
 /// The certificates, as PEM, that object storage is trusted by, beside those of the system.

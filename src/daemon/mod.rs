@@ -16,6 +16,7 @@ mod log;
 mod notify;
 mod pulse;
 mod service;
+mod viewers;
 
 pub(crate) use control::NAME as SOCKET_NAME;
 pub use control::default_socket;

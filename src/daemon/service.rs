@@ -15,7 +15,7 @@ use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
 use super::keys;
 use super::pulse::{Pulse, Silence};
-use super::{broker, callbacks, may_block};
+use super::{broker, callbacks, may_block, viewers};
 use crate::access::Admission;
 use crate::api::{Api, Reloaded};
 use crate::config::{self, Advice, ByteSize, Changes, Config};
@@ -57,6 +57,8 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     api: Api,
     uploader: Option<Uploader>,
+    /// The door for viewers, if it is open.
+    viewing: Option<viewers::Viewing>,
     /// The connection to the broker, if one is configured.
     mqtt: Option<crate::doors::mqtt::Control>,
     tally: Arc<Tally>,
@@ -175,6 +177,7 @@ impl Service {
             let _ = stopped.await;
         }));
         let time = tokio::task::spawn(recorder.clone().keep_time());
+        let viewing = viewers::open(&config, &api, &recorder, &clock).await;
         let mqtt = broker::connect(&config, &api, (&store, &reader), &clock, &tally).await;
         let service = Self {
             config,
@@ -191,6 +194,7 @@ impl Service {
             clock,
             api,
             uploader,
+            viewing,
             mqtt,
             tally,
             pulse,
@@ -300,6 +304,9 @@ impl Service {
             // The uploader's keys may be others now, in a file or at object storage.
             let _ = uploader.check_again().await;
         }
+        if let Some(viewing) = &self.viewing {
+            warnings.extend(viewing.reconfigure(&config).await);
+        }
         if self.config.mqtt != config.mqtt || self.mqtt.is_none() {
             if let Some(mqtt) = self.mqtt.take() {
                 mqtt.stop().await;
@@ -372,6 +379,8 @@ impl Service {
         if let Some(control) = self.control.take() {
             control.stop().await;
         }
+        // Responses may end meanwhile.
+        let viewing = self.viewing.take().map(|viewing| tokio::spawn(viewing.stop()));
         self.time.abort();
         self.recorder.stop();
         if let Some(stop) = self.stop_server.take() {
@@ -391,6 +400,11 @@ impl Service {
         // The last events are in the outbox now, so the broker can have them.
         if let Some(mqtt) = self.mqtt.take() {
             mqtt.stop().await;
+        }
+        if let Some(viewing) = viewing {
+            viewing
+                .await
+                .context("the door for viewers could not be closed")?;
         }
         self.reader.close().await;
         let store = self.store.clone();

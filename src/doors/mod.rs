@@ -3,6 +3,7 @@
 //! A door speaks one protocol and does not know what a command does. A command does not know doors. Doors do not know each
 //! other.
 
+pub mod http;
 pub mod mqtt;
 pub mod rtmp;
 pub mod socket;

@@ -73,6 +73,16 @@ impl LibrarySource {
         }
     }
 
+    /// A source of the same segments that shares no open file with this one. It lets them go when it is dropped.
+    pub fn renewed(&self) -> Self {
+        let shared = &self.shared;
+        Self::new(
+            shared.disk.clone(),
+            shared.journal.clone(),
+            shared.segments.clone(),
+        )
+    }
+
     fn entry(&self, segment: SegmentId) -> Result<&SourceFile, SourceError> {
         self.shared.segments.get(&segment).ok_or_else(|| SourceError {
             segment,

@@ -31,6 +31,7 @@ mod deliver_moves;
 mod export;
 mod hook;
 mod hostile;
+mod http;
 mod interruptions;
 mod mqtt;
 mod mqtt_old;

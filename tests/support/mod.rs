@@ -14,6 +14,7 @@ pub(crate) mod fleet;
 pub(crate) mod flv;
 pub(crate) mod fragmented;
 pub(crate) mod hls;
+pub(crate) mod http;
 pub(crate) mod kept;
 pub(crate) mod media;
 pub(crate) mod mp4_file;

@@ -146,6 +146,15 @@ impl Service {
         self.address
     }
 
+    /// The address of the door for viewers.
+    #[track_caller]
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.wait_for_log(|text| {
+            let (_, after) = text.split_once("viewers: http://")?;
+            after.split('/').next()?.parse().ok()
+        })
+    }
+
     /// The address of a stream to push to, as in `live/cam1`.
     pub(crate) fn url(&self, stream: &str) -> String {
         format!("rtmp://{}/{stream}", self.address)

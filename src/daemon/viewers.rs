@@ -1,0 +1,125 @@
+//! Opens the door for viewers. Everything is recorded without it, too.
+
+use std::sync::Arc;
+
+use super::{keys, may_block};
+use crate::access::viewer::{Gate, limits};
+use crate::api::Api;
+use crate::config::Config;
+use crate::doors::http::{Inside, Running, Server};
+use crate::event::Sender;
+use crate::https::with_causes;
+use crate::recorder::Recorder;
+use crate::store::Clock;
+use crate::tls::Identity;
+
+/// The door for viewers, and what a reload changes of it.
+pub(super) struct Viewing {
+    gate: Arc<Gate>,
+    identity: Identity,
+    running: Running,
+}
+
+/// Opens the door, if the configuration has one. If that fails, an error is logged, and the service works without it.
+pub(super) async fn open(
+    config: &Config,
+    api: &Api,
+    recorder: &Recorder,
+    clock: &Arc<dyn Clock>,
+) -> Option<Viewing> {
+    if !config.http.is_on() {
+        return None;
+    }
+    match try_to_open(config, api, recorder, clock).await {
+        Ok(viewing) => {
+            for url in viewing.running.urls() {
+                tracing::info!("listening for viewers: {url}");
+            }
+            Some(viewing)
+        }
+        Err(error) => {
+            tracing::error!(
+                "viewers cannot connect; everything is recorded all the same: {}",
+                with_causes(error.as_ref())
+            );
+            None
+        }
+    }
+}
+
+async fn try_to_open(
+    config: &Config,
+    api: &Api,
+    recorder: &Recorder,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Viewing> {
+    let of = config.clone();
+    let read = may_block(move || (keys::viewers(&of), keys::https_certificate(&of))).await?;
+    let (viewers, certificate) = (read.0?, read.1?);
+    let identity = Identity::default();
+    certificate
+        .into_iter()
+        .for_each(|certificate| identity.set(certificate));
+    let gate = Arc::new(Gate::new(viewers, limits(&config.http)));
+    let inside = Inside {
+        api: api.clone(),
+        gate: gate.clone(),
+        recorder: recorder.clone(),
+        clock: clock.clone(),
+        identity: identity.clone(),
+        dir: config.storage.dir.clone(),
+        sender: Sender {
+            source: format!("edgereel/{}", config.device.id),
+            device: config.device.id.clone(),
+            domain: config.device.id.clone(),
+            key: None,
+        },
+        machine: nix::unistd::gethostname()
+            .ok()
+            .and_then(|name| name.into_string().ok())
+            .unwrap_or_default(),
+    };
+    let running = Server::bind(&config.http)?.start(config.http.clone(), inside)?;
+    Ok(Viewing {
+        gate,
+        identity,
+        running,
+    })
+}
+
+impl Viewing {
+    /// Takes over the settings that can change while the door is open. Says what stays as it was.
+    pub(super) async fn reconfigure(&self, config: &Config) -> Vec<String> {
+        let of = config.clone();
+        let mut warnings = Vec::new();
+        match may_block(move || (keys::viewers(&of), keys::https_certificate(&of))).await {
+            Ok((viewers, certificate)) => {
+                match viewers {
+                    Ok(viewers) => self.gate.reconfigure(viewers, limits(&config.http)),
+                    Err(error) => {
+                        warnings.push(format!("who may watch stays as it was: {}", with_causes(&error)))
+                    }
+                }
+                match certificate {
+                    Ok(certificate) => certificate.into_iter().for_each(|it| self.identity.set(it)),
+                    Err(error) => warnings.push(format!(
+                        "the certificate of HTTPS stays as it was: {}",
+                        with_causes(error.as_ref())
+                    )),
+                }
+            }
+            Err(error) => warnings.push(format!(
+                "who may watch stays as it was: {}",
+                with_causes(error.as_ref())
+            )),
+        }
+        self.running.reconfigure(config.http.clone());
+        warnings
+    }
+
+    /// Closes the door.
+    pub(super) async fn stop(self) {
+        // The thread has a bounded time to end.
+        let _ = tokio::task::spawn_blocking(move || self.running.stop()).await;
+    }
+}

@@ -1,0 +1,206 @@
+//! The bodies of responses.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinHandle;
+
+use super::flow::Flow;
+
+/// Bytes of a known length that can be read at any place. Reading may block.
+pub(super) trait Source: Send + Sync {
+    /// Fills `buffer` with the bytes from `offset` on, all of it.
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String>;
+}
+
+/// The body of a response.
+pub(super) enum Body {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// A part of a file.
+    File(FileBody),
+    /// Pieces that come as time passes. The response ends when the sender is dropped.
+    Pieces(mpsc::Receiver<Bytes>),
+}
+
+/// A part of a file, read while it is sent.
+pub(super) struct FileBody {
+    source: Arc<dyn Source>,
+    /// The first byte that nobody reads yet.
+    at: u64,
+    end: u64,
+    flow: Flow,
+    /// The next piece. It is read while the one before is sent.
+    next: Option<JoinHandle<Result<Piece, String>>>,
+}
+
+/// Bytes that give their memory back when they were sent.
+struct Piece {
+    bytes: BytesMut,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl FileBody {
+    /// The bytes of `source` from `start` up to and without `end`.
+    pub(super) fn new(source: Arc<dyn Source>, start: u64, end: u64, flow: Flow) -> Self {
+        Self {
+            source,
+            at: start,
+            end,
+            flow,
+            next: None,
+        }
+    }
+
+    /// Has the next piece read, if there is one.
+    fn read_ahead(&mut self) -> Option<&mut JoinHandle<Result<Piece, String>>> {
+        if self.next.is_none() && self.at < self.end {
+            let (source, flow) = (Arc::clone(&self.source), self.flow.clone());
+            let (at, left) = (self.at, self.end - self.at);
+            self.next = Some(tokio::spawn(async move {
+                let turn = flow.turn(left).await;
+                let read = tokio::task::spawn_blocking(move || {
+                    let mut bytes = BytesMut::zeroed(turn.len);
+                    source.read(at, &mut bytes)?;
+                    Ok(Piece {
+                        bytes,
+                        _permit: turn.permit,
+                    })
+                });
+                read.await.unwrap_or_else(|error| Err(error.to_string()))
+            }));
+        }
+        self.next.as_mut()
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let Some(next) = self.read_ahead() else {
+            return Poll::Ready(None);
+        };
+        let read = ready!(Pin::new(next).poll(cx));
+        self.next = None;
+        let piece = read.unwrap_or_else(|error| Err(error.to_string()));
+        Poll::Ready(Some(match piece {
+            Ok(piece) => {
+                self.at = self.at.saturating_add(piece.bytes.len() as u64);
+                self.read_ahead();
+                Ok(Bytes::from_owner(piece))
+            }
+            Err(reason) => {
+                // The length is promised, so the connection must break: the client sees that the file is not whole.
+                self.at = self.end;
+                tracing::debug!("a response ends early: {reason}");
+                Err(io::Error::other(reason))
+            }
+        }))
+    }
+}
+
+impl Drop for FileBody {
+    fn drop(&mut self) {
+        if let Some(next) = &self.next {
+            next.abort();
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let piece = match self.get_mut() {
+            Body::Bytes(bytes) if bytes.is_empty() => None,
+            Body::Bytes(bytes) => Some(Ok(std::mem::take(bytes))),
+            Body::File(file) => ready!(file.poll_piece(cx)),
+            Body::Pieces(pieces) => ready!(pieces.poll_recv(cx)).map(Ok),
+        };
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Bytes(bytes) => bytes.is_empty(),
+            Body::File(file) => file.at >= file.end && file.next.is_none(),
+            Body::Pieces(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Body::File(file) => SizeHint::with_exact(file.end - file.at),
+            Body::Pieces(_) => SizeHint::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use http_body::Body as _;
+
+    use super::*;
+
+    struct Pattern {
+        fails_at: u64,
+    }
+
+    impl Source for Pattern {
+        fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String> {
+            if offset >= self.fails_at {
+                return Err("it is not there any more".to_owned());
+            }
+            for (byte, at) in buffer.iter_mut().zip(offset..) {
+                *byte = (at % 251) as u8;
+            }
+            Ok(())
+        }
+    }
+
+    async fn whole(mut body: Body) -> Result<Vec<u8>, io::Error> {
+        let mut all = Vec::new();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            all.extend_from_slice(&frame?.into_data().unwrap());
+        }
+        assert!(body.is_end_stream());
+        Ok(all)
+    }
+
+    fn body(start: u64, end: u64, fails_at: u64) -> Body {
+        let flow = Flow::new(8 << 20, 16, None);
+        Body::File(FileBody::new(Arc::new(Pattern { fails_at }), start, end, flow))
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_file_is_sent_byte_for_byte() {
+        let sent = body(1_000, 1_000_000, u64::MAX);
+        assert_eq!(sent.size_hint().exact(), Some(999_000));
+        let sent = whole(sent).await.unwrap();
+        let wanted: Vec<u8> = (1_000..1_000_000_u64).map(|at| (at % 251) as u8).collect();
+        assert_eq!(sent, wanted);
+        assert!(whole(body(5, 5, u64::MAX)).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_breaks_the_response() {
+        let error = whole(body(0, 1_000_000, 300_000)).await.unwrap_err();
+        assert_eq!(error.to_string(), "it is not there any more");
+    }
+}

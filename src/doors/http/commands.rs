@@ -1,0 +1,103 @@
+//! The commands over HTTP: `POST /api/v1/<command>`, and `GET` for those that only read.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::{HeaderMap, Method, StatusCode};
+
+use super::answer::{Answer, Refusal, bytes};
+use super::door::Door;
+use super::gate;
+use super::query::Query;
+use crate::access::viewer::Viewer;
+use crate::api::{self, Caller, Code, Command, Effect, Failure, MAX_REQUEST, Request, Scope};
+use crate::config::StreamSet;
+
+/// Answers a request for a command, in the form in which every door answers.
+pub(super) async fn answer(
+    door: &Arc<Door>,
+    viewer: &Viewer,
+    name: &str,
+    query: &Query,
+    (method, headers, body): (&Method, &HeaderMap, Incoming),
+) -> Result<Answer, Refusal> {
+    let command = api::command(name).ok_or_else(|| {
+        let shown: String = name.chars().take(64).collect();
+        Refusal::not_found(format!(
+            "there is no command '{shown}'; GET /api/v1/help lists them"
+        ))
+    })?;
+    gate::allow_some(viewer, command.right)?;
+    let request = match *method {
+        Method::GET | Method::HEAD if command.effect != Effect::Reads => {
+            return Err(Refusal::method(format!("{name} changes something: use POST")));
+        }
+        Method::GET | Method::HEAD => asked(door, command, query),
+        Method::POST => sent(headers, body).await?,
+        _ => return Err(Refusal::method("commands are sent with POST")),
+    };
+    let (rights, streams) = viewer.scope(command.right);
+    let scope = Scope {
+        rights,
+        streams: StreamSet::of(streams),
+    };
+    let api = door.api.for_caller(Caller::http(viewer.name(), scope));
+    let answer = match request {
+        Ok(request) => api.ask(name, request).await,
+        Err(failure) => crate::api::Answer::refusal(failure),
+    };
+    let status = match &answer.result {
+        Ok(_) => StatusCode::OK,
+        Err(failure) => status(failure.code),
+    };
+    let text = if method == Method::HEAD {
+        String::new()
+    } else {
+        answer.to_json()
+    };
+    Ok(bytes(status, "application/json", text))
+}
+
+/// The request in a query.
+fn asked(door: &Door, command: &'static Command, query: &Query) -> Result<Request, Failure> {
+    let arguments = api::read_arguments(command, query.iter(), door.utc())?;
+    Ok(Request { id: None, arguments })
+}
+
+/// The request in a body.
+async fn sent(headers: &HeaderMap, body: Incoming) -> Result<Result<Request, Failure>, Refusal> {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json = media_type.is_some_and(|media_type| {
+        let name = media_type.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("application/json")
+    });
+    if !is_json {
+        // A form of another web site can be sent without a question, but not with this type.
+        return Err(Refusal {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ..Refusal::bad_request("a command is sent with Content-Type: application/json")
+        });
+    }
+    let mut body = body;
+    let mut read = BytesMut::new();
+    while let Some(frame) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame.map_err(|_| Refusal::bad_request("the request broke off"))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if read.len() + piece.len() > MAX_REQUEST {
+            return Err(Refusal {
+                status: StatusCode::PAYLOAD_TOO_LARGE,
+                ..Refusal::bad_request(format!("a request has at most {MAX_REQUEST} bytes"))
+            });
+        }
+        read.extend_from_slice(&piece);
+    }
+    Ok(Request::parse(&read))
+}
+
+/// The status that goes with a code.
+fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,144 @@
+//! What all requests share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::answer::Refusal;
+use super::files::of_store;
+use super::flow::Flow;
+use super::layouts::{Key, Layout, Layouts, Version};
+use crate::access::viewer::Gate;
+use crate::api::Api;
+use crate::config::Http;
+use crate::event::{Event, Sender};
+use crate::media::Micros;
+use crate::recorder::Recorder;
+use crate::store::{Clock, Library, Reader, StoreError};
+use crate::tls::Identity;
+
+/// The most reads of the journal at a time.
+const READERS: usize = 4;
+/// Layouts are looked at no more often than this.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What the door needs of the service.
+pub struct Inside {
+    /// The commands.
+    pub api: Api,
+    /// Who may connect and watch, and the limits of addresses.
+    pub gate: Arc<Gate>,
+    /// The streams on the air, and the box's clock.
+    pub recorder: Recorder,
+    /// The clock of the box.
+    pub clock: Arc<dyn Clock>,
+    /// The certificate of HTTPS.
+    pub identity: Identity,
+    /// The storage directory.
+    pub dir: std::path::PathBuf,
+    /// What events say of this box.
+    pub sender: Sender,
+    /// The name of the machine, which a request may be for.
+    pub machine: String,
+}
+
+/// The door's state. One for all connections, on the door's thread.
+pub(super) struct Door {
+    pub(super) gate: Arc<Gate>,
+    pub(super) identity: Identity,
+    pub(super) layouts: Layouts,
+    pub(super) flow: Flow,
+    pub(super) machine: String,
+    reader: Reader,
+    pub(super) api: Api,
+    /// What events say of this box.
+    pub(super) sender: Sender,
+    recorder: Recorder,
+    clock: Arc<dyn Clock>,
+    http: Arc<Mutex<Arc<Http>>>,
+    sweeps: Mutex<bool>,
+}
+
+impl Door {
+    pub(super) fn new(inside: Inside, http: Arc<Mutex<Arc<Http>>>, flow: Flow) -> Arc<Door> {
+        Arc::new(Door {
+            gate: inside.gate,
+            identity: inside.identity,
+            layouts: Layouts::default(),
+            flow,
+            machine: inside.machine,
+            reader: Reader::new(inside.dir, READERS),
+            api: inside.api,
+            sender: inside.sender,
+            recorder: inside.recorder,
+            clock: inside.clock,
+            http,
+            sweeps: Mutex::new(false),
+        })
+    }
+
+    /// The configuration in force.
+    pub(super) fn http(&self) -> Arc<Http> {
+        let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        http.clone()
+    }
+
+    /// UTC now, in microseconds, where the clock can be believed.
+    pub(super) fn believed_utc(&self) -> Option<Micros> {
+        self.recorder.believed_utc()
+    }
+
+    /// UTC now, in microseconds, as far as the box knows.
+    pub(super) fn utc(&self) -> Micros {
+        self.clock.utc()
+    }
+
+    /// Sends an event.
+    pub(super) fn report(&self, event: Event) {
+        self.recorder.report(event);
+    }
+
+    /// Reads the store, on a thread that may wait for it.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Library) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let read = move |library: &Library| read(library).map_err(Failed::Refused);
+        self.reader.read(read).await.map_err(|failed| match failed {
+            Failed::Refused(refusal) => refusal,
+            Failed::Store(error) => of_store(&error),
+        })
+    }
+
+    /// Keeps a layout for the next requests of its player, for a while.
+    pub(super) fn keep(self: &Arc<Self>, key: Key, version: Version, layout: Layout) {
+        self.layouts.keep(key, version, layout, Instant::now());
+        if std::mem::replace(&mut *self.sweeping(), true) {
+            return;
+        }
+        let door = Arc::clone(self);
+        tokio::spawn(async move {
+            while let Some(due) = door.layouts.expire(Instant::now()) {
+                sleep_until(due.max(Instant::now() + SWEEP)).await;
+            }
+            *door.sweeping() = false;
+        });
+    }
+
+    fn sweeping(&self) -> MutexGuard<'_, bool> {
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a read came to nothing.
+enum Failed {
+    Refused(Refusal),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Failed::Store(error)
+    }
+}

@@ -1,0 +1,114 @@
+//! `GET /api/v1/events`: events as they happen (server-sent events, HTML standard section 9.2).
+//!
+//! ```text
+//! id: <journal>-<number>        where a reader goes on: its browser sends it as Last-Event-ID
+//! event: recording.closed       the kind
+//! data: {"specversion":"1.0",…} the event as a CloudEvent, on one line
+//!
+//! event: reset                  events are missing here: what the reader knows may be old
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Response};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::answer::{Answer, Refusal};
+use super::body::Body;
+use super::door::Door;
+use super::gate;
+use super::query::Query;
+use crate::access::viewer::Viewer;
+use crate::api::{Caller, Events, Scope};
+use crate::config::StreamSet;
+use crate::event::{Dialect, Sender};
+use crate::model::Right;
+use crate::store::{NextEvent, Place};
+
+/// A line is sent at least this often, so that proxies keep the connection, and both ends notice when it is gone.
+const QUIET: Duration = Duration::from_secs(15);
+/// Events that may wait for a reader. One that reads more slowly holds up its own events alone.
+const AHEAD: usize = 4;
+
+/// The place of a reader whose id is none of ours: events are missing for it.
+const NOWHERE: Place = Place {
+    journal: 0,
+    through: 0,
+};
+
+/// Answers with the events that a viewer may see, from a place on or from now on.
+pub(super) fn answer(
+    door: &Arc<Door>,
+    viewer: &Viewer,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Result<Answer, Refusal> {
+    gate::allow_some(viewer, Right::Watch)?;
+    // The standard's own way is the header. A page that begins anew has only the address.
+    let asked = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let asked = asked.or(query.value("last_event_id"));
+    // An id that is none of ours is one of another journal.
+    let after = asked.map(|id| id.parse::<Place>().unwrap_or(NOWHERE));
+    let (rights, streams) = viewer.scope(Right::Watch);
+    let scope = Scope {
+        rights,
+        streams: StreamSet::of(streams),
+    };
+    let api = door.api.for_caller(Caller::http(viewer.name(), scope));
+    let events = api.events(after).map_err(Refusal::from)?;
+    let (sender, pieces) = mpsc::channel(AHEAD);
+    tokio::spawn(send(events, door.sender.clone(), sender));
+    let mut answer = Response::new(Body::Pieces(pieces));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx holds answers back until it has a buffer full of them.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(answer)
+}
+
+/// Sends events until the reader is gone, or the service ends.
+async fn send(mut events: Events, of: Sender, pieces: mpsc::Sender<Bytes>) {
+    // The reader knows at once that it is connected, and from where it goes on.
+    let mut next = Some(format!(": edgereel\nretry: 2000\nid: {}\n\n", events.place()));
+    loop {
+        let text = match next.take() {
+            Some(text) => text,
+            None => tokio::select! {
+                () = pieces.closed() => return,
+                next = timeout(QUIET, events.next()) => match next {
+                    Ok(Ok(NextEvent::Event { place, event })) => told(&place, &event, &of),
+                    Ok(Ok(NextEvent::Reset { place })) => {
+                        format!("id: {place}\nevent: reset\ndata: {{}}\n\n")
+                    }
+                    Ok(Ok(NextEvent::Over)) => return,
+                    // The store cannot be read now. The reader comes back by itself.
+                    Ok(Err(failure)) => {
+                        tracing::debug!("events end: {}", failure.message);
+                        return;
+                    }
+                    // Events that the viewer may not see move the place, too.
+                    Err(_) => format!("id: {}\n: quiet\n\n", events.place()),
+                },
+            },
+        };
+        if pieces.send(text.into()).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn told(place: &Place, event: &crate::event::Posted, of: &Sender) -> String {
+    let messages = Dialect::CloudEvents.render(event, of, event.time, 0);
+    // JSON has no line feeds outside of texts, and escapes those within.
+    let data = messages
+        .into_iter()
+        .next()
+        .map(|message| message.body)
+        .unwrap_or_default();
+    format!("id: {place}\nevent: {}\ndata: {data}\n\n", event.kind)
+}

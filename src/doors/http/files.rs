@@ -1,0 +1,351 @@
+//! A recording as one file: MP4, fragmented MP4, FLV or its sound. Made while it is read, in any order, like an export.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyper::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
+    LAST_MODIFIED,
+};
+use hyper::{HeaderMap, Method, Response, StatusCode};
+use tokio::time::Instant;
+
+use super::answer::{Answer, Refusal, bytes, empty, set};
+use super::body::{Body, FileBody, Source};
+use super::door::Door;
+use super::layouts::{Key, LaidFile, Layout, Version, What};
+use super::query::Query;
+use super::range::Part;
+use crate::format::{FileError, FileFormat, Plan, VirtualFile};
+use crate::media::{Micros, RecordingId, TrackKind};
+use crate::model::When;
+use crate::store::{Deletion, Library, RecordingRow, RecordingState, StoreError};
+
+/// The part of a recording that a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    from: Option<When>,
+    to: Option<When>,
+    /// The number of the file, from 1.
+    part: usize,
+}
+
+/// A file that a response sends.
+pub(super) struct Sent {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) len: u64,
+    /// The strong tag, with its quotes.
+    pub(super) etag: String,
+    pub(super) media_type: &'static str,
+    /// UTC of the newest media in it, in microseconds.
+    pub(super) changed: Micros,
+}
+
+/// A virtual file that one response reads.
+pub(super) struct Reading<F>(Mutex<F>);
+
+/// How times in a query are written, as a part of a sentence.
+const TIME: &str = "a time: write it as in 2026-11-20T08:00:00Z, or as a length of time from the beginning of the recording, as \
+                    in 90s";
+
+impl Range {
+    pub(super) fn parse(query: &Query) -> Result<Range, Refusal> {
+        let part = query.read::<usize>("part", "a number of a file")?;
+        if part == Some(0) {
+            return Err(Refusal::parameter("part", "part: files are counted from 1"));
+        }
+        Ok(Range {
+            from: query.read("from", TIME)?,
+            to: query.read("to", TIME)?,
+            part: part.unwrap_or(1),
+        })
+    }
+}
+
+impl<F> Reading<F> {
+    pub(super) fn new(file: F) -> Self {
+        Self(Mutex::new(file))
+    }
+}
+
+impl<F: VirtualFile + Send> Source for Reading<F> {
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match file.read_at(offset, buffer) {
+            Ok(count) if count == buffer.len() => Ok(()),
+            Ok(count) => Err(format!(
+                "of {} bytes at {offset} there were {count}",
+                buffer.len()
+            )),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Answers a request for a recording's file.
+pub(super) async fn file(
+    door: &Arc<Door>,
+    row: &RecordingRow,
+    format: FileFormat,
+    query: &Query,
+    how: (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let laid = find(door, row, format, Range::parse(query)?).await?;
+    let sent = Sent {
+        source: Arc::new(Reading::new(laid.plan.open(laid.source.renewed()))),
+        len: laid.plan.len(),
+        etag: laid.etag.clone(),
+        media_type: format.mime(),
+        changed: laid.end,
+    };
+    let mut answer = send(door, &sent, how);
+    if query.is_set("download") {
+        let name = format!("attachment; filename=\"{}\"", stored_name(row, format));
+        set(&mut answer, CONTENT_DISPOSITION, &name);
+    }
+    Ok(answer)
+}
+
+/// Finds a file among those that players read now, or lays it out.
+async fn find(
+    door: &Arc<Door>,
+    row: &RecordingRow,
+    format: FileFormat,
+    range: Range,
+) -> Result<Arc<LaidFile>, Refusal> {
+    let from = range.from.map(|when| when.from(row.start));
+    let to = range.to.map(|when| when.from(row.start));
+    let is_open = row.state == RecordingState::Open;
+    let grows = is_open && to.is_none_or(|to| to > row.end);
+    let version = Version {
+        start: row.start,
+        grown: grows.then_some((row.end, row.bytes)),
+    };
+    let key = Key {
+        recording: row.id,
+        what: What::File {
+            format,
+            from,
+            to,
+            part: range.part,
+        },
+    };
+    if let Some(Layout::File(file)) = door.layouts.find(&key, version, Instant::now()) {
+        return Ok(file);
+    }
+    let recording = row.id;
+    let read = move |library: &Library| {
+        let (view, end) = view(library, recording, is_open, (from, to))?;
+        lay_out(view, format, range.part).map(|(plan, source)| LaidFile {
+            etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
+            plan,
+            source,
+            end,
+        })
+    };
+    let file = Arc::new(door.read(read).await?);
+    door.keep(key, version, Layout::File(file.clone()));
+    Ok(file)
+}
+
+type View = crate::format::View<crate::store::LibrarySource>;
+
+/// The tape of a recording, or of a part of it, and UTC of its end. Blocks.
+pub(super) fn view(
+    library: &Library,
+    recording: RecordingId,
+    is_open: bool,
+    (from, to): (Option<Micros>, Option<Micros>),
+) -> Result<(View, Micros), Refusal> {
+    let view = if is_open {
+        library.growing_view(recording)
+    } else {
+        library.view(recording)
+    };
+    let mut view = view.map_err(|error| of_store(&error))?;
+    if from.is_some() || to.is_some() {
+        view = view
+            .trim(from.unwrap_or(Micros::MIN), to.unwrap_or(Micros::MAX))
+            .map_err(|error| Refusal::gone(error.to_string()))?;
+    }
+    let bounds = view.bounds().map_err(|error| Refusal::gone(error.to_string()))?;
+    match bounds.and_then(|(_, end)| view.utc(end)) {
+        Some(end) => Ok((view, end)),
+        None => Err(Refusal::not_found(
+            "the recording has nothing between these times",
+        )),
+    }
+}
+
+/// Lays a file out. Reads every index of the view; blocks.
+fn lay_out(
+    view: View,
+    format: FileFormat,
+    part: usize,
+) -> Result<(Plan, crate::store::LibrarySource), Refusal> {
+    let view = match format {
+        FileFormat::M4a | FileFormat::Adts => view.only(TrackKind::Audio),
+        FileFormat::Mp4 | FileFormat::Fmp4 | FileFormat::Flv => view,
+    };
+    let mut parts = match format {
+        FileFormat::Flv => vec![view],
+        FileFormat::Mp4 | FileFormat::Fmp4 | FileFormat::M4a | FileFormat::Adts => view.parts(),
+    };
+    let count = parts.len();
+    if part > count {
+        let message = format!("part: there is no file {part}; there are {count}");
+        return Err(Refusal::parameter("part", message));
+    }
+    let view = parts.swap_remove(part - 1);
+    let source = view.source.clone();
+    let plan = Plan::of(format, view).map_err(|error| of_file(&error))?;
+    Ok((plan, source))
+}
+
+/// The response with a file, or the part of it that the headers ask for.
+pub(super) fn send(door: &Door, file: &Sent, (method, headers): (&Method, &HeaderMap)) -> Answer {
+    let len = file.len;
+    let mut answer = match Part::of(headers, &file.etag, len) {
+        Part::NotModified => empty(StatusCode::NOT_MODIFIED),
+        Part::Changed => empty(StatusCode::PRECONDITION_FAILED),
+        Part::Outside => {
+            let refusal = Refusal {
+                status: StatusCode::RANGE_NOT_SATISFIABLE,
+                code: "bad_range",
+                ..Refusal::bad_request(format!("the file has {len} bytes"))
+            };
+            let mut answer = refusal.answer();
+            set(&mut answer, CONTENT_RANGE, &format!("bytes */{len}"));
+            return answer;
+        }
+        Part::Whole => part(door, file, (0, len), StatusCode::OK, method),
+        Part::Range { start, end } => {
+            let mut answer = part(door, file, (start, end), StatusCode::PARTIAL_CONTENT, method);
+            let last = end.saturating_sub(1);
+            set(&mut answer, CONTENT_RANGE, &format!("bytes {start}-{last}/{len}"));
+            answer
+        }
+    };
+    let headers = answer.headers_mut();
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    set(&mut answer, ETAG, &file.etag);
+    if let Some(date) = http_date(file.changed) {
+        set(&mut answer, LAST_MODIFIED, &date);
+    }
+    answer
+}
+
+fn part(door: &Door, file: &Sent, (start, end): (u64, u64), status: StatusCode, method: &Method) -> Answer {
+    let mut answer = if method == Method::HEAD {
+        bytes(status, file.media_type, "")
+    } else {
+        let body = FileBody::new(Arc::clone(&file.source), start, end, door.flow.clone());
+        let mut answer = Response::new(Body::File(body));
+        *answer.status_mut() = status;
+        answer
+    };
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.media_type));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(end - start));
+    answer
+}
+
+/// The row of a recording, or why there is none.
+pub(super) async fn row(door: &Door, recording: RecordingId) -> Result<RecordingRow, Refusal> {
+    let read = move |library: &Library| {
+        let row = library.recording(recording).map_err(|error| of_store(&error))?;
+        match row {
+            Some(row) if row.state == RecordingState::Expired => Err(gone(recording)),
+            Some(row) => Ok(row),
+            None => match library.deletion(recording) {
+                Ok(Deletion::None) => Err(Refusal::not_found(format!(
+                    "there is no recording {recording}; `edgereel ls` prints the ids"
+                ))),
+                Ok(Deletion::Waits | Deletion::Done { .. }) => Err(gone(recording)),
+                Err(error) => Err(of_store(&error)),
+            },
+        }
+    };
+    door.read(read).await
+}
+
+fn gone(recording: RecordingId) -> Refusal {
+    Refusal::gone(format!("recording {recording} is not on the box any more"))
+}
+
+/// The answer where a file cannot be made.
+pub(super) fn of_file(error: &FileError) -> Refusal {
+    match error {
+        FileError::Unsupported { .. } => Refusal::not_found(error.to_string()),
+        FileError::Source(_) => Refusal::gone(error.to_string()),
+    }
+}
+
+/// The answer to a failure of the store.
+pub(super) fn of_store(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::NoRecording { .. } => Refusal::not_found(error.to_string()),
+        StoreError::Source(_) => Refusal::gone(error.to_string()),
+        StoreError::Reading { .. } => {
+            Refusal::internal("the store could not be read, which is a defect of edgereel: see its log")
+        }
+        _ => Refusal::unavailable(
+            "the store cannot be read now: the storage device is slow or away; see `edgereel health`",
+        ),
+    }
+}
+
+/// The name under which a browser stores the file: the stream and the start, in characters that every system takes.
+fn stored_name(row: &RecordingRow, format: FileFormat) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    let stream: String = row.stream.as_str().chars().map(plain).collect();
+    let start = jiff::Timestamp::from_microsecond(row.start).unwrap_or_default();
+    // No player knows `fmp4` by its name.
+    let extension = match format {
+        FileFormat::Fmp4 => FileFormat::Mp4.extension(),
+        other => other.extension(),
+    };
+    format!("{stream}_{}.{extension}", start.strftime("%Y-%m-%dT%H-%M-%SZ"))
+}
+
+/// A time as in `Last-Modified` (RFC 9110, section 5.6.7). None for times that this form cannot write.
+fn http_date(utc: Micros) -> Option<String> {
+    let time = jiff::Timestamp::from_microsecond(utc).ok()?;
+    Some(time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_of_a_recording_is_read_from_the_query() {
+        let range = |text: &str| Range::parse(&Query::parse(text).unwrap());
+        let whole = range("").unwrap();
+        assert_eq!((whole.from, whole.to, whole.part), (None, None, 1));
+        let some = range("from=90s&to=1970-01-01T00:00:01.5%2B00:00&part=2").unwrap();
+        assert_eq!(some.from, Some(When::Offset(90_000_000)));
+        assert_eq!((some.to, some.part), (Some(When::At(1_500_000)), 2));
+        for (text, field) in [
+            ("from=yesterday", "from"),
+            ("to=12", "to"),
+            ("part=0", "part"),
+            ("part=-1", "part"),
+        ] {
+            assert_eq!(range(text).unwrap_err().field, Some(field), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_as_http_wants_them() {
+        assert_eq!(
+            http_date(1_780_000_000_000_001).as_deref(),
+            Some("Thu, 28 May 2026 20:26:40 GMT")
+        );
+    }
+}

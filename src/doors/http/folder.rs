@@ -1,0 +1,216 @@
+//! A recording as HLS: its playlists, inits, chunks and keyframes.
+
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
+use hyper::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
+
+use super::answer::{Answer, Refusal, bytes};
+use super::door::Door;
+use super::files::{Reading, Sent, of_file, send, view};
+use super::layouts::{Key, LaidFolder, Layout, Version, What};
+use super::query::Query;
+use crate::format::hls::{Hls, KEYFRAMES, MASTER, PLAYLIST, Served, Start, TARGET_MS, Update, Uris};
+use crate::format::{Format, VirtualFile as _};
+use crate::store::{Library, RecordingRow, RecordingState};
+
+/// Playlists of at least this many bytes are compressed for clients that can read it.
+const WORTH_COMPRESSING: usize = 1 << 10;
+
+/// Answers a request for a file of a recording's HLS.
+pub(super) async fn file(
+    door: &Arc<Door>,
+    row: &RecordingRow,
+    name: &str,
+    (query, inherited): (&Query, Option<&str>),
+    how: (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let folder = find(door, row).await?;
+    let is_open = row.state == RecordingState::Open;
+    let none = || Refusal::not_found(format!("this recording has no file '{}'", shown(name)));
+    let uris = Uris::new("", inherited).map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let served = Served {
+        start: start(query)?,
+        update: update(query),
+        uris: &uris,
+        later_us: 0,
+    };
+    let hls = &folder.hls;
+    let text = match name {
+        PLAYLIST if is_open => hls.served_live(hls.settled(), &served),
+        PLAYLIST => hls.served(&served),
+        MASTER if is_open => hls.served_live_master(&uris),
+        MASTER => hls.served_master(&uris),
+        KEYFRAMES => hls.keyframes(&served).ok_or_else(none)?,
+        _ => {
+            let file = hls.with(folder.source.renewed()).find(name);
+            let file = file.ok_or_else(none)?;
+            let sent = Sent {
+                len: file.len(),
+                source: Arc::new(Reading::new(file)),
+                etag: format!("\"{}-{name}\"", row.id),
+                media_type: "video/mp4",
+                changed: folder.end,
+            };
+            return Ok(send(door, &sent, how));
+        }
+    };
+    Ok(playlist(text, how))
+}
+
+/// The response with a playlist.
+pub(super) fn playlist(text: Vec<u8>, (method, headers): (&Method, &HeaderMap)) -> Answer {
+    let reads_gzip = headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|accepted| accepted.to_str().ok())
+        .is_some_and(reads_gzip);
+    let compressed = (reads_gzip && text.len() >= WORTH_COMPRESSING).then(|| gzipped(&text));
+    let is_compressed = compressed.is_some();
+    let text = compressed.unwrap_or(text);
+    let length = text.len();
+    let body = if method == Method::HEAD { Vec::new() } else { text };
+    let mut answer = bytes(StatusCode::OK, Format::Hls.mime(), body);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer
+}
+
+/// Where players begin: `start=live` or `start=beginning`. Players choose differently where a playlist does not say it.
+fn start(query: &Query) -> Result<Start, Refusal> {
+    match query.value("start") {
+        None | Some("" | "beginning") => Ok(Start::Beginning),
+        Some("live") => Ok(Start::LiveEdge),
+        Some(_) => Err(Refusal::parameter(
+            "start",
+            "start: a player begins at the 'beginning' or 'live'",
+        )),
+    }
+}
+
+/// True when the player has the playlist of before, and wants what is new.
+pub(super) fn update(query: &Query) -> Update {
+    if query
+        .value("_HLS_skip")
+        .is_some_and(|skip| matches!(skip, "YES" | "v2"))
+    {
+        Update::Delta
+    } else {
+        Update::Whole
+    }
+}
+
+/// Finds a folder among those that players read now, or lays it out.
+async fn find(door: &Arc<Door>, row: &RecordingRow) -> Result<Arc<LaidFolder>, Refusal> {
+    let is_open = row.state == RecordingState::Open;
+    let version = Version {
+        start: row.start,
+        grown: is_open.then_some((row.end, row.bytes)),
+    };
+    let key = Key {
+        recording: row.id,
+        what: What::Folder,
+    };
+    if let Some(Layout::Folder(folder)) = door.layouts.find(&key, version, Instant::now()) {
+        return Ok(folder);
+    }
+    let prefix = match door.layouts.take_earlier(&key) {
+        Some(Layout::Folder(folder)) => folder
+            .prefix
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(),
+        Some(Layout::File(_)) | None => None,
+    };
+    let recording = row.id;
+    let read = move |library: &Library| {
+        let (view, end) = view(library, recording, is_open, (None, None))?;
+        let source = view.source.clone();
+        // The chunks of a recording that was played while it grew stay as they are when it has ended.
+        let laid = Hls::resume(view, TARGET_MS, prefix.unwrap_or_default());
+        let (hls, prefix) = laid.map_err(|error| of_file(&error))?;
+        Ok(LaidFolder {
+            hls: hls.with(()),
+            source,
+            end,
+            prefix: Mutex::new(is_open.then_some(prefix)),
+        })
+    };
+    let folder = Arc::new(door.read(read).await?);
+    door.keep(key, version, Layout::Folder(folder.clone()));
+    Ok(folder)
+}
+
+/// True when a client takes gzip (RFC 9110, section 12.5.3).
+fn reads_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|name| matches!(name, "gzip" | "*"));
+        let is_off = |part: &str| {
+            let quality = part
+                .strip_prefix("q=")
+                .and_then(|quality| quality.parse::<f32>().ok());
+            quality.is_some_and(|quality| quality <= 0.0)
+        };
+        is_gzip && !parts.any(is_off)
+    })
+}
+
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
+    // Writing to memory does not fail.
+    let written = encoder.write_all(text).and_then(|()| encoder.finish());
+    written.unwrap_or_default()
+}
+
+/// The beginning of a name, for a message.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn only_clients_that_say_so_get_gzip() {
+        for (accepted, wanted) in [
+            ("gzip", true),
+            ("deflate, gzip;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.0", false),
+            ("br", false),
+            ("", false),
+        ] {
+            assert_eq!(reads_gzip(accepted), wanted, "{accepted}");
+        }
+        let text = b"#EXTM3U\n".repeat(1_000);
+        let mut back = Vec::new();
+        let packed = gzipped(&text);
+        assert!(packed.len() < text.len() / 10);
+        flate2::read::GzDecoder::new(packed.as_slice())
+            .read_to_end(&mut back)
+            .unwrap();
+        assert_eq!(back, text);
+    }
+
+    #[test]
+    fn a_player_says_where_it_begins_and_what_it_has() {
+        let query = |text: &str| Query::parse(text).unwrap();
+        assert_eq!(start(&query("")).unwrap(), Start::Beginning);
+        assert_eq!(start(&query("start=live")).unwrap(), Start::LiveEdge);
+        assert_eq!(start(&query("start=5")).unwrap_err().field, Some("start"));
+        assert_eq!(update(&query("_HLS_skip=YES")), Update::Delta);
+        assert_eq!(update(&query("_HLS_skip=NO")), Update::Whole);
+    }
+}

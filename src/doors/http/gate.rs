@@ -1,0 +1,133 @@
+//! What a request may have: whether it is for this box, and who asks.
+
+use hyper::header::{AUTHORIZATION, COOKIE, HOST};
+use hyper::{HeaderMap, Uri};
+
+use super::answer::Refusal;
+use super::client::Client;
+use super::door::Door;
+use crate::access::viewer::{MediaAddress, Request, Viewer, ViewerVerdict, What};
+use crate::config::Http;
+use crate::model::Right;
+
+/// The cookie of a session. Under TLS the prefix has browsers keep it to this host and to TLS.
+const SECURE_COOKIE: &str = "__Host-edgereel";
+const PLAIN_COOKIE: &str = "edgereel";
+
+/// The host that a request is for. The door answers only for names that lead to it: another name may be one that a web site
+/// leads to the box, in the browser of a viewer.
+pub(super) fn host<'a>(
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    http: &Http,
+    machine: &str,
+) -> Result<&'a str, Refusal> {
+    let named = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = uri.authority().map(hyper::http::uri::Authority::as_str).or(named);
+    let Some(host) = host else {
+        return Err(Refusal::bad_request("the request has no Host"));
+    };
+    if http.knows_host(host, machine) {
+        Ok(host)
+    } else {
+        let shown: String = host.chars().filter(|c| !c.is_control()).take(64).collect();
+        Err(Refusal::misdirected(format!(
+            "'{shown}' is no name of this box: add it to http.names, or use the address of the box"
+        )))
+    }
+}
+
+/// Finds out who asks. `media` is the address of what is requested, where a cloud may have signed it.
+pub(super) async fn viewer(
+    door: &Door,
+    client: Client,
+    headers: &HeaderMap,
+    token: Option<&str>,
+    media: Option<MediaAddress<'_>>,
+) -> Result<Viewer, Refusal> {
+    let request = Request {
+        peer: client.address,
+        is_local: client.is_local,
+        authorization: headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()),
+        session: session(headers),
+        token,
+        media,
+        utc: door.believed_utc(),
+    };
+    let denial = match door.gate.check(&request) {
+        ViewerVerdict::Allowed(viewer) => return Ok(viewer),
+        ViewerVerdict::Unknown(denial) => (Refusal::unauthorized(&denial.words), denial),
+        ViewerVerdict::Denied(denial) => (Refusal::refused(&denial.words), denial),
+        ViewerVerdict::TooMany { retry_after, denial } => {
+            let seconds = retry_after.as_secs().max(1);
+            (Refusal::too_many(&denial.words, seconds), denial)
+        }
+    };
+    let (refusal, denial) = denial;
+    if let Some(event) = denial.event {
+        door.report(event);
+    }
+    if let Some(delay) = denial.delay {
+        tokio::time::sleep(delay).await;
+    }
+    Err(refusal)
+}
+
+/// Checks that a viewer has a right on some media. A stream that it may not see at all is one that is not there.
+pub(super) fn allow(viewer: &Viewer, right: Right, what: &What<'_>) -> Result<(), Refusal> {
+    if viewer.may(right, what) {
+        return Ok(());
+    }
+    if viewer.has(right) {
+        Err(Refusal::not_found("there is nothing here that you may see"))
+    } else {
+        Err(lacks(viewer, right))
+    }
+}
+
+/// Checks that a viewer has a right on some streams at least.
+pub(super) fn allow_some(viewer: &Viewer, right: Right) -> Result<(), Refusal> {
+    if viewer.has(right) {
+        Ok(())
+    } else {
+        Err(lacks(viewer, right))
+    }
+}
+
+fn lacks(viewer: &Viewer, right: Right) -> Refusal {
+    Refusal::refused(format!(
+        "the viewer '{}' has not the right '{right}': see `may` of its [[viewer]]",
+        viewer.name()
+    ))
+}
+
+/// The cookie of a session, if the request has one.
+fn session(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers
+        .get_all(COOKIE)
+        .into_iter()
+        .filter_map(|line| line.to_str().ok());
+    let mut cookies = lines.flat_map(|line| line.split(';')).map(str::trim);
+    cookies.find_map(|cookie| {
+        let (name, value) = cookie.split_once('=')?;
+        matches!(name, SECURE_COOKIE | PLAIN_COOKIE).then_some(value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_session_is_found_among_other_cookies() {
+        let cookies = |lines: &[&'static str]| -> HeaderMap {
+            let lines = lines.iter().map(|line| (COOKIE, HeaderValue::from_static(line)));
+            lines.collect()
+        };
+        assert_eq!(session(&cookies(&["a=b; edgereel=xyz; c=d"])), Some("xyz"));
+        assert_eq!(session(&cookies(&["__Host-edgereel=xyz"])), Some("xyz"));
+        assert_eq!(session(&cookies(&["edgereel2=xyz", "edgereel"])), None);
+    }
+}

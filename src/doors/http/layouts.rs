@@ -1,0 +1,149 @@
+//! What players read now: the layouts of files and folders of recordings.
+//!
+//! A player asks for one file in many requests. The layout of a file says what each of its bytes is made of, and costs a look at
+//! every index of the recording. So the last few layouts stay, for a short time. None of them holds a file of the tape open: a
+//! response opens what it reads, and lets it go with its last byte.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::format::hls::{Hls, Prefix};
+use crate::format::{FileFormat, Plan};
+use crate::media::{Micros, RecordingId};
+use crate::store::LibrarySource;
+
+/// The most layouts that are kept, and about the most bytes of them.
+const MOST: usize = 16;
+const MOST_BYTES: usize = 4 << 20;
+/// A layout that nobody used for this long is dropped.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// What a layout is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) recording: RecordingId,
+    pub(super) what: What,
+}
+
+/// The file or the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A file of a part of the recording, from and to these times (UTC). `part` is the number of the file, from 1, where the
+    /// recording needs several.
+    File {
+        format: FileFormat,
+        from: Option<Micros>,
+        to: Option<Micros>,
+        part: usize,
+    },
+    /// The HLS of the recording.
+    Folder,
+}
+
+/// What of a recording changes its files: its date, its end, and its bytes of tape. A part that ends in the past has neither end
+/// nor bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) start: Micros,
+    pub(super) grown: Option<(Micros, u64)>,
+}
+
+/// A file that is laid out.
+pub(super) struct LaidFile {
+    pub(super) plan: Plan,
+    pub(super) source: LibrarySource,
+    /// The strong tag, with its quotes.
+    pub(super) etag: String,
+    /// UTC of the end of the last sample, in microseconds.
+    pub(super) end: Micros,
+}
+
+/// A folder that is laid out.
+pub(super) struct LaidFolder {
+    pub(super) hls: Hls<()>,
+    pub(super) source: LibrarySource,
+    /// UTC of the end of the last sample, in microseconds.
+    pub(super) end: Micros,
+    /// What the next look at a recording that grows need not look at again.
+    pub(super) prefix: Mutex<Option<Prefix>>,
+}
+
+/// A layout.
+#[derive(Clone)]
+pub(super) enum Layout {
+    File(Arc<LaidFile>),
+    Folder(Arc<LaidFolder>),
+}
+
+impl Layout {
+    fn weight(&self) -> usize {
+        match self {
+            Layout::File(file) => file.plan.weight(),
+            Layout::Folder(folder) => folder.hls.weight(),
+        }
+    }
+}
+
+/// The layouts that are kept, the one used last behind.
+#[derive(Default)]
+pub(super) struct Layouts {
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+struct Kept {
+    key: Key,
+    version: Version,
+    layout: Layout,
+    used: Instant,
+}
+
+impl Layouts {
+    /// The layout of this version, if it is kept.
+    pub(super) fn find(&self, key: &Key, version: Version, now: Instant) -> Option<Layout> {
+        let mut kept = self.kept();
+        let at = kept
+            .iter()
+            .position(|kept| kept.key == *key && kept.version == version)?;
+        let found = kept.remove(at)?;
+        let layout = found.layout.clone();
+        kept.push_back(Kept { used: now, ..found });
+        Some(layout)
+    }
+
+    /// The layout of an earlier version, which is not kept any more.
+    pub(super) fn take_earlier(&self, key: &Key) -> Option<Layout> {
+        let mut kept = self.kept();
+        let at = kept.iter().position(|kept| kept.key == *key)?;
+        kept.remove(at).map(|kept| kept.layout)
+    }
+
+    /// Keeps a layout for the next requests, in place of an earlier version.
+    pub(super) fn keep(&self, key: Key, version: Version, layout: Layout, now: Instant) {
+        let mut kept = self.kept();
+        kept.retain(|kept| kept.key != key);
+        kept.push_back(Kept {
+            key,
+            version,
+            layout,
+            used: now,
+        });
+        let weight = |kept: &VecDeque<Kept>| kept.iter().map(|kept| kept.layout.weight()).sum::<usize>();
+        while kept.len() > MOST || (kept.len() > 1 && weight(&kept) > MOST_BYTES) {
+            kept.pop_front();
+        }
+    }
+
+    /// Drops what nobody used for a while. Gives the moment at which the next one is due, if any are left.
+    pub(super) fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut kept = self.kept();
+        kept.retain(|kept| now.saturating_duration_since(kept.used) < IDLE);
+        kept.front().map(|kept| kept.used + IDLE)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

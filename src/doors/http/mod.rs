@@ -1,0 +1,37 @@
+//! The door for viewers: recordings and live streams over HTTP, the commands, and what monitoring reads.
+//!
+//! ```text
+//! /r/<recording>.mp4 .fmp4 .flv .m4a .aac      a recording as a file, any range of it
+//! /r/<recording>/master.m3u8                   a recording as HLS
+//! /<app>/<stream>.m3u8                         a stream as it is now
+//! /t/<token>/…                                 the same, for whoever has the token
+//! /api/v1/<command>                            the commands
+//! /healthz /readyz /metrics                    for monitoring
+//! ```
+//!
+//! The door runs on a thread of its own, whose reads go after those of the recorder. What viewers cost is bounded: connections,
+//! memory, bytes a second. A path is read by [`target`] into a type. Everything else is decided by that type.
+
+mod answer;
+mod body;
+mod client;
+mod commands;
+mod connection;
+mod cors;
+mod door;
+mod events;
+mod files;
+mod flow;
+mod folder;
+mod gate;
+mod layouts;
+mod patience;
+mod query;
+mod range;
+mod route;
+mod server;
+mod still;
+mod target;
+
+pub use door::Inside;
+pub use server::{HttpError, Running, Server};

@@ -1,0 +1,235 @@
+//! From a request to its answer.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+
+use super::answer::{Answer, Refusal, bytes, empty};
+use super::client::Client;
+use super::cors::{self, Sharing};
+use super::door::Door;
+use super::query::Query;
+use super::target::{self, Asked, MAX_TARGET, StreamFile, Target};
+use super::{commands, events, files, folder, gate, still};
+use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
+use crate::config::Http;
+use crate::media::{RecordingId, StreamName};
+use crate::model::Right;
+use crate::store::RecordingRow;
+
+/// How a request came to the box.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived {
+    /// The other end of the connection.
+    pub(super) peer: IpAddr,
+    /// True under TLS.
+    pub(super) is_tls: bool,
+}
+
+/// Answers a request, whatever it is.
+pub(super) async fn answer(door: &Arc<Door>, arrived: Arrived, request: Request<Incoming>) -> Answer {
+    let http = door.http();
+    let (head, body) = request.into_parts();
+    let asked = read(&head.uri);
+    let (has_token, is_media) = match &asked {
+        Ok(asked) => (asked.token.is_some(), asked.target.is_media()),
+        Err(_) => (false, false),
+    };
+    let route = asked.as_ref().map_or("none", |asked| asked.target.route());
+    let sharing = Sharing::of(&head.headers, &http, has_token, is_media);
+    if head.method == Method::OPTIONS {
+        // A browser asks this before it sends a key, so it needs none.
+        let mut answer = empty(StatusCode::NO_CONTENT);
+        sharing.apply_beforehand(&mut answer);
+        return answer;
+    }
+    let answered = match asked {
+        Ok(asked) => {
+            let request = Asking {
+                door,
+                http: &http,
+                client: Client::of(arrived.peer, arrived.is_tls, &head.headers, &http.behind),
+                method: &head.method,
+                headers: &head.headers,
+                uri: &head.uri,
+            };
+            request.answer(&asked, body).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let mut answer = answered.unwrap_or_else(|refusal| refusal.answer());
+    sharing.apply(&mut answer);
+    let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+    tracing::debug!(peer = %arrived.peer, route, status = answer.status().as_u16(), "{} {}", head.method, Redacted(target));
+    answer
+}
+
+fn read(uri: &Uri) -> Result<Asked<'_>, Refusal> {
+    let length = uri.path_and_query().map_or(0, |both| both.as_str().len());
+    if length > MAX_TARGET {
+        return Err(Refusal {
+            status: StatusCode::URI_TOO_LONG,
+            ..Refusal::bad_request(format!("the address has {length} bytes; at most {MAX_TARGET}"))
+        });
+    }
+    Asked::parse(uri.path()).ok_or_else(|| {
+        Refusal::not_found("there is nothing at this address: docs/playback.md lists the addresses")
+    })
+}
+
+/// A request for something that can be had.
+struct Asking<'a> {
+    door: &'a Arc<Door>,
+    http: &'a Http,
+    client: Client,
+    method: &'a Method,
+    headers: &'a HeaderMap,
+    uri: &'a Uri,
+}
+
+impl Asking<'_> {
+    async fn answer(&self, asked: &Asked<'_>, body: Incoming) -> Result<Answer, Refusal> {
+        let host = gate::host(self.uri, self.headers, self.http, &self.door.machine)?;
+        let query = Query::parse(self.uri.query().unwrap_or_default())?;
+        if asked.target.is_media() && !matches!(*self.method, Method::GET | Method::HEAD) {
+            return Err(Refusal::method("media can only be read: GET or HEAD"));
+        }
+        let how = (self.method, self.headers);
+        match &asked.target {
+            Target::Home => Ok(bytes(StatusCode::OK, "text/plain; charset=utf-8", "edgereel\n")),
+            Target::File(recording, format) => {
+                let right = if query.is_set("download") {
+                    Right::Download
+                } else {
+                    Right::Watch
+                };
+                let (row, _) = self.recording(asked, *recording, right).await?;
+                let mut answer = files::file(self.door, &row, *format, &query, how).await?;
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            Target::Folder(recording, name) => {
+                let (row, viewer) = self.recording(asked, *recording, Right::Watch).await?;
+                let inherited = match viewer.by() {
+                    By::Signature { inherit } => Some(inherit.as_str()),
+                    _ => None,
+                };
+                let asked = (&query, inherited);
+                let mut answer = folder::file(self.door, &row, name, asked, how).await?;
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            Target::Frame(recording) => {
+                let (row, _) = self.recording(asked, *recording, Right::Watch).await?;
+                let mut answer = still::of_recording(self.door, &row, &query, how).await?;
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            Target::Stream(stream, StreamFile::Frame) => {
+                self.stream(asked, stream).await?;
+                let mut answer = still::of_stream(self.door, stream, &query, how).await?;
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            Target::Events => {
+                if *self.method != Method::GET {
+                    return Err(Refusal::method("events are read with GET"));
+                }
+                let viewer = self.viewer(asked, None).await?;
+                events::answer(self.door, &viewer, &query, self.headers)
+            }
+            Target::Command(name) => {
+                if *self.method == Method::POST
+                    && !cors::may_command(self.headers, self.http, &self.own(host))
+                {
+                    return Err(Refusal::refused(
+                        "a page of another origin may send no commands: name its origin in http.cors",
+                    ));
+                }
+                let viewer = self.viewer(asked, None).await?;
+                let how = (self.method, self.headers, body);
+                commands::answer(self.door, &viewer, name, &query, how).await
+            }
+            _ => Err(Refusal::not_found("there is nothing at this address yet")),
+        }
+    }
+
+    /// Who asks.
+    async fn viewer(&self, asked: &Asked<'_>, media: Option<MediaAddress<'_>>) -> Result<Viewer, Refusal> {
+        gate::viewer(self.door, self.client, self.headers, asked.token, media).await
+    }
+
+    /// The origin of the door's own pages, as the viewer's browser sees it.
+    fn own(&self, host: &str) -> String {
+        let scheme = if self.client.is_secure { "https" } else { "http" };
+        format!("{scheme}://{host}")
+    }
+
+    /// Lets a viewer have what is live of a stream.
+    async fn stream(&self, asked: &Asked<'_>, stream: &StreamName) -> Result<Viewer, Refusal> {
+        let path = self.uri.path();
+        // A signature is of the playlist that leads here.
+        let playlist = target::stream_path(stream) + ".m3u8";
+        let paths = [path, &playlist];
+        let media = MediaAddress {
+            stream,
+            paths: &paths,
+            query: self.uri.query().unwrap_or_default(),
+        };
+        let viewer = self.viewer(asked, Some(media)).await?;
+        let now = self.door.utc();
+        let what = What {
+            stream,
+            recording: None,
+            span: Some((now, now)),
+        };
+        gate::allow(&viewer, Right::Watch, &what)?;
+        Ok(viewer)
+    }
+
+    /// The row of a recording, for a viewer that has a right on it.
+    async fn recording(
+        &self,
+        asked: &Asked<'_>,
+        recording: RecordingId,
+        right: Right,
+    ) -> Result<(RecordingRow, Viewer), Refusal> {
+        let row = files::row(self.door, recording).await;
+        // A stranger does not learn which recordings there are.
+        let stream = row.as_ref().ok().map(|row| row.stream.clone());
+        let path = self.uri.path();
+        let playlist = path
+            .rsplit_once('/')
+            .map(|(folder, _)| format!("{folder}/index.m3u8"));
+        let paths = [path, playlist.as_deref().unwrap_or(path)];
+        let media = stream.as_ref().map(|stream| MediaAddress {
+            stream,
+            paths: &paths,
+            query: self.uri.query().unwrap_or_default(),
+        });
+        let viewer = self.viewer(asked, media).await?;
+        let row = row?;
+        let what = What {
+            stream: &row.stream,
+            recording: Some(row.id),
+            span: Some((row.start, row.end)),
+        };
+        gate::allow(&viewer, right, &what)?;
+        Ok((row, viewer))
+    }
+
+    /// Says who may keep media. Every use asks again, so that a recording that is deleted is not played out of a cache.
+    fn cache(&self, answer: &mut Answer) {
+        let cache = if self.http.public {
+            "public, no-cache"
+        } else {
+            "private, no-cache"
+        };
+        answer
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    }
+}

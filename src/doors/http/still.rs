@@ -1,0 +1,89 @@
+//! One picture: the keyframe at a time or the last one before, as an MP4 that a browser decodes by itself.
+
+use std::sync::Arc;
+
+use hyper::{HeaderMap, Method};
+
+use super::answer::{Answer, Refusal, set};
+use super::door::Door;
+use super::files::{Reading, Sent, of_file, of_store, send, view};
+use super::query::Query;
+use crate::event::rfc3339;
+use crate::format::{Still, VirtualFile as _};
+use crate::media::{Micros, StreamName};
+use crate::model::When;
+use crate::store::{Library, LibrarySource, RecordingRow, RecordingState};
+
+/// The header that says when the picture is from, as RFC 3339.
+pub(super) const TIME: &str = "x-edgereel-time";
+
+/// How far a picture of a stream may lie before the time that is asked for.
+const LOOK_BACK: Micros = 600_000_000;
+
+/// How times are written, as a part of a sentence.
+const WRITTEN: &str = "a time: write it as in 2026-11-20T08:00:00Z, or as a length of time as in 90s";
+
+/// Answers with a picture of a recording: the last one, or the one at `at`, which may count from the recording's beginning.
+pub(super) async fn of_recording(
+    door: &Arc<Door>,
+    row: &RecordingRow,
+    query: &Query,
+    how: (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let at = query.read::<When>("at", WRITTEN)?;
+    let at = at.map_or(row.end, |when| when.from(row.start));
+    let (recording, is_open) = (row.id, row.state == RecordingState::Open);
+    let read = move |library: &Library| {
+        let (view, _) = view(library, recording, is_open, (None, None))?;
+        view.still(at).map_err(|error| of_file(&error))
+    };
+    let still = door.read(read).await?;
+    answer(door, still, &recording.to_string(), how)
+}
+
+/// Answers with a picture of a stream's tape: the last one, or the one at `at`, which may count back from now.
+pub(super) async fn of_stream(
+    door: &Arc<Door>,
+    stream: &StreamName,
+    query: &Query,
+    how: (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let now = door.utc();
+    let at = query.read::<When>("at", WRITTEN)?;
+    let at = at.map_or(now, |when| when.before(now));
+    let name = stream.clone();
+    let read = move |library: &Library| {
+        let tape = library.tape(&name, at.saturating_sub(LOOK_BACK), at.saturating_add(1));
+        let view = tape.map_err(|error| of_store(&error))?;
+        if view.segments.is_empty() {
+            return Ok(None);
+        }
+        view.still(at).map_err(|error| of_file(&error))
+    };
+    let still = door.read(read).await?;
+    answer(door, still, "still", how)
+}
+
+fn answer(
+    door: &Arc<Door>,
+    still: Option<Still<LibrarySource>>,
+    of: &str,
+    how: (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let Some(still) = still else {
+        return Err(Refusal::not_found(
+            "there is no picture at this time or shortly before",
+        ));
+    };
+    let utc = still.utc();
+    let sent = Sent {
+        len: still.len(),
+        etag: format!("\"{of}-{utc:x}-{:x}\"", still.len()),
+        source: Arc::new(Reading::new(still)),
+        media_type: "video/mp4",
+        changed: utc,
+    };
+    let mut answer = send(door, &sent, how);
+    set(&mut answer, TIME, &rfc3339(utc));
+    Ok(answer)
+}

@@ -1,0 +1,334 @@
+//! What a request's path asks for. Pure: no file is opened, and no length of the path costs memory beyond the path itself.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::config::RESERVED_APPS;
+use crate::format::FileFormat;
+use crate::media::{RecordingId, StreamName};
+
+/// The longest path with its query, in bytes. Longer requests are refused before they are read.
+pub(super) const MAX_TARGET: usize = 8 << 10;
+
+/// A path with its token, if it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked<'a> {
+    /// The token of `/t/<token>/…`.
+    pub(super) token: Option<&'a str>,
+    /// What the rest of the path asks for.
+    pub(super) target: Target,
+}
+
+/// What a path asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// `/`
+    Home,
+    /// `/healthz`: whether the service works.
+    Health,
+    /// `/readyz`: whether publishers are let in and media reaches flash.
+    Ready,
+    /// `/metrics`
+    Metrics,
+    /// `/openapi.yaml`
+    OpenApi,
+    /// `/api/v1/events`
+    Events,
+    /// `/api/v1/<command>`
+    Command(String),
+    /// `/r/<recording>.<extension>`
+    File(RecordingId, FileFormat),
+    /// `/r/<recording>/frame.mp4`: the keyframe at a time.
+    Frame(RecordingId),
+    /// `/r/<recording>/<name>`: a file of the recording's HLS.
+    Folder(RecordingId, String),
+    /// `/<app>/<stream>.m3u8` and `/<app>/<stream>/<name>`: a live stream.
+    Stream(StreamName, StreamFile),
+}
+
+/// A file of a live stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StreamFile {
+    /// `/<app>/<stream>.m3u8`: the playlist of the last chunks.
+    Playlist,
+    /// `/<app>/<stream>/master.m3u8`: what a player is to know before: codecs, size, rates.
+    Master,
+    /// `/<app>/<stream>/c/<number>.m4s`
+    Chunk(u64),
+    /// `/<app>/<stream>/c/init-<hash>.mp4`
+    Init(String),
+    /// `/<app>/<stream>/frame.mp4`
+    Frame,
+}
+
+impl Asked<'_> {
+    /// Reads the path of a request, without its query. `None` where nothing can be.
+    pub(super) fn parse(path: &str) -> Option<Asked<'_>> {
+        let path = path.strip_prefix('/')?;
+        match path.strip_prefix("t/") {
+            Some(rest) => {
+                let (token, rest) = rest.split_once('/')?;
+                let target = Target::parse(rest)?;
+                target.is_media().then_some(Asked {
+                    token: Some(token),
+                    target,
+                })
+            }
+            None => Some(Asked {
+                token: None,
+                target: Target::parse(path)?,
+            }),
+        }
+    }
+}
+
+impl Target {
+    /// True for what a player asks for: a token in the path lets a request have such targets, and no others.
+    pub(super) fn is_media(&self) -> bool {
+        matches!(
+            self,
+            Target::File(..) | Target::Frame(_) | Target::Folder(..) | Target::Stream(..)
+        )
+    }
+
+    /// The route's name, for counters: one of a fixed number.
+    pub(super) fn route(&self) -> &'static str {
+        match self {
+            Target::Home => "home",
+            Target::Health => "healthz",
+            Target::Ready => "readyz",
+            Target::Metrics => "metrics",
+            Target::OpenApi => "openapi",
+            Target::Events => "events",
+            Target::Command(_) => "api",
+            Target::File(..) => "file",
+            Target::Folder(..) => "hls",
+            Target::Frame(_) | Target::Stream(_, StreamFile::Frame) => "frame",
+            Target::Stream(..) => "live",
+        }
+    }
+
+    fn parse(path: &str) -> Option<Target> {
+        match path {
+            "" => return Some(Target::Home),
+            "healthz" => return Some(Target::Health),
+            "readyz" => return Some(Target::Ready),
+            "metrics" => return Some(Target::Metrics),
+            "openapi.yaml" => return Some(Target::OpenApi),
+            "api/v1/events" => return Some(Target::Events),
+            _ => {}
+        }
+        let (first, rest) = path.split_once('/')?;
+        match first {
+            "api" => {
+                let command = rest.strip_prefix("v1/")?;
+                (!command.is_empty() && !command.contains('/')).then(|| Target::Command(command.to_owned()))
+            }
+            "r" => Self::recording(rest),
+            "s" => Self::stream(rest),
+            reserved if RESERVED_APPS.contains(&reserved) => None,
+            _ => Self::stream(path),
+        }
+    }
+
+    fn recording(rest: &str) -> Option<Target> {
+        match rest.split_once('/') {
+            None => {
+                let (id, extension) = rest.split_once('.')?;
+                let format = FileFormat::of_extension(extension)?;
+                Some(Target::File(id.parse().ok()?, format))
+            }
+            Some((id, "frame.mp4")) => Some(Target::Frame(id.parse().ok()?)),
+            Some((id, name)) => {
+                (!name.is_empty() && !name.contains('/')).then_some(())?;
+                Some(Target::Folder(id.parse().ok()?, name.to_owned()))
+            }
+        }
+    }
+
+    /// The path of a stream. A stream's name may have several parts, and the parts behind it are counted from the end.
+    fn stream(path: &str) -> Option<Target> {
+        if let Some(stream) = path.strip_suffix("/master.m3u8") {
+            return Some(Target::Stream(name(stream)?, StreamFile::Master));
+        }
+        if let Some(stream) = path.strip_suffix("/frame.mp4") {
+            return Some(Target::Stream(name(stream)?, StreamFile::Frame));
+        }
+        if let Some(stream) = path.strip_suffix(".m3u8") {
+            return Some(Target::Stream(name(stream)?, StreamFile::Playlist));
+        }
+        let (folder, file) = path.rsplit_once('/')?;
+        let stream = name(folder.strip_suffix("/c")?)?;
+        if let Some(number) = file.strip_suffix(".m4s") {
+            let is_plain = number.bytes().all(|digit| digit.is_ascii_digit())
+                && (number == "0" || !number.starts_with('0'));
+            let number = is_plain.then(|| number.parse().ok()).flatten()?;
+            return Some(Target::Stream(stream, StreamFile::Chunk(number)));
+        }
+        (file.starts_with("init-") && file.ends_with(".mp4"))
+            .then(|| Target::Stream(stream, StreamFile::Init(file.to_owned())))
+    }
+}
+
+/// The stream's name in a path, with `%XX` decoded. `%2F` is no slash that separates.
+fn name(text: &str) -> Option<StreamName> {
+    let has_slash = text.to_ascii_lowercase().contains("%2f");
+    let decoded: Cow<'_, str> = percent_decode_str(text).decode_utf8().ok()?;
+    (!has_slash).then(|| decoded.parse().ok()).flatten()
+}
+
+/// The path under which a stream is played, without an extension: with `/s` where the app's first part is reserved.
+pub(super) fn stream_path(stream: &StreamName) -> String {
+    let first = stream.as_str().split('/').next().unwrap_or_default();
+    let escaped: Vec<String> = stream.as_str().split('/').map(escaped).collect();
+    let path = escaped.join("/");
+    if RESERVED_APPS.contains(&first) {
+        format!("/s/{path}")
+    } else {
+        format!("/{path}")
+    }
+}
+
+/// A part of a path: everything but unreserved characters (RFC 3986, section 2.3) is escaped.
+fn escaped(part: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'-')
+        .remove(b'~');
+    utf8_percent_encode(part, ESCAPED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0198f3a2-5b7c-7d00-8000-0123456789ab";
+
+    fn target(path: &str) -> Option<Target> {
+        Asked::parse(path).map(|asked| asked.target)
+    }
+
+    fn stream(text: &str) -> StreamName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn each_path_of_the_door_is_read() {
+        let id: RecordingId = ID.parse().unwrap();
+        for (path, wanted) in [
+            ("/", Target::Home),
+            ("/healthz", Target::Health),
+            ("/readyz", Target::Ready),
+            ("/metrics", Target::Metrics),
+            ("/api/v1/events", Target::Events),
+            (
+                "/api/v1/recording.list",
+                Target::Command("recording.list".to_owned()),
+            ),
+            (&format!("/r/{ID}.mp4"), Target::File(id, FileFormat::Mp4)),
+            (&format!("/r/{ID}.fmp4"), Target::File(id, FileFormat::Fmp4)),
+            (&format!("/r/{ID}.aac"), Target::File(id, FileFormat::Adts)),
+            (&format!("/r/{ID}/frame.mp4"), Target::Frame(id)),
+            (
+                &format!("/r/{ID}/index.m3u8"),
+                Target::Folder(id, "index.m3u8".to_owned()),
+            ),
+            (
+                "/live/cam1.m3u8",
+                Target::Stream(stream("live/cam1"), StreamFile::Playlist),
+            ),
+            (
+                "/live/room1/cam1.m3u8",
+                Target::Stream(stream("live/room1/cam1"), StreamFile::Playlist),
+            ),
+            (
+                "/live/cam1/master.m3u8",
+                Target::Stream(stream("live/cam1"), StreamFile::Master),
+            ),
+            (
+                "/live/cam1/c/17.m4s",
+                Target::Stream(stream("live/cam1"), StreamFile::Chunk(17)),
+            ),
+            (
+                "/live/cam1/c/init-0a1b2c3d.mp4",
+                Target::Stream(
+                    stream("live/cam1"),
+                    StreamFile::Init("init-0a1b2c3d.mp4".to_owned()),
+                ),
+            ),
+            (
+                "/live/k%C3%BCche/frame.mp4",
+                Target::Stream(stream("live/küche"), StreamFile::Frame),
+            ),
+            (
+                "/s/api/cam1.m3u8",
+                Target::Stream(stream("api/cam1"), StreamFile::Playlist),
+            ),
+        ] {
+            assert_eq!(target(path), Some(wanted), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_of_the_door_is_nothing() {
+        for path in [
+            "",
+            "healthz",
+            "/r/",
+            "/r/nothing.mp4",
+            &format!("/r/{ID}.exe"),
+            &format!("/r/{ID}/"),
+            &format!("/r/{ID}/a/b"),
+            "/api/cam1.m3u8",
+            "/api/v1/",
+            "/api/v1/a/b",
+            "/api/v2/health",
+            "/t/",
+            "/t/token",
+            "/t/token/healthz",
+            "/t/token/api/v1/health",
+            "/live/cam1",
+            "/live/../secret.m3u8",
+            "/live/%2e%2e/secret.m3u8",
+            "/live%2Fcam1/x.m3u8",
+            "/live/cam1/c/01.m4s",
+            "/live/cam1/c/-1.m4s",
+            "/live/cam1/c/99999999999999999999999.m4s",
+            "/live/cam1/c/x.mp4",
+            "/live/%ff.m3u8",
+            "//",
+        ] {
+            assert_eq!(target(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_token_stands_before_what_a_player_asks_for() {
+        let asked = Asked::parse("/t/abc/live/cam1.m3u8").unwrap();
+        assert_eq!(asked.token, Some("abc"));
+        assert!(asked.target.is_media());
+    }
+
+    #[test]
+    fn the_path_of_a_stream_is_read_back() {
+        for text in ["live/cam1", "live/room 1/küche+%", "api/cam1", "r/r"] {
+            let path = format!("{}.m3u8", stream_path(&stream(text)));
+            assert_eq!(
+                target(&path),
+                Some(Target::Stream(stream(text), StreamFile::Playlist)),
+                "{path}"
+            );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_path_panics(path in "\\PC{0,200}") {
+            let _ = Asked::parse(&path);
+            let _ = Asked::parse(&format!("/{path}"));
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! The door for viewers: recordings as files, over HTTP.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+
+use crate::support::http::{Reply, ask, get, reply};
+use crate::support::{Service, edgereel, home, only_recording, recordings, sample_path, wait_for};
+
+/// A service with the door on loopback, and one recording of the sample.
+struct Recorded {
+    home: tempfile::TempDir,
+    service: Service,
+    door: SocketAddr,
+    id: String,
+}
+
+fn recorded_with(more: &str) -> Recorded {
+    let home = home();
+    let service = Service::start_with(
+        home.path(),
+        &format!("[http]\nlisten = [\"127.0.0.1:0\"]\n{more}"),
+    );
+    let door = service.http();
+    push(&service, "live/cam1");
+    let recording = only_recording(&service.data());
+    Recorded {
+        home,
+        service,
+        door,
+        id: recording.id,
+    }
+}
+
+fn recorded() -> Recorded {
+    recorded_with("")
+}
+
+fn push(service: &Service, stream: &str) {
+    let sample = sample_path();
+    edgereel(&[
+        "publish",
+        sample.to_str().unwrap(),
+        &service.url(stream),
+        "--fast",
+    ])
+    .ok();
+    wait_for("a closed recording", || {
+        let all = recordings(&service.data());
+        all.iter()
+            .all(|recording| recording.state == "closed")
+            .then_some(())
+    });
+}
+
+fn exported(recorded: &Recorded, format: &str, name: &str, more: &[&str]) -> Vec<u8> {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join(name);
+    let data = recorded.service.data();
+    let arguments = ["export", &recorded.id, "--format", format, "--data"];
+    let rest = [data.to_str().unwrap(), "-o", path.to_str().unwrap()];
+    edgereel(&[&arguments[..], &rest[..], more].concat()).ok();
+    std::fs::read(path).unwrap()
+}
+
+fn range(recorded: &Recorded, path: &str, range: &str) -> Reply {
+    get(recorded.door, path, &[("Range", range)])
+}
+
+#[test]
+fn a_file_has_the_bytes_of_an_export_in_every_format() {
+    let recorded = recorded();
+    for (extension, format, name, mime) in [
+        ("mp4", "mp4", "a.mp4", "video/mp4"),
+        ("fmp4", "fmp4", "a.mp4", "video/mp4"),
+        ("flv", "flv", "a.flv", "video/x-flv"),
+        ("m4a", "aac", "a.m4a", "audio/mp4"),
+        ("aac", "aac", "a.aac", "audio/aac"),
+    ] {
+        let wanted = exported(&recorded, format, name, &[]);
+        let path = format!("/r/{}.{extension}", recorded.id);
+        let got = get(recorded.door, &path, &[]);
+        assert_eq!(
+            got.status,
+            200,
+            "{extension}: {}",
+            String::from_utf8_lossy(&got.body)
+        );
+        assert!(got.whole && got.body == wanted, "{extension}: other bytes");
+        assert_eq!(got.header("content-type"), Some(mime));
+        assert_eq!(got.header("accept-ranges"), Some("bytes"));
+        let etag = got.header("etag").unwrap();
+        assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
+
+        let head = ask(recorded.door, "HEAD", &path, &[], b"");
+        assert_eq!(head.status, 200);
+        assert_eq!(
+            head.header("content-length"),
+            Some(wanted.len().to_string().as_str())
+        );
+        assert_eq!(head.header("etag"), Some(etag));
+        assert!(head.body.is_empty());
+    }
+    let some = exported(&recorded, "mp4", "a.mp4", &["--from", "4s", "--to", "9s"]);
+    let got = get(
+        recorded.door,
+        &format!("/r/{}.mp4?from=4s&to=9s", recorded.id),
+        &[],
+    );
+    assert!(got.body == some, "a part has the bytes of its export");
+}
+
+#[test]
+fn single_ranges_conditions_and_names_are_answered_as_players_need_it() {
+    let recorded = recorded();
+    let path = format!("/r/{}.mp4", recorded.id);
+    let whole = get(recorded.door, &path, &[]);
+    let (len, etag) = (whole.body.len(), whole.header("etag").unwrap());
+    // What engines ask: Safari first asks for two bytes, Chromium for all from zero on.
+    for (asked, start, end) in [
+        ("bytes=0-1", 0, 2),
+        ("bytes=0-0", 0, 1),
+        ("bytes=0-", 0, len),
+        ("bytes=-1", len - 1, len),
+        ("bytes=1000-70000", 1_000, 70_001),
+        (&format!("bytes={}-99999999999", len - 5), len - 5, len),
+    ] {
+        let got = range(&recorded, &path, asked);
+        assert_eq!(got.status, 206, "{asked}");
+        assert_eq!(got.body, &whole.body[start..end], "{asked}");
+        let content_range = format!("bytes {start}-{}/{len}", end - 1);
+        assert_eq!(
+            got.header("content-range"),
+            Some(content_range.as_str()),
+            "{asked}"
+        );
+        assert_eq!(
+            got.header("content-length"),
+            Some((end - start).to_string().as_str())
+        );
+    }
+    let outside = range(&recorded, &path, &format!("bytes={len}-"));
+    assert_eq!(outside.status, 416);
+    assert_eq!(
+        outside.header("content-range"),
+        Some(format!("bytes */{len}").as_str())
+    );
+    assert_eq!(outside.json()["error"]["code"], "bad_range");
+    // Several ranges get the whole file, as RFC 9110 allows.
+    let several = range(&recorded, &path, "bytes=0-1,5-6");
+    assert_eq!((several.status, several.body.len()), (200, len));
+
+    assert_eq!(get(recorded.door, &path, &[("If-None-Match", etag)]).status, 304);
+    let fresh = [("If-Range", etag), ("Range", "bytes=0-1")];
+    assert_eq!(get(recorded.door, &path, &fresh).status, 206);
+    let stale = [("If-Range", "\"another\""), ("Range", "bytes=0-1")];
+    let got = get(recorded.door, &path, &stale);
+    assert_eq!((got.status, got.body.len()), (200, len));
+
+    let got = get(
+        recorded.door,
+        &format!("{path}?download=1"),
+        &[("Range", "bytes=0-0")],
+    );
+    let name = got.header("content-disposition").unwrap();
+    assert!(name.starts_with("attachment; filename=\"live_cam1_20"), "{name}");
+    assert!(name.ends_with(".mp4\""), "{name}");
+}
+
+#[test]
+fn what_is_not_there_is_said_in_a_sentence() {
+    let recorded = recorded();
+    let door = recorded.door;
+    for (path, status, code, words) in [
+        ("/nothing", 404, "not_found", "nothing at this address"),
+        (
+            "/r/0198f3a2-5b7c-7d00-8000-0123456789ab.mp4",
+            404,
+            "not_found",
+            "there is no recording",
+        ),
+        (
+            &format!("/r/{}.mp4?from=yesterday", recorded.id),
+            400,
+            "bad_request",
+            "from: 'yesterday' is not a time",
+        ),
+        (
+            &format!("/r/{}.mp4?part=2", recorded.id),
+            400,
+            "bad_request",
+            "there is no file 2; there are 1",
+        ),
+        (
+            &format!("/r/{}.mp4?from=2h", recorded.id),
+            404,
+            "not_found",
+            "nothing between these times",
+        ),
+        (
+            &format!("/r/{}.mp4?{}", recorded.id, "a".repeat(9_000)),
+            414,
+            "bad_request",
+            "at most 8192",
+        ),
+    ] {
+        let got = get(door, path, &[]);
+        assert_eq!(got.status, status, "{path}");
+        let error = &got.json()["error"];
+        assert_eq!(error["code"], code, "{path}");
+        assert!(
+            error["message"].as_str().unwrap().contains(words),
+            "{path}: {error}"
+        );
+    }
+    assert_eq!(
+        ask(door, "POST", &format!("/r/{}.mp4", recorded.id), &[], b"x").status,
+        405
+    );
+
+    let path = format!("/r/{}.mp4", recorded.id);
+    let config = recorded.home.path().join("edgereel.toml");
+    let config = config.to_str().unwrap();
+    edgereel(&["recording", "delete", &recorded.id, "--yes", "--config", config]).ok();
+    let gone = wait_for("the recording is gone", || {
+        Some(get(door, &path, &[])).filter(|got| got.status == 410)
+    });
+    assert_eq!(gone.json()["error"]["code"], "gone");
+}
+
+#[test]
+fn a_name_that_does_not_lead_to_the_box_is_refused() {
+    let recorded = recorded_with("names = [\"box-17.example\"]\n");
+    let path = format!("/r/{}.mp4", recorded.id);
+    let status = |host: &str| get(recorded.door, &path, &[("Host", host), ("Range", "bytes=0-0")]).status;
+    assert_eq!(status("box-17.example:8080"), 206);
+    assert_eq!(status("localhost"), 206);
+    assert_eq!(status("[::1]:80"), 206);
+    // DNS rebinding: the browser believes that it speaks to the web site.
+    let got = get(recorded.door, &path, &[("Host", "evil.example")]);
+    assert_eq!(got.status, 421);
+    assert!(
+        got.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("http.names")
+    );
+    // A proxy on the same machine makes nobody local.
+    let got = get(recorded.door, &path, &[("X-Forwarded-For", "203.0.113.9")]);
+    assert_eq!(got.status, 403);
+}
+
+#[test]
+fn a_player_that_leaves_and_half_a_request_cost_nothing() {
+    let recorded = recorded();
+    let path = format!("/r/{}.mp4", recorded.id);
+    let mut half = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(recorded.door).unwrap();
+        stream.write_all(b"GET /r/x HTTP/1.1\r\nHost: lo").unwrap();
+        half.push(stream);
+        let mut stream = TcpStream::connect(recorded.door).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        // It goes without having read a byte.
+    }
+    assert_eq!(get(recorded.door, &path, &[("Range", "bytes=0-0")]).status, 206);
+    drop(half);
+    let mut stream = TcpStream::connect(recorded.door).unwrap();
+    stream.write_all(b"\x16\x03\x01 this is no HTTP\r\n\r\n").unwrap();
+    assert_eq!(reply(stream, "GET").status, 400);
+}
+
+#[test]
+fn a_picture_is_had_without_a_decoder() {
+    let recorded = recorded();
+    let list = get(recorded.door, "/api/v1/recording.list", &[]).json();
+    let start = list["result"]["recordings"][0]["start"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for path in [
+        format!("/r/{}/frame.mp4?at=5s", recorded.id),
+        format!("/r/{}/frame.mp4", recorded.id),
+        "/live/cam1/frame.mp4".to_owned(),
+    ] {
+        let got = get(recorded.door, &path, &[]);
+        assert_eq!(got.status, 200, "{path}: {}", String::from_utf8_lossy(&got.body));
+        let media = crate::support::mp4_file::parse(&got.body);
+        assert_eq!((media.video.len(), media.audio.len()), (1, 0), "{path}");
+        let time = got.header("x-edgereel-time").unwrap();
+        assert!(time > start.as_str(), "{time} is behind {start}");
+    }
+    let early = get(
+        recorded.door,
+        &format!("/r/{}/frame.mp4?at=1970-01-01T00:00:00Z", recorded.id),
+        &[],
+    );
+    assert_eq!(early.status, 404);
+    assert_eq!(get(recorded.door, "/live/nothing/frame.mp4", &[]).status, 404);
+}
+
+#[test]
+fn a_recording_is_played_as_hls_and_its_chunks_are_the_delivered_ones() {
+    let recorded = recorded();
+    let folder = format!("/r/{}", recorded.id);
+    let playlist = get(recorded.door, &format!("{folder}/index.m3u8"), &[]);
+    assert_eq!(
+        playlist.header("content-type"),
+        Some("application/vnd.apple.mpegurl")
+    );
+    let text = playlist.text();
+    assert!(
+        text.contains("#EXT-X-ENDLIST") && text.contains("#EXT-X-START:TIME-OFFSET=0"),
+        "{text}"
+    );
+    let names: Vec<&str> = text.lines().filter(|line| line.ends_with(".m4s")).collect();
+    assert!(names.len() >= 3, "{text}");
+    let mut whole = get(recorded.door, &format!("{folder}/init.mp4"), &[]).body;
+    for name in names {
+        let chunk = get(recorded.door, &format!("{folder}/{name}"), &[]);
+        assert_eq!((chunk.status, chunk.whole), (200, true), "{name}");
+        whole.extend(chunk.body);
+    }
+    let media = crate::support::fragmented::parse(&whole);
+    let sent = crate::support::sample().media();
+    assert_eq!(media.video.len(), sent.video.len());
+    assert_eq!(
+        get(recorded.door, &format!("{folder}/99999.m4s"), &[]).status,
+        404
+    );
+    assert_eq!(get(recorded.door, &format!("{folder}/../x"), &[]).status, 404);
+
+    let master = get(recorded.door, &format!("{folder}/master.m3u8"), &[]);
+    assert!(master.text().contains("CODECS=\"avc1."), "{}", master.text());
+    assert!(
+        master.text().contains("EXT-X-I-FRAME-STREAM-INF"),
+        "{}",
+        master.text()
+    );
+    let keyframes = get(recorded.door, &format!("{folder}/iframes.m3u8"), &[]);
+    let first = keyframes
+        .text()
+        .lines()
+        .find(|line| line.ends_with(".m4s"))
+        .unwrap();
+    assert_eq!(get(recorded.door, &format!("{folder}/{first}"), &[]).status, 200);
+}
+
+#[test]
+fn commands_are_the_same_as_at_other_doors_and_need_a_right() {
+    let (key, other) = (
+        "7d1f0c5ae29b4f63886b0e4f9a2c51d7",
+        "b94e2f07c1a8436d9f50e7732bd6481c",
+    );
+    let recorded = recorded_with(&format!(
+        "[[viewer]]\nname = \"staff\"\nkey = \"{key}\"\nmay = [\"watch\", \"operate\"]\n\
+         [[viewer]]\nname = \"hall\"\nkey = \"{}\"\nstreams = \"other/*\"\n",
+        other
+    ));
+    let staff = format!("Bearer {key}");
+    let staff = ("Authorization", staff.as_str());
+    let hall = format!("Bearer {other}");
+    let hall = ("Authorization", hall.as_str());
+    let door = recorded.door;
+    let list = "/api/v1/recording.list?stream=live/cam1&from=1h&limit=5";
+    let none = get(door, list, &[]);
+    assert_eq!(none.status, 401);
+    assert!(
+        none.headers
+            .iter()
+            .any(|(name, value)| name == "www-authenticate" && value.starts_with("Basic"))
+    );
+    assert_eq!(get(door, list, &[("Authorization", "Bearer wrong")]).status, 401);
+    let rows = get(door, list, &[staff]).json();
+    assert_eq!(rows["result"]["recordings"][0]["id"], recorded.id.as_str());
+    // A viewer of other streams does not learn of this one.
+    let other = get(door, "/api/v1/recording.list", &[hall]).json();
+    assert_eq!(other["result"]["recordings"], serde_json::json!([]));
+    assert_eq!(get(door, &format!("/r/{}.mp4", recorded.id), &[hall]).status, 404);
+
+    let json = ("Content-Type", "application/json");
+    let body = b"{\"id\":\"one\",\"stream\":\"live/cam2\"}";
+    let start = "/api/v1/recording.start";
+    assert_eq!(ask(door, "POST", start, &[hall, json], body).status, 403);
+    assert_eq!(
+        ask(door, "POST", start, &[staff], body).status,
+        415,
+        "a form of another site"
+    );
+    let page = ("Origin", "https://evil.example");
+    assert_eq!(ask(door, "POST", start, &[staff, json, page], body).status, 403);
+    assert_eq!(ask(door, "GET", start, &[staff], b"").status, 405);
+    let own = format!("http://{door}");
+    let answer = ask(door, "POST", start, &[staff, json, ("Origin", &own)], body);
+    assert_eq!(answer.json()["id"], "one", "{}", answer.text());
+    // Once for each id, whatever the door.
+    let again = ask(door, "POST", start, &[staff, json], body);
+    assert_eq!(again.json(), answer.json());
+    assert_eq!(
+        ask(door, "POST", "/api/v1/nothing", &[staff, json], b"{}").status,
+        404
+    );
+    let long = vec![b' '; 70_000];
+    assert_eq!(ask(door, "POST", start, &[staff, json], &long).status, 413);
+}
+
+/// The lines of events from a door, as they come.
+struct EventLines(std::io::Lines<std::io::BufReader<TcpStream>>);
+
+impl EventLines {
+    fn open(door: SocketAddr, last: Option<&str>) -> Self {
+        let mut stream = TcpStream::connect(door).unwrap();
+        stream
+            .set_read_timeout(Some(crate::support::wait::PATIENCE))
+            .unwrap();
+        let last = last
+            .map(|id| format!("Last-Event-ID: {id}\r\n"))
+            .unwrap_or_default();
+        let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{last}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        Self(std::io::BufRead::lines(std::io::BufReader::new(stream)))
+    }
+
+    /// The next line that begins like this, without its beginning.
+    fn next(&mut self, prefix: &str) -> String {
+        for line in &mut self.0 {
+            if let Some(rest) = line.expect("the door still sends").strip_prefix(prefix) {
+                return rest.to_owned();
+            }
+        }
+        panic!("the door sent no line that begins with {prefix}");
+    }
+}
+
+#[test]
+fn events_come_as_they_happen_and_go_on_where_a_reader_was() {
+    let recorded = recorded();
+    let mut events = EventLines::open(recorded.door, None);
+    let before = events.next("id: ");
+    push(&recorded.service, "live/cam2");
+    while events.next("event: ") != "recording.closed" {}
+    let closed: serde_json::Value = serde_json::from_str(&events.next("data: ")).unwrap();
+    assert_eq!(closed["type"], "recording.closed", "{closed}");
+    assert_eq!(closed["data"]["stream"], "live/cam2", "{closed}");
+
+    let mut again = EventLines::open(recorded.door, Some(&before));
+    while again.next("event: ") != "recording.closed" {}
+    let same: serde_json::Value = serde_json::from_str(&again.next("data: ")).unwrap();
+    assert_eq!(same["id"], closed["id"]);
+    // An id of another journal: what the reader knows may be old.
+    let mut lost = EventLines::open(recorded.door, Some("1-1"));
+    assert_eq!(lost.next("event: "), "reset");
+}
+
+#[test]
+fn pages_of_other_origins_are_asked_about_beforehand() {
+    let recorded = recorded_with("cors = [\"https://app.example\"]\n");
+    let path = format!("/r/{}.mp4", recorded.id);
+    let asked = |origin: &str| {
+        let headers = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", "range"),
+        ];
+        ask(recorded.door, "OPTIONS", &path, &headers, b"")
+    };
+    let allowed = asked("https://app.example");
+    assert_eq!(allowed.status, 204);
+    assert_eq!(
+        allowed.header("access-control-allow-origin"),
+        Some("https://app.example")
+    );
+    assert!(
+        allowed
+            .header("access-control-allow-headers")
+            .unwrap()
+            .contains("Range")
+    );
+    assert_eq!(
+        asked("https://evil.example").header("access-control-allow-origin"),
+        None
+    );
+    let got = get(
+        recorded.door,
+        &path,
+        &[("Origin", "https://app.example"), ("Range", "bytes=0-0")],
+    );
+    assert!(
+        got.header("access-control-expose-headers")
+            .unwrap()
+            .contains("Content-Range")
+    );
+    assert_eq!(got.header("referrer-policy"), Some("no-referrer"));
+}
