@@ -252,6 +252,19 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         )],
     ),
     (
+        "hash-password",
+        &[
+            (
+                "edgereel hash-password",
+                "Type a password, and copy its hash into a [[viewer]]",
+            ),
+            (
+                "edgereel hash-password < password.txt > anna.hash",
+                "Make a file for password_file",
+            ),
+        ],
+    ),
+    (
         "device",
         &[("edgereel device stats", "Storage, streams, delivery, memory")],
     ),
@@ -280,14 +293,14 @@ fn told(examples: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    /// The words of a line, as a shell has them. The part behind a pipe or a `>` is of other programs.
+    /// The words of a line, as a shell has them. The part behind a pipe, a `<` or a `>` is of other programs or files.
     fn words(line: &str) -> Vec<String> {
         let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
         for c in line.chars() {
             match c {
                 '\'' => quoted = !quoted,
                 ' ' if !quoted => words.push(std::mem::take(&mut word)),
-                '|' | '>' if !quoted => return words,
+                '|' | '<' | '>' if !quoted => return words,
                 other => word.push(other),
             }
         }

@@ -12,6 +12,7 @@ mod demo;
 mod denied;
 mod examples;
 mod export;
+mod hash_password;
 mod interrupt;
 mod ls;
 mod open;
@@ -55,6 +56,7 @@ enum Command {
     Verify(verify::Verify),
     /// Send an FLV or MP4 file over RTMP.
     Publish(publish::Publish),
+    HashPassword(hash_password::HashPassword),
     Ctl(ctl::Ctl),
     Completions(completions::Completions),
 }
@@ -74,6 +76,7 @@ impl Arguments {
             Command::Export(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Publish(command) => command.run(),
+            Command::HashPassword(command) => command.run(),
             Command::Ctl(command) => command.run(),
             Command::Completions(command) => command.run(),
         }

@@ -127,6 +127,22 @@ fn the_configuration_of_packages_is_safe_and_right_with_every_example_too() {
 }
 
 #[test]
+fn the_hash_of_a_password_is_one_that_a_viewer_may_have() {
+    let home = home();
+    let hash = |password: &str| {
+        let mut command = crate::support::cli::command();
+        command.arg("hash-password");
+        crate::support::cli::fed(command, password.as_bytes())
+    };
+    let printed = hash("open sesame\nnot this\n").ok().text();
+    let config = format!("[[viewer]]\nname = \"anna\"\npassword = \"{}\"\n", printed.trim());
+    check_config(home.path(), &[], &config).ok();
+    hash("short\n").failed(1, &["at least 8 characters"]);
+    hash("").failed(1, &["at least 8 characters"]);
+    hash(&"a".repeat(600)).failed(1, &["at most 512 bytes"]);
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_and_the_nearest() {
     let home = home();
     let done = check_config(home.path(), &[], "[rtmp]\n\nlisten_on = [\"127.0.0.1:1\"]\n");

@@ -1,7 +1,7 @@
 //! The commands other than `run`, run to their end.
 
 use std::ffi::OsStr;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -122,6 +122,21 @@ pub(crate) fn run(mut command: Command) -> Done {
     let child = command
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    finish(child, &format!("{command:?}"))
+}
+
+/// Runs a command to its end, with this standard input.
+#[track_caller]
+pub(crate) fn fed(mut command: Command, input: &[u8]) -> Done {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that has read enough may have closed it.
+        let _ = stdin.write_all(input);
+    }
     finish(child, &format!("{command:?}"))
 }
 
