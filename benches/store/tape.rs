@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use edgereel::media::{
-    Fragment, Frame, PublishId, RecordingId, StreamName, TrackKind, Tracks, parse_aac, parse_avc,
+    ChunkStart, Fragment, Frame, PublishId, RecordingId, StreamName, TrackKind, Tracks, parse_aac, parse_avc,
 };
 use edgereel::store::{Command, RealClock, RealDisk, RecordingSpec, Store, StoreSettings};
 
@@ -124,6 +124,7 @@ impl Minute {
         let audio = (from..to).map(|i| self.frame(TrackKind::Audio, i * 1_024, i, true));
         Fragment {
             tracks: self.tracks.clone(),
+            chunk: Some(ChunkStart::default()),
             video: video.collect(),
             audio: audio.collect(),
             next_video_dts: Some((number + 1) * 60_000),

@@ -115,7 +115,7 @@ impl Service {
             config.templates.clone(),
             config.rules.clone(),
         );
-        recorder.restore(&opened.open, &opened.kept);
+        recorder.restore(&opened);
         for advice in recorder.advice().iter().chain(&config.advice_beside_rules()) {
             tracing::warn!("{advice}");
         }
@@ -509,6 +509,7 @@ fn recorder_settings(config: &Config) -> RecorderSettings {
         pre_roll: config.ring.pre_roll.as_micros(),
         ring_bytes: memory(config),
         takeover_after: config.rtmp.takeover_after.as_micros(),
+        live_window: 0,
     }
 }
 

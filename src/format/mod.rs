@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `fmp4` | the tape's segment: `ftyp uuid moov (uuid moof mdat)*`, written and scanned |
 //! | `index` | where each sample of a segment is, and its compact form for the journal |
+//! | `chunks` | the chunks of a segment, as live HLS plays them |
 //! | `view` | a range of tape as formats see it |
 //! | `cut`, `trim`, `bounds` | exactly a part of a view, by tape time or UTC; where a view begins and ends |
 //! | `missing` | what decodes the beginning of a view, and is on the tape before it |
@@ -22,6 +23,7 @@
 
 pub mod adts;
 mod bounds;
+pub mod chunks;
 mod cut;
 pub mod flv;
 pub mod fmp4;

@@ -1,6 +1,6 @@
 //! A run of frames that goes to flash in one write: the unit of durability.
 
-use super::{Frame, Micros, TrackKind, Tracks, rescale};
+use super::{ChunkStart, Frame, Micros, TrackKind, Tracks, rescale};
 
 /// At most a second of both tracks, in decode order per track.
 ///
@@ -17,6 +17,8 @@ pub struct Fragment {
     pub next_video_dts: Option<i64>,
     /// DTS of the audio frame that follows, when it is known.
     pub next_audio_dts: Option<i64>,
+    /// Set when a chunk of the stream begins with the fragment; else the fragment continues a chunk.
+    pub chunk: Option<ChunkStart>,
 }
 
 impl Fragment {
@@ -42,6 +44,11 @@ impl Fragment {
             Some(frame) => frame.key,
             None => self.tracks.video.is_none(),
         }
+    }
+
+    /// True when a segment can begin with the fragment: a player can begin there, and a chunk begins.
+    pub fn is_entry(&self) -> bool {
+        self.chunk.is_some() && self.starts_with_key()
     }
 
     /// Media time from the earliest frame to the end of the latest, in microseconds. A last frame whose successor is not known

@@ -6,6 +6,7 @@
 //! Times are ticks of their track: a picture's [`VideoConfig::timescale`], a sound's sample rate. [`Timeline`] makes them from
 //! the 32-bit milliseconds of an RTMP publisher.
 
+mod chunk;
 mod codec;
 mod fragment;
 mod frame;
@@ -17,6 +18,7 @@ mod time;
 mod timeline;
 mod units;
 
+pub use chunk::{ChunkNumbers, ChunkStart, Chunker, SLOT, TargetDuration};
 pub use codec::{
     Adts, Appearance, AudioCodec, AudioConfig, CodecConfig, CodecError, Colour, ColourInfo, LightLevel,
     MAX_TIMESCALE, MILLISECONDS, Mastering, Tracks, VideoCodec, VideoConfig, opus_packet_samples, parse_aac,

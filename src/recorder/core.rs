@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::chunks::Numbered;
 use super::counts::Counts;
 use super::live::Moment;
 use super::notice::Notice;
@@ -26,6 +27,9 @@ pub struct RecorderSettings {
     pub ring_bytes: usize,
     /// A publisher silent for this long gives way to another.
     pub takeover_after: Micros,
+    /// How much of a stream that nobody records is played out of memory; 0 where no such stream is played. A change holds for
+    /// numbers of chunks from the next publish on.
+    pub live_window: Micros,
 }
 
 pub(super) struct Core {
@@ -35,6 +39,10 @@ pub(super) struct Core {
     streams: HashMap<StreamName, Stream>,
     /// The earliest tape time at which an unknown stream may begin: the stream may have been known, and forgotten.
     floor: Micros,
+    /// Where the numbers of an unknown stream's chunks begin: the stream may have been known, and forgotten.
+    numbered: Numbered,
+    /// The target durations of streams whose last publish ended shortly before the start.
+    targets: HashMap<StreamName, (u16, Micros)>,
     pub(super) rulebook: Rulebook,
     pub(super) tasks: Tasks,
     pub(super) counts: Counts,
@@ -76,6 +84,8 @@ impl Core {
             tape_base,
             streams: HashMap::new(),
             floor: 0,
+            numbered: Numbered::default(),
+            targets: HashMap::new(),
             rulebook,
             tasks: Tasks::default(),
             counts: Counts::default(),
@@ -147,11 +157,12 @@ impl Core {
         let verdict = self.rulebook.verdict(name, about.domain.as_deref(), asked);
         let publish = PublishId::new(now.unix_millis());
         let tape_now = self.tape_base + now.boot;
+        let played = self.settings.live_window > 0;
         let stream = self.stream_or_new(name);
         let held = stream.ring.cost();
-        let recorded = stream.enter(publish, tape_now, verdict, about, now, out);
-        let (counted, in_hand) = (std::mem::take(&mut stream.counted), stream.in_hand());
-        stream.counted = in_hand;
+        let recorded = stream.enter((publish, played), tape_now, verdict, about, now, out);
+        let (counted, in_hand) = (std::mem::take(&mut stream.held), stream.in_hand());
+        stream.held = in_hand;
         self.ring_cost -= held;
         self.in_hand = self.in_hand.saturating_sub(counted).saturating_add(in_hand);
         self.keep_begun(from, now, out);
@@ -177,7 +188,8 @@ impl Core {
             .filter(|on_air| on_air.live.publish == publish)?;
         let from = out.len();
         self.ring_cost -= stream.ring.cost();
-        let notice = stream.push(message, self.settings.pre_roll, now, out);
+        let kept = self.settings.pre_roll.max(self.settings.live_window);
+        let notice = stream.push(message, kept, now, out);
         self.ring_cost += stream.ring.cost();
         count(&mut self.in_hand, stream);
         self.bound_rings();
@@ -218,8 +230,9 @@ impl Core {
             .streams
             .get(name)
             .is_some_and(|stream| stream.is_forgettable(past))
+            && let Some(stream) = self.streams.remove(name)
         {
-            self.streams.remove(name);
+            self.count_from(stream.numbered.next());
         }
     }
 
@@ -268,7 +281,13 @@ impl Core {
     /// A stream, which is added if it was not known.
     pub(super) fn stream_or_new(&mut self, name: &StreamName) -> &mut Stream {
         let stream = self.streams.entry(name.clone());
-        stream.or_insert_with(|| Stream::new(name.clone(), self.floor))
+        stream.or_insert_with(|| {
+            let numbered = match self.targets.remove(name) {
+                Some((target_s, end)) => self.numbered.with_target(target_s, end),
+                None => self.numbered,
+            };
+            Stream::new(name.clone(), self.floor, numbered)
+        })
     }
 
     /// Every stream that is known.
@@ -336,7 +355,15 @@ impl Core {
     /// such rings is limited: otherwise a publisher with many stream names could fill the memory.
     fn forget(&mut self, now: Moment) {
         let past = self.past(now);
-        self.streams.retain(|_, stream| !stream.is_forgettable(past));
+        let mut counted = self.numbered.next();
+        self.streams.retain(|_, stream| {
+            let stays = !stream.is_forgettable(past);
+            if !stays {
+                counted = counted.max(stream.numbered.next());
+            }
+            stays
+        });
+        self.count_from(counted);
         let idle = || self.streams.iter().filter(|(_, stream)| stream.is_idle());
         let Some(excess @ 1..) = idle().count().checked_sub(REMEMBERED) else {
             return;
@@ -348,11 +375,22 @@ impl Core {
         for (tape_end, name) in idle.into_iter().take(excess) {
             if let Some(stream) = self.streams.remove(&name) {
                 self.ring_cost -= stream.ring.cost();
+                self.count_from(stream.numbered.next());
             }
             // The publisher was faster than real time. If it comes back, its tape begins behind this end, as it does for other
             // streams.
             self.floor = self.floor.max(tape_end);
         }
+    }
+
+    /// Counts the chunks of streams that are not known from `number` on, or later.
+    pub(super) fn count_from(&mut self, number: u64) {
+        self.numbered = Numbered::from(number.max(self.numbered.next()));
+    }
+
+    /// Takes over the target durations of streams, each with the tape time at which its last publish ended.
+    pub(super) fn inherit(&mut self, targets: impl IntoIterator<Item = (StreamName, (u16, Micros))>) {
+        self.targets.extend(targets);
     }
 
     /// Tape time at which any unknown stream would begin, or later.
@@ -378,8 +416,8 @@ impl Core {
     fn bound_in_hand(&mut self, now: Moment, out: &mut Vec<Command>) {
         let most = (self.settings.ring_bytes / IN_HAND).max(IN_HAND_LEAST);
         while self.in_hand > most {
-            let fattest = self.streams.values_mut().max_by_key(|stream| stream.counted);
-            let Some(stream) = fattest.filter(|stream| stream.counted > 0) else {
+            let fattest = self.streams.values_mut().max_by_key(|stream| stream.held);
+            let Some(stream) = fattest.filter(|stream| stream.held > 0) else {
                 defect!(
                     "{} bytes are counted as in hand, and no stream holds any",
                     self.in_hand
@@ -387,10 +425,10 @@ impl Core {
                 self.in_hand = 0;
                 return;
             };
-            let before = stream.counted;
+            let before = stream.held;
             stream.hurry(now, out);
             count(&mut self.in_hand, stream);
-            if stream.counted >= before {
+            if stream.held >= before {
                 return;
             }
         }
@@ -407,6 +445,6 @@ fn count_received(counts: &mut Counts, stream: &mut Stream) {
 /// Counts the waiting frames of a stream anew.
 fn count(in_hand: &mut usize, stream: &mut Stream) {
     let now = stream.in_hand();
-    *in_hand = in_hand.saturating_sub(stream.counted).saturating_add(now);
-    stream.counted = now;
+    *in_hand = in_hand.saturating_sub(stream.held).saturating_add(now);
+    stream.held = now;
 }

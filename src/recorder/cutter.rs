@@ -1,6 +1,6 @@
 //! Decides which frames go to flash together.
 
-use crate::media::{Fragment, Frame, Micros, TrackKind, Tracks};
+use crate::media::{ChunkStart, Fragment, Frame, Micros, TrackKind, Tracks};
 
 /// A fragment holds at most this much media: half of what a power cut may cost.
 const SPAN: Micros = 1_000_000;
@@ -21,17 +21,21 @@ pub(super) struct Cutter {
     audio: Vec<Frame>,
     cost: usize,
     start: Option<Micros>,
+    /// The chunk that begins with the waiting frames, if one does.
+    chunk: Option<ChunkStart>,
 }
 
 impl Cutter {
-    /// Takes a frame; gives the fragment that it ended, if it ended one. The frame itself always waits.
-    pub(super) fn push(&mut self, frame: Frame) -> Option<Fragment> {
+    /// Takes a frame, with the chunk that it begins; gives the fragment that it ended, if it ended one. The frame itself always
+    /// waits.
+    pub(super) fn push(&mut self, frame: Frame, chunk: Option<ChunkStart>) -> Option<Fragment> {
         let at = self.micros(&frame);
-        let done = if self.ends_before(&frame, at) {
+        let done = if chunk.is_some() || self.ends_before(&frame, at) {
             self.cut(Some(&frame))
         } else {
             None
         };
+        self.chunk = self.chunk.or(chunk);
         self.start = Some(self.start.map_or(at, |start| start.min(at)));
         self.cost += frame.cost();
         match frame.kind {
@@ -71,7 +75,7 @@ impl Cutter {
         let count = self.video.len() + self.audio.len();
         self.video.clear();
         self.audio.clear();
-        (self.cost, self.start) = (0, None);
+        (self.cost, self.start, self.chunk) = (0, None, None);
         count as u64
     }
 
@@ -99,7 +103,11 @@ impl Cutter {
                 .video
                 .first()
                 .is_some_and(|first| !first.key || age >= MIN_BETWEEN_KEYS);
-        age >= longest || entry || self.cost.saturating_add(frame.cost()) > MAX_BYTES
+        // Where no picture came for long, sound began a chunk. A reader finds that chunk by a fragment without pictures.
+        let returns = frame.kind == TrackKind::Video
+            && self.video.is_empty()
+            && self.chunk.is_some_and(|chunk| !chunk.breaks);
+        age >= longest || entry || returns || self.cost.saturating_add(frame.cost()) > MAX_BYTES
     }
 
     fn cut(&mut self, next: Option<&Frame>) -> Option<Fragment> {
@@ -120,6 +128,7 @@ impl Cutter {
             next_audio_dts: next_dts(TrackKind::Audio),
             video: std::mem::replace(&mut self.video, video),
             audio: std::mem::replace(&mut self.audio, audio),
+            chunk: self.chunk.take(),
         })
     }
 
@@ -163,7 +172,7 @@ mod tests {
         });
         let mut cutter = Cutter::default();
         assert_eq!(cutter.set_tracks(at_90k), None);
-        let frames = (0..200).filter_map(|n| cutter.push(video(n * 3_003, n == 0, 100)));
+        let frames = (0..200).filter_map(|n| cutter.push(video(n * 3_003, n == 0, 100), None));
         let got: Vec<Fragment> = frames.collect();
         let begins: Vec<_> = got.iter().map(|fragment| fragment.video[0].dts / 3_003).collect();
         assert_eq!(begins, [0, 30, 60, 90, 120, 150]);
@@ -176,7 +185,7 @@ mod tests {
     fn run(frames: i64, gop: i64) -> Vec<Fragment> {
         let mut cutter = cutter();
         let mut out: Vec<Fragment> = (0..frames)
-            .filter_map(|n| cutter.push(video(n * 40, n % gop == 0, 100)))
+            .filter_map(|n| cutter.push(video(n * 40, n % gop == 0, 100), None))
             .collect();
         out.extend(cutter.flush());
         out
@@ -211,6 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_always_begins_a_fragment() {
+        let mut cutter = cutter();
+        let begins = |n: i64| (n % 8 == 0).then(ChunkStart::default);
+        let frames = (0..50).filter_map(|n| cutter.push(video(n * 40, n % 2 == 0, 100), begins(n)));
+        let got: Vec<Fragment> = frames.collect();
+        assert!(got.iter().all(|fragment| fragment.chunk.is_some()));
+        assert_eq!(got.len(), 6);
+    }
+
+    #[test]
     fn the_last_frame_learns_its_duration_from_the_next() {
         let got = run(30, 1000);
         assert_eq!(got.first().unwrap().next_video_dts, Some(1000));
@@ -220,9 +239,9 @@ mod tests {
     #[test]
     fn audio_goes_on_when_video_stalls() {
         let mut cutter = cutter();
-        assert!(cutter.push(video(0, true, 10)).is_none());
+        assert!(cutter.push(video(0, true, 10), None).is_none());
         let cut: Vec<_> = (0..120)
-            .filter_map(|n| cutter.push(audio(n * 1024, 10)))
+            .filter_map(|n| cutter.push(audio(n * 1024, 10), None))
             .collect();
         assert_eq!(cut.first().map(|f| (f.video.len(), f.audio.len())), Some((1, 52)));
         assert_eq!(cut.get(1).map(|f| (f.video.len(), f.audio.len())), Some((0, 47)));
@@ -232,7 +251,7 @@ mod tests {
     fn size_is_bounded_at_any_bit_rate() {
         let mut cutter = cutter();
         let cut: Vec<_> = (0..40)
-            .filter_map(|n| cutter.push(video(n, n == 0, 100_000)))
+            .filter_map(|n| cutter.push(video(n, n == 0, 100_000), None))
             .collect();
         assert_eq!(cut.len(), 3);
         assert!(cut.iter().all(|f| f.payload_bytes() <= MAX_BYTES));
@@ -246,9 +265,9 @@ mod tests {
             audio: None,
             ..both.clone()
         });
-        cutter.push(video(0, true, 10));
+        cutter.push(video(0, true, 10), None);
         assert_eq!(cutter.set_tracks(both.clone()), None);
-        cutter.push(audio(0, 10));
+        cutter.push(audio(0, 10), None);
         let changed = Tracks {
             video: crate::recorder::testing::other_video(),
             ..both.clone()

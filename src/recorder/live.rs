@@ -6,14 +6,16 @@
 use std::sync::Arc;
 
 use super::ahead::Ahead;
+use super::chunks::{Chunks, Numbered};
 use super::cutter::Cutter;
 use super::ends::TrackEnds;
 use super::open_gop::{LastKey, OpenGop};
-use super::ring::Ring;
+use super::ring::{Kept, Ring};
 use crate::event::{PublishAbout, Recorded};
 use crate::media::{
-    AudioConfig, CodecConfig, Exception, Fragment, Frame, Incoming, LeftOut, MILLISECONDS, MediaMessage,
-    Metadata, Micros, Oddity, PublishId, RandomAccess, StreamName, Timeline, TrackKind, Tracks, rescale,
+    AudioConfig, ChunkStart, CodecConfig, Exception, Fragment, Frame, Incoming, LeftOut, MILLISECONDS,
+    MediaMessage, Metadata, Micros, Oddity, PublishId, RandomAccess, StreamName, Timeline, TrackKind, Tracks,
+    rescale,
 };
 use crate::store::Command;
 
@@ -43,6 +45,7 @@ pub(super) struct Live {
     /// Tracks with a codec that is not recorded.
     pub(super) left_out: Vec<LeftOut>,
     timeline: Timeline,
+    chunks: Chunks,
     cutter: Cutter,
     stage: Stage,
     late_audio: Option<LateAudio>,
@@ -108,8 +111,8 @@ struct LateAudio {
 /// The effects of a frame, besides its recording.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    /// The frame as placed on the tape, with its tape time and its number; for the ring.
-    pub(super) frame: Option<(Frame, Micros, u64)>,
+    /// The frame as placed on the tape, for the ring.
+    pub(super) frame: Option<Kept>,
     /// A fault in the timestamps of the frame.
     pub(super) exception: Option<Exception>,
     /// The fault of the frame's media, if it is the first of its kind.
@@ -117,7 +120,7 @@ pub(super) struct Taken {
 }
 
 impl Live {
-    pub(super) fn new(publish: PublishId, tape_zero: Micros, boot_zero: Micros) -> Self {
+    pub(super) fn new(publish: PublishId, tape_zero: Micros, boot_zero: Micros, chunks: Chunks) -> Self {
         Self {
             publish,
             tape_zero,
@@ -126,6 +129,7 @@ impl Live {
             announced: Metadata::default(),
             left_out: Vec::new(),
             timeline: Timeline::new(),
+            chunks,
             cutter: Cutter::default(),
             stage: Stage::Idle,
             late_audio: None,
@@ -229,13 +233,30 @@ impl Live {
         self.ends.first.map(|_| self.tape_zero + self.ends.last())
     }
 
+    /// The numbers with which the stream's next publish goes on.
+    pub(super) fn numbered(&self) -> Numbered {
+        self.chunks.end(self.tape_end().unwrap_or(self.tape_zero))
+    }
+
+    /// The target duration of the publish's chunks in seconds, if it is fixed.
+    pub(super) fn target_s(&self) -> Option<u16> {
+        self.chunks.target_s()
+    }
+
     /// Puts the publish on the tape from here on: the ring's media from tape time `from` on, and the media to come.
     pub(super) fn want(&mut self, ring: &Ring, from: Micros, fed: &mut Vec<Fed>) {
         if self.is_wanted() {
             return;
         }
         let (next, mut stretch) = self.fed.unwrap_or((0, Micros::MAX));
-        let entry = ring.since(from).next().map(|gop| (gop.first, gop.start));
+        // The tape begins with a chunk. A chunk that lost its beginning begins anew, unless it may have been played.
+        let in_the_middle = self.chunks.in_the_middle();
+        let entry = ring
+            .entry(from)
+            .filter(|gop| gop.begins_chunk() || in_the_middle.is_some());
+        let entry = entry
+            .or_else(|| ring.chunk_from(from))
+            .map(|gop| (gop.first, gop.start));
         // If the frame that was fed last and all later ones are in the ring, nothing is missing in between.
         let goes_on = ring.first().is_some_and(|first| first <= next)
             && entry.is_some_and(|(first, _)| first <= next && stretch < Micros::MAX);
@@ -248,6 +269,7 @@ impl Live {
             (false, None) => {
                 // Nothing can be decoded before the next keyframe.
                 self.seen_key = false;
+                self.chunks.break_off(&self.tracks);
                 stretch = self.tape_zero.saturating_add(self.ends.last());
                 self.placed
             }
@@ -265,6 +287,7 @@ impl Live {
         self.fed = Some((first, stretch));
         let mut open_gop = OpenGop::default();
         let mut is_first = !goes_on;
+        let mut begins = !goes_on;
         let (mut left_out, mut is_whole) = (0, true);
         for gop in ring.since(from.min(stretch)) {
             let wanted = gop
@@ -272,7 +295,7 @@ impl Live {
                 .iter()
                 .zip(gop.first..)
                 .filter(|(_, number)| *number >= first);
-            for (n, (frame, _)) in wanted.enumerate() {
+            for (n, (frame, number)) in wanted.enumerate() {
                 if n == 0 {
                     self.set_tracks(gop.tracks.clone(), fed);
                 }
@@ -284,10 +307,20 @@ impl Live {
                 is_whole &=
                     first.is_none_or(|video| video.random_access(&frame.payload) != RandomAccess::Gradual);
                 if open_gop.leaves_out(frame, first) {
-                    left_out += 1
-                } else {
-                    self.feed(frame.clone(), fed)
+                    left_out += 1;
+                    continue;
                 }
+                let place = usize::try_from(number.saturating_sub(gop.first)).unwrap_or(usize::MAX);
+                let mut chunk = gop.chunk_at(place).map(|(start, _)| start);
+                if std::mem::take(&mut begins) {
+                    // The time line of the tape breaks here: what came before is not on it.
+                    let chunk_here = chunk.or(in_the_middle);
+                    chunk = chunk_here.map(|chunk| ChunkStart {
+                        breaks: true,
+                        ..chunk
+                    });
+                }
+                self.feed(frame.clone(), chunk, fed);
             }
         }
         // A missing picture from before the wanted time is not missed.
@@ -517,6 +550,7 @@ impl Live {
         let number = self.placed;
         self.placed += 1;
 
+        let mut chunk = None;
         if let (TrackKind::Audio, Some(late)) = (kind, &mut self.late_audio) {
             late.bytes += frame.cost();
             late.frames.push(frame.clone());
@@ -527,21 +561,31 @@ impl Live {
             if at - first >= WAIT_FOR_KEY || late.bytes > WAIT_BYTES {
                 self.join_late_audio(fed);
             }
-        } else if self.is_wanted() {
-            if kind == TrackKind::Video && frame.key {
+        } else {
+            if kind == TrackKind::Video && frame.key && self.is_wanted() {
                 self.join_late_audio(fed);
             }
-            self.feed(frame.clone(), fed);
+            chunk = self.chunks.take(&frame, at);
+            if self.is_wanted() {
+                self.feed(frame.clone(), chunk, fed);
+            }
         }
+        let kept = Kept {
+            frame,
+            at: self.tape_zero + at,
+            number,
+            chunk,
+        };
         Taken {
-            frame: Some((frame, self.tape_zero + at, number)),
+            frame: Some(kept),
             exception,
             oddity: None,
         }
     }
 
-    fn feed(&mut self, frame: Frame, fed: &mut Vec<Fed>) {
-        if let Some(fragment) = self.cutter.push(frame) {
+    fn feed(&mut self, frame: Frame, chunk: Option<ChunkStart>, fed: &mut Vec<Fed>) {
+        let chunk = chunk.map(|chunk| self.chunks.told(chunk));
+        if let Some(fragment) = self.cutter.push(frame, chunk) {
             self.keep(fragment, fed);
         }
     }
@@ -561,7 +605,9 @@ impl Live {
             fed,
         );
         for frame in late.frames {
-            self.feed(frame, fed);
+            let at = self.tracks.micros(frame.kind, frame.dts);
+            let chunk = self.chunks.take(&frame, at);
+            self.feed(frame, chunk, fed);
         }
     }
 
@@ -573,6 +619,14 @@ impl Live {
             && let Some(fragment) = self.cutter.flush()
         {
             self.keep(fragment, fed);
+        }
+        let replaces = |old: bool, same: bool| old && !same;
+        let is_other = replaces(self.tracks.video.is_some(), self.tracks.video == tracks.video)
+            || replaces(self.tracks.audio.is_some(), self.tracks.audio == tracks.audio);
+        if is_other || !matches!(self.stage, Stage::Waiting { .. }) {
+            self.chunks.break_off(&tracks);
+        } else {
+            self.chunks.follow(&tracks);
         }
         if self.is_wanted() {
             self.set_tracks(tracks.clone(), fed);

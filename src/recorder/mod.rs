@@ -8,6 +8,7 @@
 //! | `core` | all streams, and their common limits: who may publish, the memory of the rings |
 //! | `stream` | one stream: its publish, its ring, its sessions |
 //! | `live`, `cutter`, `ring`, `ahead`, `ends`, `open_gop` | a publish: frames on their time line, fragments of them, the last seconds |
+//! | `chunks`, `played` | the numbers of the chunks that live HLS plays; the chunks that are in memory |
 //! | `notice` | reports about a publish while it goes on |
 //! | `rulebook`, `push`, `tasks` | what is to be recorded: by rules, by the publisher's parameters, by the clock |
 //! | `missed` | times of tasks in which nothing was recorded |
@@ -20,6 +21,7 @@
 //! complete, and a push of less than a second leaves nothing.
 
 mod ahead;
+mod chunks;
 mod core;
 mod counts;
 mod cutter;
@@ -32,6 +34,7 @@ mod missed;
 mod notice;
 mod open_gop;
 mod orders;
+mod played;
 mod publish;
 mod push;
 mod ring;
@@ -56,6 +59,7 @@ pub use orders::{
     CLIP_LONGEST, ClipCourse, ClipOrder, ClipRange, ClipSource, MANUAL_LONGEST, MANUAL_USUAL, OrderError,
     StartOrder, Started, Which,
 };
+pub use played::{RingChunk, RingChunks};
 pub use publish::{EndReason, PublishRequest, Refusal};
 pub use rulebook::RuleError;
 pub use status::StreamStatus;

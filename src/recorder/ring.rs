@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::media::{Frame, Micros, TrackKind, Tracks};
+use crate::media::{ChunkStart, Frame, Micros, TrackKind, Tracks};
 
 /// Whole GOPs, oldest first. Payloads are shared with all other holders of the frames. Only whole GOPs leave, so that the rest
 /// can always be decoded from its first frame.
@@ -14,7 +14,7 @@ pub(super) struct Ring {
     cost: usize,
 }
 
-/// A keyframe and the frames that depend on it; half a second of a stream without video.
+/// A keyframe and the frames that depend on it; a chunk of a stream without video.
 #[derive(Debug)]
 pub(super) struct Gop {
     /// The tracks that decode the frames.
@@ -27,20 +27,25 @@ pub(super) struct Gop {
     pub(super) frames: Vec<Frame>,
     /// The number of the first frame: the frames of a publish are counted as they come.
     pub(super) first: u64,
+    /// The chunks that begin within the GOP.
+    chunks: Vec<Begins>,
     bytes: usize,
     cost: usize,
 }
 
-/// A stream without video is cut into pieces of this length, which stand in for GOPs.
-const AUDIO_GOP: Micros = 500_000;
 /// Most frames that memory is taken for ahead of time.
 const MOST_EXPECTED: usize = 4_096;
 
 impl Ring {
-    /// Takes a frame at tape time `at`, the `number`th of its publish. A frame before the first keyframe cannot be decoded, and
-    /// is left out.
-    pub(super) fn push(&mut self, frame: Frame, tracks: &Tracks, at: Micros, number: u64) {
-        if self.begins_gop(&frame, tracks, at) {
+    /// Takes a frame. A frame before the first keyframe cannot be decoded, and is left out.
+    pub(super) fn push(&mut self, kept: Kept, tracks: &Tracks) {
+        let Kept {
+            frame,
+            at,
+            number,
+            chunk,
+        } = kept;
+        if self.begins_gop(&frame, tracks, chunk) {
             // GOPs of one stream resemble each other: the last one's size is the best guess for the next.
             let expected = self
                 .gops
@@ -58,6 +63,7 @@ impl Ring {
                 }),
                 frames,
                 first: number,
+                chunks: Vec::new(),
                 bytes: 0,
                 cost,
             });
@@ -65,6 +71,11 @@ impl Ring {
         if let Some(gop) = self.gops.back_mut() {
             gop.bytes += frame.payload.len();
             self.bytes += frame.payload.len();
+            gop.chunks.extend(chunk.map(|start| Begins {
+                place: gop.frames.len(),
+                start,
+                tracks: tracks.clone(),
+            }));
             gop.cost += frame.cost();
             self.cost += frame.cost();
             gop.frames.push(frame);
@@ -94,6 +105,27 @@ impl Ring {
     pub(super) fn since(&self, from: Micros) -> impl Iterator<Item = &Gop> {
         let first = self.gops.iter().rposition(|gop| gop.shown <= from).unwrap_or(0);
         self.gops.iter().skip(first)
+    }
+
+    /// The GOP with which a chunk begins that shows everything from tape time `from` on. Where the ring does not go back to the
+    /// beginning of that chunk: the first GOP that shows everything from then on.
+    pub(super) fn entry(&self, from: Micros) -> Option<&Gop> {
+        let first = self.gops.iter().rposition(|gop| gop.shown <= from).unwrap_or(0);
+        let before = self.gops.iter().take(first.saturating_add(1));
+        before
+            .rev()
+            .find(|gop| gop.begins_chunk())
+            .or(self.gops.get(first))
+    }
+
+    /// The first GOP from tape time `from` on with which a chunk begins.
+    pub(super) fn chunk_from(&self, from: Micros) -> Option<&Gop> {
+        self.since(from).find(|gop| gop.begins_chunk())
+    }
+
+    /// All GOPs, oldest first.
+    pub(super) fn gops(&self) -> impl Iterator<Item = &Gop> {
+        self.gops.iter()
     }
 
     /// The number of the oldest frame in the ring.
@@ -127,16 +159,51 @@ impl Ring {
         self.gops.front().map(|gop| gop.shown)
     }
 
-    fn begins_gop(&self, frame: &Frame, tracks: &Tracks, at: Micros) -> bool {
+    fn begins_gop(&self, frame: &Frame, tracks: &Tracks, chunk: Option<ChunkStart>) -> bool {
         match (frame.kind, &tracks.video) {
             (TrackKind::Video, _) => frame.key,
             (TrackKind::Audio, Some(_)) => false,
             (TrackKind::Audio, None) => self
                 .gops
                 .back()
-                .is_none_or(|gop| gop.tracks != *tracks || at - gop.start >= AUDIO_GOP),
+                .is_none_or(|gop| gop.tracks != *tracks || chunk.is_some()),
         }
     }
+}
+
+impl Gop {
+    /// True when a chunk begins with the GOP.
+    pub(super) fn begins_chunk(&self) -> bool {
+        self.chunks.first().is_some_and(|chunk| chunk.place == 0)
+    }
+
+    /// The chunk that begins with the frame at `place`, and the tracks that decode it.
+    pub(super) fn chunk_at(&self, place: usize) -> Option<(ChunkStart, &Tracks)> {
+        let found = self.chunks.iter().find(|chunk| chunk.place == place);
+        found.map(|chunk| (chunk.start, &chunk.tracks))
+    }
+}
+
+/// The beginning of a chunk.
+#[derive(Debug)]
+struct Begins {
+    /// The place of its first frame in the GOP.
+    place: usize,
+    start: ChunkStart,
+    /// The tracks that decode it.
+    tracks: Tracks,
+}
+
+/// A frame as the ring keeps it.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) frame: Frame,
+    /// Tape time of the frame.
+    pub(super) at: Micros,
+    /// The frame's number: the frames of a publish are counted as they come.
+    pub(super) number: u64,
+    /// The chunk that begins with the frame.
+    pub(super) chunk: Option<ChunkStart>,
 }
 
 #[cfg(test)]
@@ -144,15 +211,19 @@ mod tests {
     use super::*;
     use crate::recorder::testing::{audio, tracks, video};
 
+    fn kept(frame: Frame, at: Micros, number: i64) -> Kept {
+        Kept {
+            frame,
+            at,
+            number: number.unsigned_abs(),
+            chunk: None,
+        }
+    }
+
     fn filled(seconds: i64) -> Ring {
         let mut ring = Ring::default();
         for n in 0..seconds * 10 {
-            ring.push(
-                video(n * 100, n % 20 == 0, 1000),
-                &tracks(),
-                n * 100_000,
-                n.unsigned_abs(),
-            );
+            ring.push(kept(video(n * 100, n % 20 == 0, 1000), n * 100_000, n), &tracks());
         }
         ring
     }
@@ -181,20 +252,22 @@ mod tests {
     #[test]
     fn nothing_before_the_first_keyframe() {
         let mut ring = Ring::default();
-        ring.push(audio(0, 10), &tracks(), 0, 0);
-        ring.push(video(0, false, 10), &tracks(), 0, 1);
+        ring.push(kept(audio(0, 10), 0, 0), &tracks());
+        ring.push(kept(video(0, false, 10), 0, 1), &tracks());
         assert_eq!((ring.bytes(), ring.start()), (0, None));
     }
 
     #[test]
-    fn sound_alone_is_kept_in_half_seconds() {
+    fn sound_alone_is_kept_in_chunks() {
         let only_audio = Tracks {
             video: None,
             ..tracks()
         };
         let mut ring = Ring::default();
         for n in 0..100 {
-            ring.push(audio(n * 1024, 10), &only_audio, n * 21_333, n.unsigned_abs());
+            let chunk = (n % 24 == 0).then(ChunkStart::default);
+            let kept = kept(audio(n * 1024, 10), n * 21_333, n);
+            ring.push(Kept { chunk, ..kept }, &only_audio);
         }
         assert_eq!(ring.since(-1).count(), 5);
         ring.expire(100 * 21_333, 1_000_000);
@@ -202,6 +275,22 @@ mod tests {
             ring.start()
                 .is_some_and(|start| start <= 1_133_300 && start > 400_000)
         );
+    }
+
+    #[test]
+    fn a_chunk_of_several_gops_is_entered_at_its_beginning() {
+        let mut ring = Ring::default();
+        for n in 0..40 {
+            let chunk = (n % 8 == 4).then(ChunkStart::default);
+            let kept = kept(video(n * 100, n % 2 == 0, 10), n * 100_000, n);
+            ring.push(Kept { chunk, ..kept }, &tracks());
+        }
+        let entry = |ring: &Ring, from| ring.entry(from).map(|gop| gop.start);
+        assert_eq!(entry(&ring, 1_900_000), Some(1_200_000));
+        assert_eq!(ring.since(1_900_000).next().map(|gop| gop.start), Some(1_800_000));
+        // The beginning of the first chunk is not there any more.
+        assert_eq!(entry(&ring, 300_000), Some(200_000));
+        assert_eq!(ring.chunk_from(300_000).map(|gop| gop.start), Some(400_000));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::chunks::{Chunks, Numbered};
 use super::counts::Received;
 use super::decision::Verdict;
 use super::ended::{RULES_CHANGED, TIME_IS_OVER};
 use super::live::{Fed, Live, Moment};
 use super::notice::Notice;
+use super::played::{self, RingChunks};
 use super::publish::EndReason;
 use super::ring::Ring;
 use super::run::{Ending, Entry, Sample, Scene};
@@ -37,11 +39,24 @@ pub(super) struct Stream {
     pub(super) ring: Ring,
     /// Tape time behind which all later tape of this stream begins.
     pub(super) tape_end: Micros,
+    /// Where the numbers of the next publish's chunks begin.
+    pub(super) numbered: Numbered,
+    /// The publish whose frames are in the ring.
+    aired: Option<Aired>,
     pub(super) sessions: Vec<Session>,
     /// The memory of the waiting frames, as counted last.
-    pub(super) counted: usize,
+    pub(super) held: usize,
     /// Recordings that end as soon as all of their samples are handed over.
     endings: Vec<Ending>,
+}
+
+/// A publish whose frames are in memory.
+#[derive(Clone, Copy, Debug)]
+struct Aired {
+    publish: PublishId,
+    /// Tape time of media time zero, and UTC of the same moment.
+    tape_zero: Micros,
+    zero_utc: Micros,
 }
 
 #[derive(Debug)]
@@ -74,23 +89,25 @@ pub(super) struct OnAir {
 
 impl Stream {
     /// A stream whose tape begins no earlier than `floor`.
-    pub(super) fn new(name: StreamName, floor: Micros) -> Self {
+    pub(super) fn new(name: StreamName, floor: Micros, numbered: Numbered) -> Self {
         Self {
             name,
             live: None,
             ring: Ring::default(),
             tape_end: floor,
+            numbered,
+            aired: None,
             sessions: Vec::new(),
-            counted: 0,
+            held: 0,
             endings: Vec::new(),
         }
     }
 
-    /// Begins a publish, which is recorded as the verdict says. Gives whether it is recorded, by the verdict or another
-    /// session.
+    /// Begins a publish, which is recorded as the verdict says. `played` is true where its chunks are played out of the ring.
+    /// Gives whether it is recorded, by the verdict or another session.
     pub(super) fn enter(
         &mut self,
-        publish: PublishId,
+        (publish, played): (PublishId, bool),
         tape_now: Micros,
         verdict: Verdict,
         about: &Arc<PublishAbout>,
@@ -100,8 +117,18 @@ impl Stream {
         let tape_zero = tape_now.max(self.tape_end);
         // A new publish counts its bytes from zero.
         self.ring.clear();
+        self.aired = Some(Aired {
+            publish,
+            tape_zero,
+            zero_utc: now.utc,
+        });
         self.live = Some(OnAir {
-            live: Live::new(publish, tape_zero, now.boot),
+            live: Live::new(
+                publish,
+                tape_zero,
+                now.boot,
+                Chunks::new(self.numbered, tape_zero, played),
+            ),
             about: Arc::clone(about),
             last_heard: now.boot,
             bytes: 0,
@@ -140,11 +167,12 @@ impl Stream {
         verdict.now(&self.name, &self.sessions)
     }
 
-    /// Takes a message of the live publish; gives the exceptions of its timestamps, if a report is due.
+    /// Takes a message of the live publish. The ring keeps the last `kept` of it. Gives the exceptions of its timestamps, if a
+    /// report is due.
     pub(super) fn push(
         &mut self,
         message: MediaMessage,
-        pre_roll: Micros,
+        kept: Micros,
         now: Moment,
         out: &mut Vec<Command>,
     ) -> Option<Notice> {
@@ -169,13 +197,14 @@ impl Stream {
             on_air.quiet_until = now.boot + REPORT_EVERY;
         }
         self.hand_over(fed, now, out);
-        if let Some((frame, at, number)) = taken.frame {
-            self.watch_keys(&frame, at, out);
-            self.record(&frame, at, now, out);
+        if let Some(frame) = taken.frame {
+            let at = frame.at;
+            self.watch_keys(&frame.frame, at, out);
+            self.record(&frame.frame, at, now, out);
             if let Some(on_air) = &mut self.live {
-                on_air.gop.see(&frame, at);
-                self.ring.push(frame, &on_air.live.tracks, at, number);
-                self.ring.expire(at, pre_roll);
+                on_air.gop.see(&frame.frame, at);
+                self.ring.push(frame, &on_air.live.tracks);
+                self.ring.expire(at, kept);
             }
             self.tell_unrecorded(out);
         }
@@ -249,6 +278,7 @@ impl Stream {
         };
         let end = on_air.live.tape_end().unwrap_or(self.tape_end);
         self.tape_end = self.tape_end.max(end);
+        self.numbered = on_air.live.numbered();
         let mut scene = on_air.scene(&self.name, now, out, &mut self.endings);
         for session in &mut self.sessions {
             session.interrupt(end, on_air.last_heard, reason, &mut scene);
@@ -390,6 +420,21 @@ impl Stream {
         let on_air = self.live.as_mut()?;
         let received = std::mem::take(&mut on_air.uncounted);
         (received != Received::default()).then_some((received, on_air.last_heard))
+    }
+
+    /// The complete chunks in memory, from the number `from` on; `None` where nothing of the stream is in memory.
+    pub(super) fn chunks(&self, from: u64) -> Option<RingChunks> {
+        let aired = self.aired?;
+        let live = self.live.as_ref().map(|on_air| &on_air.live);
+        Some(RingChunks {
+            publish: aired.publish,
+            tape_zero: aired.tape_zero,
+            zero_utc: aired.zero_utc,
+            on_air: live.is_some(),
+            recorded: live.is_some_and(Live::is_wanted),
+            target_s: live.map_or(self.numbered.target_s(), Live::target_s),
+            chunks: played::complete(&self.ring, from, live.is_none()),
+        })
     }
 
     /// True when nothing is lost by forgetting the stream: a stream that is unknown begins its tape at `past`.

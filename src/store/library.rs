@@ -19,7 +19,7 @@ use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{Gaps, JoinSource as _, Kept, View, ViewSegment};
-use crate::media::{Micros, RecordingId, StreamName, TrackKind};
+use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind};
 use crate::model::Media;
 
 /// A publish whose first segment begins within this time was recorded from its beginning on.
@@ -422,7 +422,7 @@ impl Library {
         })
     }
 
-    fn view_of(&self, rows: Vec<SegmentData>, checked: bool) -> View<LibrarySource> {
+    pub(super) fn view_of(&self, rows: Vec<SegmentData>, checked: bool) -> View<LibrarySource> {
         let mut segments = Vec::with_capacity(rows.len());
         let mut files = HashMap::with_capacity(rows.len());
         for row in rows {
@@ -463,6 +463,25 @@ impl Library {
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);
         View { segments, source }
+    }
+
+    pub(super) fn source_of_open(
+        &self,
+        segment: SegmentId,
+        path: PathBuf,
+        index: Arc<SampleIndex>,
+    ) -> LibrarySource {
+        let file = SourceFile {
+            path,
+            bytes: index.end(),
+            index: Some(index),
+            cuts: 0,
+        };
+        LibrarySource::new(
+            self.disk.clone(),
+            self.journal.clone(),
+            HashMap::from([(segment, file)]),
+        )
     }
 
     /// Reads every byte of every segment and compares: rows with files, checksums with media. `progress` gets the bytes that

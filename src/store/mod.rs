@@ -19,11 +19,12 @@
 //! | `journal` | SQLite: segments, recordings, the outbox |
 //! | `change` | changes of the journal that do not concern the tape |
 //! | `segment` | one segment file while it is written |
+//! | `open_tape` | how far the open segments are durable, for readers of this process |
 //! | `writer` | the order of writes: commands in, durable tape out; space, gaps, a store that goes away |
 //! | `queue` | commands that wait for the storage device, and which media is dropped when they are too many |
 //! | `thread` | the shell around the writer |
 //! | `recover` | opens and repairs a store, whatever ended the last run |
-//! | `library`, `query`, `summary`, `source`, `figures` | the read side, for this process and for others |
+//! | `library`, `query`, `summary`, `source`, `tail`, `figures` | the read side, for this process and for others |
 //! | `timeline` | where a stream has tape, how much, and why it stops |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
@@ -42,6 +43,7 @@ mod error;
 mod figures;
 mod journal;
 mod library;
+mod open_tape;
 mod outbox;
 mod paths;
 mod progress;
@@ -55,6 +57,7 @@ mod short;
 mod source;
 mod spec;
 mod summary;
+mod tail;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -78,6 +81,7 @@ pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use figures::{MissedCounts, RecordingCounts, Waiting};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
+pub use open_tape::OpenTape;
 pub use outbox::{Behind, Callback, OutboxChange, OutboxDepth, Place, Remembered, UnknownPlace};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::{Cursor, Query};
@@ -85,7 +89,8 @@ pub use read::{EventReader, NextEvent, Reader, Subscription};
 pub use recover::looked_at;
 pub use source::LibrarySource;
 pub use spec::{Asked, OpenRecording, RecordingSpec};
-pub use thread::{Opened, Store, StoreSettings};
+pub use tail::{ChunkAt, NumberedSegment, Tail};
+pub use thread::{ChunkCounts, Opened, Store, StoreSettings};
 pub use timeline::{Bin, ClipSpan, Timeline, TimelineQuery, TimelineSpan};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};
 pub use writer::OnFull;

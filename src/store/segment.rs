@@ -6,27 +6,39 @@
 
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::disk::{Disk, DiskFile};
 use super::journal::Sealed;
 use super::writer::is_full;
 use crate::format::TrackBase;
+use crate::format::chunks::ChunkScan;
 use crate::format::fmp4::{FIRST_SEQUENCE, Place, WriteError, fragment_header, free_box};
 use crate::format::index::{FragmentIndex, SampleIndex};
-use crate::media::{Fragment, MILLISECONDS, Micros, SegmentId, TrackKind, Tracks, gcd, rescale};
+use crate::media::{
+    ChunkNumbers, Fragment, MILLISECONDS, Micros, SegmentId, StreamName, TrackKind, Tracks, gcd, rescale,
+};
 
 /// A segment that is being written.
 pub(super) struct Segment {
     pub(super) id: SegmentId,
+    pub(super) stream: StreamName,
+    /// The segment's number in its stream.
+    pub(super) sequence: u64,
     pub(super) path: PathBuf,
     pub(super) tracks: Tracks,
     pub(super) start: Micros,
-    base: TrackBase,
-    tape_zero: Micros,
+    pub(super) base: TrackBase,
+    pub(super) tape_zero: Micros,
+    pub(super) numbers: ChunkNumbers,
+    /// Counts the chunks.
+    scan: ChunkScan,
+    /// Number of chunks that were begun, in fragments that were written or may have been.
+    begun: u64,
     file: Box<dyn DiskFile>,
     /// The header, which goes to flash with the first fragment, in one write.
     header: Vec<u8>,
-    index: SampleIndex,
+    fragments: Vec<Arc<FragmentIndex>>,
     pub(super) written: Mark,
     pub(super) durable: Mark,
     room: u64,
@@ -65,6 +77,10 @@ pub(super) struct Mark {
     pub(super) end: Micros,
     /// CRC-32C of all bytes before it that are not media.
     crc: u32,
+    /// Number of chunks that begin before it.
+    pub(super) chunks: u64,
+    /// The target duration in seconds, if it is known.
+    target_s: Option<u16>,
 }
 
 /// The reason why a fragment was not appended.
@@ -116,11 +132,14 @@ pub(super) enum NotTaken {
 #[derive(Clone)]
 pub(super) struct Begin {
     pub(super) id: SegmentId,
+    pub(super) stream: StreamName,
+    pub(super) sequence: u64,
     pub(super) path: PathBuf,
     pub(super) tracks: Tracks,
     pub(super) base: TrackBase,
     pub(super) start: Micros,
     pub(super) tape_zero: Micros,
+    pub(super) numbers: ChunkNumbers,
     pub(super) header: Vec<u8>,
     /// Bytes that the file will probably have.
     pub(super) expected: u64,
@@ -171,17 +190,25 @@ impl Segment {
             fragments: 0,
             end: begin.start,
             crc: 0,
+            chunks: 0,
+            target_s: None,
         };
+        let scan = ChunkScan::new(&begin.tracks, begin.base, begin.numbers.target);
         Self {
             id: begin.id,
+            stream: begin.stream,
+            sequence: begin.sequence,
             path: begin.path,
             tracks: begin.tracks,
             start: begin.start,
             base: begin.base,
             tape_zero: begin.tape_zero,
+            numbers: begin.numbers,
+            scan,
+            begun: 0,
             file,
             header: begin.header,
-            index: SampleIndex::default(),
+            fragments: Vec::new(),
             written: nothing,
             durable: nothing,
             room,
@@ -235,6 +262,8 @@ impl Segment {
         }
 
         let before = self.written.bytes;
+        let begins = self.scan.begins(&head.index);
+        self.begun += u64::from(begins);
         self.written = Mark {
             bytes: head.index.end(),
             fragments: self.written.fragments + 1,
@@ -243,8 +272,10 @@ impl Segment {
                 .end
                 .max(fragment_end(&head.index, self.base, &self.tracks, self.tape_zero)),
             crc,
+            chunks: self.written.chunks + u64::from(begins),
+            target_s: self.scan.target().target_s(),
         };
-        self.index.fragments.push(head.index);
+        self.fragments.push(Arc::new(head.index));
         if first {
             self.header = Vec::new();
         }
@@ -340,7 +371,7 @@ impl Segment {
     pub(super) fn give_up(&mut self) -> u64 {
         let lost = self.written.bytes - self.durable.bytes;
         self.written = self.durable;
-        self.index.fragments.truncate(self.durable.fragments);
+        self.fragments.truncate(self.durable.fragments);
         let _ = self.file.set_len(self.durable.bytes);
         self.room = self.trimmed.take().unwrap_or(0).max(self.room);
         lost
@@ -354,8 +385,34 @@ impl Segment {
             bytes: self.durable.bytes,
             space: self.room,
             crc: Some(self.durable.crc),
-            samples: self.index.encode(),
+            samples: self.index().encode(),
+            chunks: self.durable.chunks,
+            target_s: self.durable.target_s,
         })
+    }
+
+    /// Number of chunks that the file may hold, durable or not.
+    pub(super) fn chunks_begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// Where the samples of the durable fragments are.
+    pub(super) fn durable_fragments(&self) -> Vec<Arc<FragmentIndex>> {
+        self.fragments
+            .iter()
+            .take(self.durable.fragments)
+            .cloned()
+            .collect()
+    }
+
+    fn index(&self) -> SampleIndex {
+        SampleIndex {
+            fragments: self
+                .fragments
+                .iter()
+                .map(|fragment| (**fragment).clone())
+                .collect(),
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::media::{
-    AudioCodec, AudioConfig, ColourInfo, Fragment, Frame, TrackKind, Tracks, VideoCodec, VideoConfig,
+    AudioCodec, AudioConfig, ChunkStart, ColourInfo, Fragment, Frame, TrackKind, Tracks, VideoCodec,
+    VideoConfig,
 };
 
 /// 320×240 H.264 and 48 kHz stereo AAC.
@@ -51,6 +52,7 @@ pub(crate) fn fragment(n: i64, key: bool) -> Fragment {
     });
     Fragment {
         tracks: tracks(),
+        chunk: key.then(ChunkStart::default),
         video: video.collect(),
         audio: audio.collect(),
         next_video_dts: Some((n + 1) * 1000),

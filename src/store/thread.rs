@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::fcntl::Flock;
 use tokio::sync::watch;
 
+use super::open_tape::{OpenTape, OpenTapes};
 use super::queue::Queue;
 use super::recover::Occasion;
 use super::recover::start;
@@ -18,7 +19,7 @@ use super::{
     Clock, Command, Disk, OnFull, OpenRecording, Progress, RealDisk, RecoveryReport, Refused, StoreError,
     disk,
 };
-use crate::media::Micros;
+use crate::media::{Micros, StreamName};
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -88,7 +89,21 @@ pub struct Opened {
     pub open: Vec<OpenRecording>,
     /// The recorder's values: for each namespace the ids and their bodies.
     pub kept: BTreeMap<String, Vec<(String, String)>>,
+    /// Where the numbers of chunks begin.
+    pub chunks: ChunkCounts,
 }
+
+/// What a start knows of the chunks that were played before.
+#[derive(Clone, Debug, Default)]
+pub struct ChunkCounts {
+    /// No chunk that was played out of memory before had this number or a higher one.
+    pub from: u64,
+    /// The streams whose tape ended shortly before: the target duration in seconds, and the tape time of the end.
+    pub targets: Vec<(StreamName, u16, Micros)>,
+}
+
+/// The target durations of streams are known whose tape ended within this time before the start.
+const RECENT: Micros = 180_000_000;
 
 /// The store of this process; clones share it. Dropping the last clone shuts the store down.
 #[derive(Clone)]
@@ -99,6 +114,7 @@ pub struct Store {
 struct Inner {
     queue: Arc<Queue>,
     progress: watch::Receiver<Progress>,
+    open_tapes: OpenTapes,
     thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
@@ -131,8 +147,15 @@ impl Store {
             kept.entry(namespace).or_default().push((id, body));
         }
 
+        let tape_now = tape_base.saturating_add(clock.boot());
+        let chunks = ChunkCounts {
+            from: journal.first_number()?,
+            targets: journal.recent_targets(tape_now.saturating_sub(RECENT))?,
+        };
+
         let queue = Arc::new(Queue::new(settings.queue_soft, settings.queue_hard));
         let writer = Writer::new(settings, disk, clock.clone(), journal)?;
+        let open_tapes = writer.open_tapes();
         let (sender, progress) = watch::channel(writer.progress().clone());
         let mut shell = Shell {
             queue: queue.clone(),
@@ -149,6 +172,7 @@ impl Store {
         let inner = Inner {
             queue,
             progress,
+            open_tapes,
             thread: Mutex::new(Some(thread)),
         };
         let store = Store {
@@ -159,6 +183,7 @@ impl Store {
             report,
             open,
             kept,
+            chunks,
         };
         Ok((store, opened))
     }
@@ -211,6 +236,11 @@ impl Store {
     /// The progress of the tape, now and at each change.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.inner.progress.clone()
+    }
+
+    /// The open segment of a stream, as far as it was durable at the last tick. Never blocks.
+    pub fn open_tape(&self, stream: &StreamName) -> Option<Arc<OpenTape>> {
+        self.inner.open_tapes.of(stream)
     }
 
     /// Asks the thread for a sign of life and returns the number of signs so far. A number that does not grow within some

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use edgereel::media::{
-    Fragment, Frame, PublishId, RecordingId, StreamName, TrackKind, Tracks, VideoConfig, parse_aac,
-    parse_avc, rescale,
+    ChunkStart, Fragment, Frame, PublishId, RecordingId, StreamName, TrackKind, Tracks, VideoConfig,
+    parse_aac, parse_avc, rescale,
 };
 use edgereel::store::{Command, Opened, RealClock, RealDisk, RecordingSpec, Store, StoreSettings};
 use tempfile::TempDir;
@@ -169,6 +169,7 @@ pub(crate) fn put(store: &Store, stream: StreamName, tape_zero: i64, recording: 
             publish,
             fragment: Fragment {
                 tracks: tracks.clone(),
+                chunk: Some(ChunkStart::default()),
                 video: group.to_vec(),
                 next_video_dts: next,
                 next_audio_dts: later.first().map(|frame| frame.dts),

@@ -8,7 +8,10 @@ use super::moov::{Movie, Rolls, ftyp, put_moov};
 use super::sample_entry::AudioExtra;
 use super::{MAX_HEADER, ScanError, WriteError};
 use crate::format::TrackBase;
-use crate::media::{MAX_TIMESCALE, Micros, PublishId, RecordingId, SegmentId, StreamName, TrackKind, Tracks};
+use crate::media::{
+    ChunkNumbers, MAX_TIMESCALE, Micros, PublishId, RecordingId, SegmentId, StreamName, TargetDuration,
+    TrackKind, Tracks,
+};
 
 /// The identity of a segment file. It is enough to rebuild the segment's row in the journal from nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct Identity {
     pub base: TrackBase,
     /// The recordings that the start of the segment belongs to, at most 255.
     pub recordings: Vec<RecordingId>,
+    /// The numbers of its chunks; `None` in a file of a release that did not number them.
+    pub chunks: Option<ChunkNumbers>,
 }
 
 /// `uuid` type of the identity box. Fields may be added before its checksum. Any other change of its layout takes another type.
@@ -76,6 +81,12 @@ const MP4_EPOCH: i64 = 2_082_844_800;
 /// 130    1  n, then n bytes of the device's id
 ///        1  n, then n bytes of the stream's name
 ///        1  n, then n × 16 bytes of recordings
+///        8  number of the first chunk             \
+///        8  discontinuities                        |
+///        8  numbers that no chunk of the tape has  |  not in files of earlier releases
+///        2  seconds, of the target                   |
+///        1  complete chunks, of the target           |
+///        1  flags: 1 = begins with a discontinuity /
 ///           (fields of later versions)
 ///        4  CRC-32C of ftyp, this box up to here, and moov
 /// ```
@@ -108,7 +119,8 @@ pub fn segment_header(identity: &Identity, tracks: &Tracks) -> Result<Vec<u8>, W
     let mut out = ftyp(b"iso6", &[b"iso6", b"mp41"]);
     debug_assert_eq!(out.len(), FTYP);
     let variable = identity.device.len() + identity.stream.as_str().len() + 16 * usize::from(recordings);
-    let identity_len = 133 + variable + 4;
+    let numbers = identity.chunks.map_or(0, |_| NUMBERS);
+    let identity_len = 133 + variable + numbers + 4;
     let whole = FTYP + identity_len + moov.len();
     let header_len = match u32::try_from(whole) {
         Ok(len) if len <= MAX_HEADER => len,
@@ -121,6 +133,9 @@ pub fn segment_header(identity: &Identity, tracks: &Tracks) -> Result<Vec<u8>, W
         out.put_u8(recordings);
         for recording in &identity.recordings {
             out.put_slice(&recording.to_bytes());
+        }
+        if let Some(numbers) = &identity.chunks {
+            put_numbers(out, numbers);
         }
         // The box's size comes before the checksum that covers it.
         out.put_u32(0);
@@ -152,6 +167,19 @@ fn put_fields(out: &mut Vec<u8>, identity: &Identity, audio: AudioExtra) {
         out.put_u8(fitted!(text.len(), "the length of a name in the identity"));
         out.put_slice(text.as_bytes());
     }
+}
+
+/// Bytes of the numbers of chunks.
+const NUMBERS: usize = 28;
+
+fn put_numbers(out: &mut Vec<u8>, numbers: &ChunkNumbers) {
+    out.put_u64(numbers.chunk);
+    out.put_u64(numbers.discontinuity);
+    out.put_u64(numbers.skipped);
+    let (seconds, complete) = numbers.target.to_parts();
+    out.put_u16(seconds);
+    out.put_u8(complete);
+    out.put_u8(u8::from(numbers.breaks));
 }
 
 /// When the segment's zero was, for players that show it. Zero, which means unknown, while the clock cannot be believed.
@@ -227,6 +255,7 @@ fn parse_fields(rest: &mut &[u8]) -> Option<(Identity, AudioExtra)> {
     let stream = take_text(rest)?.parse().ok()?;
     let recordings = take(rest).map(u8::from_be_bytes)?;
     let recordings = (0..recordings).map(|_| take(rest).map(RecordingId::from_bytes));
+    let recordings = recordings.collect::<Option<_>>()?;
     let identity = Identity {
         segment,
         publish,
@@ -239,9 +268,26 @@ fn parse_fields(rest: &mut &[u8]) -> Option<(Identity, AudioExtra)> {
         utc_offset,
         clock_synced: flags & 1 != 0,
         base,
-        recordings: recordings.collect::<Option<_>>()?,
+        recordings,
+        chunks: take_numbers(rest),
     };
     Some((identity, audio))
+}
+
+/// The numbers of the chunks, in a file that has them.
+fn take_numbers(rest: &mut &[u8]) -> Option<ChunkNumbers> {
+    let chunk = take(rest).map(u64::from_be_bytes)?;
+    let discontinuity = take(rest).map(u64::from_be_bytes)?;
+    let skipped = take(rest).map(u64::from_be_bytes)?;
+    let seconds = take(rest).map(u16::from_be_bytes)?;
+    let [complete, flags] = take(rest)?;
+    Some(ChunkNumbers {
+        chunk,
+        discontinuity,
+        breaks: flags & 1 != 0,
+        skipped,
+        target: TargetDuration::from_parts(seconds, complete)?,
+    })
 }
 
 fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {

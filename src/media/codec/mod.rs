@@ -171,6 +171,14 @@ impl Tracks {
         }
     }
 
+    /// The track with which chunks begin: the picture, or the sound where there is no picture.
+    pub fn led_by(&self) -> TrackKind {
+        match self.video {
+            Some(_) => TrackKind::Video,
+            None => TrackKind::Audio,
+        }
+    }
+
     /// Microseconds of `ticks` ticks of a track. Ticks of a missing track are milliseconds.
     pub fn micros(&self, kind: TrackKind, ticks: i64) -> Micros {
         rescale(ticks, self.timescale(kind).unwrap_or(MILLISECONDS), 1_000_000)

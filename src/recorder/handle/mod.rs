@@ -24,6 +24,7 @@ use crate::recorder::counts::Counts;
 use crate::recorder::decision::held_up;
 use crate::recorder::ended::closed;
 use crate::recorder::live::Moment;
+use crate::recorder::played::RingChunks;
 use crate::recorder::publish::{EndReason, PublishRequest, Refusal};
 use crate::recorder::push::PushParameters;
 use crate::recorder::status::StreamStatus;
@@ -162,6 +163,12 @@ impl Recorder {
     /// Media in all rings, bytes.
     pub fn ring_bytes(&self) -> usize {
         self.shared.core().ring_bytes()
+    }
+
+    /// The complete chunks of a stream that are in memory, from the number `from` on; `None` where nothing of the stream is. The
+    /// frames are cloned, not their payloads.
+    pub fn ring_chunks(&self, stream: &StreamName, from: u64) -> Option<RingChunks> {
+        self.shared.core().stream(stream)?.chunks(from)
     }
 
     /// Takes over new settings. They hold from the next message on; templates and rules hold from the next push on.

@@ -7,12 +7,15 @@ use serde::de::DeserializeOwned;
 use super::Recorder;
 use crate::config::{Rule, TemplateSource};
 use crate::recorder::orders::{RULES, TASKS, TEMPLATES};
-use crate::store::OpenRecording;
+use crate::store::Opened;
 
 impl Recorder {
     /// Takes over the findings of [`Store::open`](crate::store::Store::open): templates, rules and tasks that commands made,
-    /// and recordings that wait for their publishers. Comes before the first publish.
-    pub fn restore(&self, open: &[OpenRecording], kept: &BTreeMap<String, Vec<(String, String)>>) {
+    /// recordings that wait for their publishers, and where the numbers of chunks begin. Comes before the first publish.
+    pub fn restore(&self, opened: &Opened) {
+        let Opened {
+            open, kept, chunks, ..
+        } = opened;
         let shared = &self.shared;
         let (now, synced) = (shared.now(), shared.clock.synced());
         let mut commands = Vec::new();
@@ -37,6 +40,9 @@ impl Recorder {
             for task in read_kept(kept, TASKS) {
                 core.tasks.found(task, now);
             }
+            core.count_from(chunks.from);
+            let targets = chunks.targets.iter();
+            core.inherit(targets.map(|(stream, target_s, end)| (stream.clone(), (*target_s, *end))));
             core.restore(open, now, synced, &mut commands);
         }
         shared.submit_all(&mut commands);

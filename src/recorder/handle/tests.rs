@@ -31,6 +31,7 @@ fn recorder(dir: &std::path::Path, queue_soft: usize) -> (Recorder, Store) {
         pre_roll: 10_000_000,
         ring_bytes: 32 << 20,
         takeover_after: 5_000_000,
+        live_window: 0,
     };
     let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
     (recorder, store)
@@ -83,6 +84,7 @@ async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
         pre_roll: 10_000_000,
         ring_bytes: 32 << 20,
         takeover_after: 5_000_000,
+        live_window: 0,
     };
     let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
     let hours = 5 * 3_600 * 1_000_000;
@@ -169,6 +171,7 @@ async fn while_the_store_is_full_nobody_new_is_let_in_and_who_is_there_stays() {
         pre_roll: 10_000_000,
         ring_bytes: 32 << 20,
         takeover_after: 5_000_000,
+        live_window: 0,
     };
     let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
     // The lack of space shows when there is media to write.

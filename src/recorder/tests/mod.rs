@@ -1,5 +1,6 @@
 //! The recorder's decisions, driven with virtual time.
 
+mod chunks;
 mod counts;
 mod ledger;
 mod missed;
@@ -41,6 +42,7 @@ const SETTINGS: RecorderSettings = RecorderSettings {
     pre_roll: 10_000_000,
     ring_bytes: 1 << 20,
     takeover_after: 5_000_000,
+    live_window: 0,
 };
 
 impl Rig {

@@ -234,6 +234,14 @@ fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recov
         "DELETE FROM boots WHERE boot_id <> ?1 AND NOT EXISTS (SELECT 1 FROM publishes p WHERE p.boot = boots.boot)",
         params![clock.boot],
     )?;
+    // Chunks that were played out of memory are on no tape: the next ones get numbers that none of them had.
+    execute(
+        db,
+        "INSERT OR REPLACE INTO counters (name, value) SELECT 'starts',
+            1 + max(ifnull((SELECT value FROM counters WHERE name = 'starts'), 0),
+                ifnull((SELECT max(next_chunk) FROM streams), 0) >> 32)",
+        params![],
+    )?;
     let event = Event::DeviceStarted(DeviceStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot_id: HEXLOWER.encode(&clock.boot),
@@ -364,11 +372,15 @@ fn gap(db: &Connection, publish: PublishId, [from, to]: [Micros; 2], reason: &st
 }
 
 fn open_segment(db: &Connection, new: &NewSegment) -> Result {
+    let numbers = new.chunks.as_ref();
+    let target = numbers.map(|numbers| numbers.target.to_parts());
     execute(
         db,
         "INSERT OR IGNORE INTO segments
-            (id, stream, publish, sequence, state, base_video, base_audio, start, end, bytes, space, tracks)
-         SELECT ?1, stream, publish, ?3, 'open', ?4, ?5, ?6, ?6, 0, ?7, ?8 FROM publishes WHERE id = ?2",
+            (id, stream, publish, sequence, state, base_video, base_audio, start, end, bytes, space, tracks,
+             chunk, discontinuity, breaks, skipped, target_s, complete)
+         SELECT ?1, stream, publish, ?3, 'open', ?4, ?5, ?6, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+         FROM publishes WHERE id = ?2",
         params![
             new.id.to_bytes(),
             new.publish.to_bytes(),
@@ -378,8 +390,28 @@ fn open_segment(db: &Connection, new: &NewSegment) -> Result {
             new.start,
             whole(new.space),
             tracks::encode(&new.tracks),
+            numbers.map(|numbers| whole(numbers.chunk)),
+            numbers.map(|numbers| whole(numbers.discontinuity)),
+            numbers.map(|numbers| numbers.breaks),
+            numbers.map(|numbers| whole(numbers.skipped)),
+            target.map(|(seconds, _)| seconds),
+            target.map(|(_, complete)| complete),
         ],
     )?;
+    if let Some(numbers) = numbers {
+        execute(
+            db,
+            "UPDATE streams SET next_chunk = max(next_chunk, ?2), discontinuity = max(discontinuity, ?3),
+                skipped = max(skipped, ?4)
+             WHERE stream = (SELECT stream FROM publishes WHERE id = ?1)",
+            params![
+                new.publish.to_bytes(),
+                whole(numbers.chunk),
+                whole(numbers.discontinuity),
+                whole(numbers.skipped)
+            ],
+        )?;
+    }
     execute(
         db,
         "UPDATE streams SET last_sequence = max(last_sequence, ?2)
@@ -391,7 +423,7 @@ fn open_segment(db: &Connection, new: &NewSegment) -> Result {
 fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
     let changed = prepare(
         db,
-        "UPDATE segments SET state = 'sealed', end = ?2, bytes = ?3, space = ?4, crc = ?5
+        "UPDATE segments SET state = 'sealed', end = ?2, bytes = ?3, space = ?4, crc = ?5, chunks = ?6
              WHERE id = ?1 AND state = 'open'",
     )?
     .execute(params![
@@ -399,11 +431,19 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
         sealed.end,
         whole(sealed.bytes),
         whole(sealed.space),
-        sealed.crc
+        sealed.crc,
+        whole(sealed.chunks)
     ])?;
     if changed == 0 {
         return Ok(());
     }
+    execute(
+        db,
+        "UPDATE streams SET next_chunk = max(next_chunk, ifnull(of.chunk + of.chunks, 0)),
+            target_s = ifnull(?2, streams.target_s)
+         FROM segments of WHERE of.id = ?1 AND streams.stream = of.stream",
+        params![sealed.id.to_bytes(), sealed.target_s],
+    )?;
     execute(
         db,
         "INSERT OR REPLACE INTO indexes (segment, samples) SELECT segment, ?2 FROM segments WHERE id = ?1",
@@ -420,13 +460,15 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
 fn mend_segment(db: &Connection, sealed: &Sealed) -> Result {
     execute(
         db,
-        "UPDATE segments SET end = ?2, bytes = ?3, space = ?4, crc = ?5 WHERE id = ?1 AND state = 'sealed'",
+        "UPDATE segments SET end = ?2, bytes = ?3, space = ?4, crc = ?5, chunks = ?6
+         WHERE id = ?1 AND state = 'sealed'",
         params![
             sealed.id.to_bytes(),
             sealed.end,
             whole(sealed.bytes),
             whole(sealed.space),
-            sealed.crc
+            sealed.crc,
+            whole(sealed.chunks)
         ],
     )?;
     execute(

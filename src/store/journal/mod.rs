@@ -7,6 +7,7 @@
 mod apply;
 mod audit;
 mod candidates;
+mod chunks;
 mod delivery;
 mod evict;
 pub(super) mod fault;
@@ -43,7 +44,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub(super) use candidates::{Blocks, Class};
 pub(super) use fault::Fault;
 pub(super) use op::{BootClock, NewSegment, Op, Sealed, Tell};
-pub(super) use read::{Publish, RecordingData, SegmentData, SegmentState};
+pub(super) use read::{NextSegment, Publish, RecordingData, SegmentData, SegmentState};
 pub(super) use thin::Blank;
 pub(super) use timeline::{GapSpan, RecordingSpan, SegmentSpan};
 pub(super) use trust::may_have_recordings;

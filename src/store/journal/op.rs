@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
-use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
+use crate::media::{ChunkNumbers, Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
 use crate::store::deleted::Part;
 use crate::store::{Change, RecordingSpec};
 
@@ -220,6 +220,8 @@ pub(in crate::store) struct NewSegment {
     /// Bytes that its file takes to begin with.
     pub(in crate::store) space: u64,
     pub(in crate::store) tracks: Tracks,
+    /// The numbers of its chunks; `None` for a file of a release that did not number them.
+    pub(in crate::store) chunks: Option<ChunkNumbers>,
 }
 
 /// The values of a sealed segment's row.
@@ -234,4 +236,8 @@ pub(in crate::store) struct Sealed {
     /// CRC-32C of the bytes that are not media; `None` where fragments were deleted.
     pub(in crate::store) crc: Option<u32>,
     pub(in crate::store) samples: Vec<u8>,
+    /// How many chunks it has.
+    pub(in crate::store) chunks: u64,
+    /// The target duration of its publish in seconds, if it is known at the end of the segment.
+    pub(in crate::store) target_s: Option<u16>,
 }

@@ -7,7 +7,9 @@ use super::sql::{WHOLE, prepare};
 use super::window::Window;
 use super::{Journal, owner, tracks};
 use crate::format::TrackBase;
-use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
+use crate::media::{
+    ChunkNumbers, ChunkStart, Micros, PublishId, RecordingId, SegmentId, StreamName, TargetDuration, Tracks,
+};
 use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
 
 /// The life of a segment.
@@ -43,6 +45,50 @@ pub(in crate::store) struct SegmentData {
     pub(in crate::store) utc_zero: Micros,
     /// How often footage within it was deleted on request.
     pub(in crate::store) cuts: i64,
+    /// The numbers of its chunks; `None` in a segment of a release that did not number them.
+    pub(in crate::store) numbers: Option<ChunkNumbers>,
+    /// How many chunks it has, once it is sealed.
+    pub(in crate::store) chunks: Option<u64>,
+}
+
+/// The values with which the next segment of a stream begins.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct NextSegment {
+    pub(in crate::store) sequence: u64,
+    /// Bytes of tape in the largest of its last segments.
+    pub(in crate::store) bytes: Option<u64>,
+    pub(in crate::store) numbered: Numbered,
+}
+
+/// How far the chunks of a stream are numbered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::store) struct Numbered {
+    /// The number of the next chunk.
+    pub(in crate::store) next: u64,
+    /// How many discontinuities there were.
+    pub(in crate::store) discontinuity: u64,
+    /// How many numbers no chunk of the tape has.
+    pub(in crate::store) skipped: u64,
+}
+
+impl Numbered {
+    /// The numbers of a segment that begins with the chunk `start`. `breaks` is true when it begins with a discontinuity; the
+    /// first chunk of a stream never does.
+    pub(in crate::store) fn number(&mut self, start: ChunkStart, breaks: bool) -> ChunkNumbers {
+        let breaks = breaks && self.next > 0;
+        let chunk = start.number.max(self.next);
+        self.skipped = self.skipped.saturating_add(chunk - self.next);
+        let discontinuity = self.discontinuity.saturating_add(u64::from(breaks));
+        self.discontinuity = discontinuity.max(start.discontinuity);
+        self.next = chunk;
+        ChunkNumbers {
+            chunk,
+            discontinuity: self.discontinuity,
+            breaks,
+            skipped: self.skipped,
+            target: start.target,
+        }
+    }
 }
 
 /// A recording's row.
@@ -83,7 +129,8 @@ pub(super) const SHARED: Micros = 250_000;
 
 pub(super) const SEGMENT: &str =
     "s.id, name, sequence, s.state, base_video, base_audio, s.start, s.end, s.bytes, s.crc,
-        tracks, tape_zero, utc_offset + boot_zero, s.cuts";
+        tracks, tape_zero, utc_offset + boot_zero, s.cuts, s.chunk, s.chunks, s.discontinuity, s.breaks, s.skipped,
+        s.target_s, s.complete";
 
 pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publish = s.publish
         CROSS JOIN boots b ON b.boot = p.boot CROSS JOIN streams t ON t.stream = s.stream";
@@ -142,20 +189,30 @@ impl Journal {
         })
     }
 
-    /// The number of a stream's next segment, and the bytes of tape in the largest of its last ones.
-    pub(in crate::store) fn next_sequence(
-        &self,
-        stream: &StreamName,
-    ) -> Result<(u64, Option<u64>), StoreError> {
+    /// The values with which a stream's next segment begins.
+    pub(in crate::store) fn next_segment(&self, stream: &StreamName) -> Result<NextSegment, StoreError> {
         let sql =
             "SELECT max(last_sequence, ifnull((SELECT s.sequence FROM segments s WHERE s.stream = t.stream
                 ORDER BY s.sequence DESC LIMIT 1), 0)), (SELECT max(bytes) FROM (SELECT bytes FROM segments s
-                WHERE s.stream = t.stream AND state = 'sealed' ORDER BY s.end DESC LIMIT 3))
+                WHERE s.stream = t.stream AND state = 'sealed' ORDER BY s.end DESC LIMIT 3)),
+                next_chunk, discontinuity, skipped
              FROM streams t WHERE name = ?1";
-        let last: Option<(i64, Option<i64>)> = self.one(sql, params![stream.as_str()], |row| {
-            Ok((self.col(row, 0)?, self.col(row, 1)?))
+        let next = self.one(sql, params![stream.as_str()], |row| {
+            Ok(NextSegment {
+                sequence: number(self.col(row, 0)?) + 1,
+                bytes: self.col::<Option<i64>>(row, 1)?.map(number),
+                numbered: Numbered {
+                    next: number(self.col(row, 2)?),
+                    discontinuity: number(self.col(row, 3)?),
+                    skipped: number(self.col(row, 4)?),
+                },
+            })
         })?;
-        Ok(last.map_or((1, None), |(last, bytes)| (number(last) + 1, bytes.map(number))))
+        Ok(next.unwrap_or(NextSegment {
+            sequence: 1,
+            bytes: None,
+            numbered: Numbered::default(),
+        }))
     }
 
     /// The name and the state of every segment's file. 10,000 of them take a few milliseconds.
@@ -383,7 +440,23 @@ impl Journal {
             tape_zero: self.col(row, at + 11)?,
             utc_zero: self.col(row, at + 12)?,
             cuts: self.col(row, at + 13)?,
+            numbers: self.numbers_at(row, at + 14)?,
+            chunks: self.col::<Option<i64>>(row, at + 15)?.map(number),
         })
+    }
+
+    fn numbers_at(&self, row: &Row<'_>, at: usize) -> Result<Option<ChunkNumbers>, StoreError> {
+        let Some(chunk) = self.col::<Option<i64>>(row, at)? else {
+            return Ok(None);
+        };
+        Ok(Some(ChunkNumbers {
+            chunk: number(chunk),
+            discontinuity: number(self.col(row, at + 2)?),
+            breaks: self.col(row, at + 3)?,
+            skipped: number(self.col(row, at + 4)?),
+            target: TargetDuration::from_parts(self.col(row, at + 5)?, self.col(row, at + 6)?)
+                .ok_or_else(|| self.row_error("segments.complete"))?,
+        }))
     }
 
     pub(super) fn recording_data(&self, row: &Row<'_>) -> Result<RecordingData, StoreError> {

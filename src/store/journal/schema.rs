@@ -325,6 +325,25 @@ pub(super) const STEPS: &[&str] = &["
         UNIQUE (publish, start)
     ) STRICT;
     CREATE INDEX gaps_of ON gaps (stream, end);
+", "
+    -- chunk: the number of its first chunk; none in segments of releases that did not number them. chunks: how many it has, once
+    -- it is sealed. discontinuity: how many discontinuities the stream had, up to and including its beginning; breaks: it begins
+    -- with one. skipped: numbers below `chunk` that no chunk of the tape has. target_s, complete: the target duration of its publish
+    -- where it begins, or what is known of it.
+    ALTER TABLE segments ADD COLUMN chunk INTEGER;
+    ALTER TABLE segments ADD COLUMN chunks INTEGER;
+    ALTER TABLE segments ADD COLUMN discontinuity INTEGER;
+    ALTER TABLE segments ADD COLUMN breaks INTEGER;
+    ALTER TABLE segments ADD COLUMN skipped INTEGER;
+    ALTER TABLE segments ADD COLUMN target_s INTEGER;
+    ALTER TABLE segments ADD COLUMN complete INTEGER;
+    CREATE INDEX segments_chunk ON segments (stream, chunk) WHERE chunk IS NOT NULL;
+
+    -- The next number, and the last values, also when no segment has them any more.
+    ALTER TABLE streams ADD COLUMN next_chunk INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE streams ADD COLUMN discontinuity INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE streams ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE streams ADD COLUMN target_s INTEGER NOT NULL DEFAULT 0;
 "];
 
 /// The newest version that this edgereel writes and reads.

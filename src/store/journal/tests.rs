@@ -44,6 +44,7 @@ fn ops() -> Vec<Op> {
             tell: true,
         },
         Op::OpenSegment(NewSegment {
+            chunks: None,
             id: segment,
             publish,
             sequence: 1,
@@ -53,6 +54,8 @@ fn ops() -> Vec<Op> {
             tracks: testing::tracks(),
         }),
         Op::SealSegment(Sealed {
+            chunks: 1,
+            target_s: None,
             id: segment,
             end: 1_000_010,
             bytes: 5_000,

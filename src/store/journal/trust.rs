@@ -134,7 +134,12 @@ const NEVER: &[(&str, &str)] = &[
         "segments",
         "octet_length(id) <> 16 OR state NOT IN ('open', 'sealed', 'missing', 'spare', 'wipe') OR sequence < 0
             OR bytes NOT BETWEEN 0 AND 1 << 42 OR space NOT BETWEEN 0 AND 1 << 42 OR crc NOT BETWEEN 0 AND 4294967295
-            OR end < start OR end - start > 1 << 46 OR cuts < 0",
+            OR end < start OR end - start > 1 << 46 OR cuts < 0 OR chunk < 0 OR chunks < 0 OR discontinuity < 0
+            OR breaks NOT IN (0, 1) OR skipped < 0 OR target_s NOT BETWEEN 0 AND 6 OR complete NOT BETWEEN 0 AND 3",
+    ),
+    (
+        "streams",
+        "next_chunk < 0 OR discontinuity < 0 OR skipped < 0 OR target_s NOT BETWEEN 0 AND 6",
     ),
     (
         "recordings",

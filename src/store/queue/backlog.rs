@@ -153,7 +153,7 @@ impl Backlog {
     }
 
     fn append(&mut self, publish: PublishId, fragment: Fragment) -> u64 {
-        let entry = fragment.starts_with_key();
+        let entry = fragment.is_entry();
         let line = self.publishes.entry(publish).or_default();
         line.broken &= !entry;
         if line.broken {

@@ -141,6 +141,7 @@ impl Recovery<'_> {
             start,
             space,
             tracks: scanned.tracks.clone(),
+            chunks: identity.chunks,
         }));
         let end = tape_end(&scanned);
         // Tape without a recording gets one that is named after its publish: the same one at every start.

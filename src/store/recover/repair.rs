@@ -18,8 +18,9 @@ use super::gone::{self, Deleted};
 use super::pace::{Pace, Paced};
 use super::sane::{absurd, too_long};
 use crate::event::{Event, JournalSetAside, Recovered, TapeSetAside};
+use crate::format::chunks;
 use crate::format::fmp4::{self, Left, ReadAt as _, ScanError, Scanned, Stopped};
-use crate::media::{Micros, PublishId, RecordingId, SegmentId, StreamName};
+use crate::media::{Micros, PublishId, RecordingId, SLOT, SegmentId, StreamName};
 use crate::store::clock::Clock;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::journal::{BootClock, Journal, Op, Publish, Sealed, SegmentState};
@@ -354,6 +355,15 @@ impl Recovery<'_> {
         } else {
             Some(boxes_crc(&scanned.index, read).map_err(StoreError::disk("read", path))?)
         };
+        let identity = &scanned.identity;
+        let target = identity.chunks.unwrap_or_default().target;
+        let (mut chunks, target) = chunks::count(&scanned.index, identity.base, &scanned.tracks, target);
+        if scanned.gone || scanned.stopped != Stopped::Clean {
+            // Fragments may be missing that had numbers. At most one chunk begins in a slot.
+            let start = tape_start(identity.base, &scanned.tracks, identity.tape_zero);
+            let slots = tape_end(scanned).saturating_sub(start) / SLOT;
+            chunks = chunks.max(u64::try_from(slots).unwrap_or(0).saturating_add(2));
+        }
         self.ops.push(Op::SealSegment(Sealed {
             id: scanned.identity.segment,
             end: tape_end(scanned),
@@ -361,6 +371,8 @@ impl Recovery<'_> {
             space,
             crc,
             samples: scanned.index.encode(),
+            chunks,
+            target_s: target.target_s(),
         }));
         Ok(())
     }

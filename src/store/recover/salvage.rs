@@ -146,6 +146,7 @@ mod tests {
             clock_synced: true,
             base: TrackBase::default(),
             recordings: Vec::new(),
+            chunks: None,
         };
         let mut bytes = fmp4::segment_header(&identity, &fragment.tracks).unwrap();
         let place = Place {

@@ -4,7 +4,7 @@
 
 use super::repair::tape_end;
 use crate::format::fmp4::{Identity, Scanned};
-use crate::media::{Micros, TrackKind};
+use crate::media::{ChunkNumbers, Micros, TrackKind};
 use crate::store::segment::tape_start;
 
 /// The longest file that recovery reads. Files of segments are at most some hundred MiB long.
@@ -44,6 +44,9 @@ const MOST_SPAN: Micros = 1 << 45;
 /// it finds the segments that came after this one.
 const MOST_SEQUENCE: u64 = 1 << 40;
 
+/// The highest number of a chunk, in the same way.
+const MOST_CHUNKS: u64 = 1 << 53;
+
 /// The impossible number in a file, if there is one. `known` is the end of the tape by the rows of the journal.
 pub(super) fn absurd(scanned: &Scanned, known: Option<Micros>) -> Option<&'static str> {
     let identity = &scanned.identity;
@@ -67,6 +70,10 @@ pub(super) fn absurd(scanned: &Scanned, known: Option<Micros>) -> Option<&'stati
     );
     let right = [
         (identity.sequence <= sequences, "its number"),
+        (
+            identity.chunks.is_none_or(|numbers| is_numbered(&numbers, known)),
+            "the number of its first chunk",
+        ),
         (tape.contains(&identity.tape_zero), "the tape time of its publish"),
         (
             media.contains(&identity.boot_zero),
@@ -84,6 +91,15 @@ pub(super) fn absurd(scanned: &Scanned, known: Option<Micros>) -> Option<&'stati
         ),
     ];
     right.into_iter().find(|(right, _)| !right).map(|(_, what)| what)
+}
+
+fn is_numbered(numbers: &ChunkNumbers, known: Option<Micros>) -> bool {
+    let most = if known.is_some() {
+        MOST_CHUNKS
+    } else {
+        MOST_CHUNKS * 2
+    };
+    numbers.chunk <= most && numbers.discontinuity <= most && numbers.skipped <= numbers.chunk
 }
 
 fn utc_is_possible(identity: &Identity) -> bool {

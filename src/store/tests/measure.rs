@@ -6,7 +6,7 @@ use bytes::Bytes;
 use nix::sys::resource::{UsageWho, getrusage};
 
 use super::rig::stream;
-use crate::media::{Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind};
+use crate::media::{ChunkStart, Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind};
 use crate::store::Change;
 use crate::store::journal::{Class, Journal, NewSegment, Op, Sealed, Tell};
 use crate::store::testing::tracks;
@@ -27,6 +27,7 @@ fn second(n: i64, bits: usize) -> Fragment {
     };
     Fragment {
         tracks: tracks(),
+        chunk: (n % 2 == 0).then(ChunkStart::default),
         video: (0..25)
             .map(|i| {
                 frame(
@@ -132,6 +133,7 @@ fn start_with_10_000_segments() {
         let id = SegmentId::new(1);
         crate::store::Disk::create(&RealDisk, &paths::segment(dir.path(), &cam, sequence)).unwrap();
         ops.push(Op::OpenSegment(NewSegment {
+            chunks: None,
             id,
             publish,
             sequence,
@@ -141,6 +143,8 @@ fn start_with_10_000_segments() {
             tracks: tracks(),
         }));
         ops.push(Op::SealSegment(Sealed {
+            chunks: 1,
+            target_s: None,
             id,
             end: (sequence as i64 + 1) * 60_000_000,
             bytes: 0,

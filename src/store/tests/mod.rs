@@ -3,6 +3,7 @@
 mod audit;
 mod away;
 mod batches;
+mod chunks;
 mod clock;
 mod crashes;
 mod deleted;

@@ -48,6 +48,7 @@ pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
             let id = SegmentId::new(n.unsigned_abs());
             let start = start + part * LENGTH;
             ops.push(Op::OpenSegment(NewSegment {
+                chunks: None,
                 id,
                 publish,
                 sequence: (n * segments + part + 1).unsigned_abs(),
@@ -57,6 +58,8 @@ pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
                 tracks: crate::store::testing::tracks(),
             }));
             ops.push(Op::SealSegment(Sealed {
+                chunks: 1,
+                target_s: None,
                 id,
                 end: start + LENGTH,
                 bytes: 4_096,

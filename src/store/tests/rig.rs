@@ -10,7 +10,7 @@ use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use crate::store::clock::Clock;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::CrashDisk;
-use crate::store::journal::{Journal, SegmentState};
+use crate::store::journal::{Journal, SegmentData, SegmentState};
 use crate::store::reader::Reader;
 use crate::store::recover::recover;
 use crate::store::testing::{self, media};
@@ -279,6 +279,80 @@ pub(super) fn check_invariants(dir: &Path, disk: &CrashDisk) {
     );
     let library = Library::with_disk(dir, Arc::new(disk.clone())).unwrap();
     assert_eq!(library.verify(&mut |_, _| {}).unwrap(), []);
+    check_numbers(dir, disk);
+}
+
+/// Checks the numbers of all chunks: those of a stream follow each other but for numbers that its segments call skipped, the rows
+/// say what the files say, and the count of each row is that of its index.
+pub(super) fn check_numbers(dir: &Path, disk: &CrashDisk) {
+    let journal = Journal::open_read(dir).unwrap();
+    let mut last: Option<SegmentData> = None;
+    for segment in journal.segments().unwrap() {
+        let numbers = segment.numbers.unwrap();
+        let chunks = segment.chunks.unwrap();
+        assert!(chunks > 0, "{segment:?}");
+        let file = disk
+            .open_read(&paths::segment(dir, &segment.stream, segment.sequence))
+            .unwrap();
+        let header = crate::format::fmp4::read_header(&Reader(file.as_ref()), segment.bytes).unwrap();
+        assert_eq!(header.identity.chunks, Some(numbers), "{segment:?}");
+        if segment.cuts == 0 {
+            let index = SampleIndex::decode(&journal.index(segment.id).unwrap().unwrap()).unwrap();
+            let (counted, _) =
+                crate::format::chunks::count(&index, segment.base, &segment.tracks, numbers.target);
+            assert!(chunks >= counted, "{segment:?} has {counted} chunks");
+        }
+        if let Some(before) = last.filter(|before| before.stream == segment.stream) {
+            let then = before.numbers.unwrap();
+            let behind = then.chunk + before.chunks.unwrap();
+            assert!(numbers.chunk >= behind, "{segment:?} behind {before:?}");
+            let skipped = numbers.skipped - then.skipped;
+            assert!(numbers.chunk - behind >= skipped, "{segment:?} behind {before:?}");
+            assert!(
+                numbers.discontinuity >= then.discontinuity + u64::from(numbers.breaks),
+                "{segment:?}"
+            );
+        }
+        let next = journal.next_segment(&segment.stream).unwrap().numbered;
+        assert!(next.next >= numbers.chunk + chunks, "{next:?} behind {segment:?}");
+        assert!(next.discontinuity >= numbers.discontinuity && next.skipped >= numbers.skipped);
+        last = Some(segment);
+    }
+}
+
+/// The media of the first fragment of each chunk on the tape.
+pub(super) fn numbered(dir: &Path, disk: &CrashDisk) -> BTreeMap<(StreamName, u64), Vec<u8>> {
+    let journal = Journal::open_read(dir).unwrap();
+    let mut all = BTreeMap::new();
+    for segment in journal
+        .segments()
+        .unwrap()
+        .into_iter()
+        .filter(|row| row.cuts == 0)
+    {
+        let Some(numbers) = segment.numbers else { continue };
+        let index = SampleIndex::decode(&journal.index(segment.id).unwrap().unwrap()).unwrap();
+        let file = disk
+            .open_read(&paths::segment(dir, &segment.stream, segment.sequence))
+            .unwrap();
+        for chunk in crate::format::chunks::chunks(&index, segment.base, &segment.tracks, &numbers) {
+            let fragment = &index.fragments[chunk.fragments.start];
+            let len = fragment.video.bytes() + fragment.audio.bytes();
+            let mut bytes = vec![0; len as usize];
+            assert_eq!(
+                file.read_at(fragment.end() - len, &mut bytes).unwrap(),
+                bytes.len()
+            );
+            let twice = all.insert((segment.stream.clone(), chunk.number), bytes);
+            assert!(
+                twice.is_none(),
+                "two chunks of {} have the number {}",
+                segment.stream,
+                chunk.number
+            );
+        }
+    }
+    all
 }
 
 /// The state that a second recovery must leave unchanged.

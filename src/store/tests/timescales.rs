@@ -8,7 +8,7 @@ use super::moment::JournalFiles;
 use super::rig::{Rig, check_invariants};
 use crate::format::testing::{OnTape, on_tape, rendered, ticking};
 use crate::format::{TapeSource, View};
-use crate::media::{Fragment, Frame, MAX_TIMESCALE, RecordingId, TrackKind, Tracks};
+use crate::media::{ChunkStart, Fragment, Frame, MAX_TIMESCALE, RecordingId, TrackKind, Tracks};
 use crate::store::crash::{CrashDisk, Survives};
 use crate::store::journal::Journal;
 use crate::store::{Command, Filter, Library, LibrarySource};
@@ -37,6 +37,7 @@ fn fragments((timescale, step): (u32, i64)) -> Vec<Fragment> {
     let seconds = 0..SECONDS;
     let fragments = seconds.map(|second| Fragment {
         tracks: take.tracks.clone(),
+        chunk: Some(ChunkStart::default()),
         video: frames(TrackKind::Video, second),
         audio: frames(TrackKind::Audio, second),
         next_video_dts: frames(TrackKind::Video, second + 1)

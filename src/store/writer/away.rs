@@ -154,6 +154,8 @@ impl Writer {
             },
         });
         self.book.journal.close();
+        self.open_tapes.clear();
+        self.ended.clear();
         self.streams.dirty_since = None;
         self.progress.failed = Some(reason.clone());
         self.progress.last_error = Some(reason.clone());

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use super::Writer;
 use super::space::{NoSpace, SpacePlan};
-use crate::media::{PublishId, RecordingId, StreamName};
+use crate::format::fmp4::Identity;
+use crate::media::{ChunkStart, PublishId, RecordingId, StreamName};
 use crate::store::journal::{Blocks, NewSegment, Op};
 use crate::store::segment::Begin;
 use crate::store::{Change, StoreError};
@@ -33,6 +34,10 @@ pub(super) struct Batch {
 pub(super) struct Rotation {
     pub(super) row: NewSegment,
     pub(super) begin: Begin,
+    /// What its header says, with the numbers of its chunks once they are known.
+    pub(super) identity: Identity,
+    /// The chunk that it begins with.
+    pub(super) chunk: ChunkStart,
     /// The blocks that the segment takes over.
     pub(super) takes: Option<Blocks>,
 }
@@ -55,6 +60,7 @@ impl Writer {
             self.seal(publish);
             begins.extend(rotation.map(|rotation| (publish, rotation)));
         }
+        self.number(&mut begins);
         self.sync_all_of(&batch.syncs);
         // The ended publishes' last segments were accounted for above.
         for publish in batch.ended {
@@ -85,6 +91,16 @@ impl Writer {
                 for (publish, _) in begins {
                     self.refuse(publish, error.to_string());
                 }
+            }
+        }
+    }
+
+    /// Numbers the chunks of the segments that begin. The segments before them have ended.
+    fn number(&mut self, begins: &mut Vec<(PublishId, Rotation)>) {
+        for (publish, mut rotation) in std::mem::take(begins) {
+            match self.streams.number(publish, &mut rotation) {
+                Ok(()) => begins.push((publish, rotation)),
+                Err(reason) => self.refuse(publish, reason),
             }
         }
     }
@@ -171,6 +187,9 @@ impl Writer {
                     if let Err(error) = self.list_deleted() {
                         tracing::error!("what was deleted cannot be listed: {error}");
                     }
+                }
+                for (stream, segment) in self.ended.drain(..) {
+                    self.open_tapes.take_back(&stream, segment);
                 }
                 self.progress.moved &= !committed.adopts;
                 // The thread that sends events need not wait for the next tick.

@@ -57,9 +57,10 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Journal, Op, Tell};
+use super::open_tape::OpenTapes;
 use super::{Change, Command, GapCause, OutboxChange, Progress, StoreError, StoreSettings};
 use crate::event::{Event, PublishOutcome};
-use crate::media::{Micros, PublishId};
+use crate::media::{Micros, PublishId, SegmentId, StreamName};
 
 use self::batch::Batch;
 use self::book::Book;
@@ -80,6 +81,10 @@ pub(super) struct Writer {
     space: Space,
     pub(in crate::store) book: Book,
     progress: Progress,
+    /// How far the open segments are durable, for readers.
+    open_tapes: OpenTapes,
+    /// Segments that ended, and that the journal does not call sealed yet.
+    ended: Vec<(StreamName, SegmentId)>,
     /// CLOCK_BOOTTIME of the last tick.
     last_tick: Micros,
     /// Everything is sealed: the service stops.
@@ -131,6 +136,8 @@ impl Writer {
             space,
             book: Book::new(journal),
             progress,
+            open_tapes: OpenTapes::default(),
+            ended: Vec::new(),
             last_tick: Micros::MIN,
             sealed: false,
             device,
@@ -230,6 +237,11 @@ impl Writer {
     /// How far the tape is.
     pub(super) fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// How far the open segments are durable.
+    pub(super) fn open_tapes(&self) -> OpenTapes {
+        self.open_tapes.clone()
     }
 
     /// The values by which the step of a command is decided.

@@ -31,6 +31,10 @@ impl Writer {
         let Some(writer) = self.streams.writers.get_mut(&publish) else {
             return;
         };
+        let zero_utc = self.clock.utc(writer.boot_zero);
+        if let Some(tape) = writer.open_tape(zero_utc) {
+            self.open_tapes.publish(writer.stream.clone(), tape);
+        }
         self.progress.bytes_durable += synced.bytes;
         let stream = self.progress.streams.entry(writer.stream.clone()).or_default();
         stream.bytes_durable += synced.bytes;
@@ -89,6 +93,7 @@ impl Writer {
         let Some(name) = self.streams.name_of(publish).cloned() else {
             return;
         };
+        self.ended.push((name.clone(), segment.id));
         let stream = self.progress.streams.entry(name.clone()).or_default();
         stream.open_segment = None;
         match ended {

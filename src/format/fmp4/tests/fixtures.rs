@@ -113,6 +113,7 @@ pub(super) fn identity() -> Identity {
             audio: 480_000,
         },
         recordings: vec![RecordingId::from_bytes(*b"recording-seven!")],
+        chunks: None,
     }
 }
 
@@ -149,6 +150,7 @@ pub(super) fn fragment(tracks: &Tracks, nth: i64, last: bool) -> Fragment {
     }
     Fragment {
         tracks: tracks.clone(),
+        chunk: None,
         next_video_dts: (!last && !video.is_empty()).then_some(start + 120),
         next_audio_dts,
         video,

@@ -203,6 +203,7 @@ fn what_lies_before_the_segment_is_moved_to_its_zero() {
 fn what_no_scanner_would_believe_is_not_written() {
     let empty = Fragment {
         tracks: tracks(Some(avc()), None),
+        chunk: None,
         video: Vec::new(),
         audio: Vec::new(),
         next_video_dts: None,

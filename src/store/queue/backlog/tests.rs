@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::Event;
-use crate::media::{FRAME_COST, Frame, TrackKind};
+use crate::media::{ChunkStart, FRAME_COST, Frame, TrackKind};
 use crate::store::testing;
 
 const SECOND: i64 = 1_000_000;
@@ -14,6 +14,7 @@ const SECOND: i64 = 1_000_000;
 fn picture(n: i64, key: bool, size: usize) -> Fragment {
     Fragment {
         tracks: testing::tracks(),
+        chunk: key.then(ChunkStart::default),
         video: vec![Frame {
             kind: TrackKind::Video,
             dts: n * 1000,
@@ -283,7 +284,7 @@ proptest! {
                     Command::Append { publish: by, fragment } if *by == id(publish) => {
                         let expected = sent.next().map(|(_, second, _)| *second);
                         prop_assert_eq!(Some(fragment.span().0 / SECOND), expected);
-                        prop_assert!(fragment.starts_with_key() || !after_gap);
+                        prop_assert!(fragment.is_entry() || !after_gap);
                         after_gap = false;
                     }
                     Command::Gap { publish: by, from, to, bytes, .. } if *by == id(publish) => {

@@ -10,7 +10,7 @@ use super::events::{Events, Loss};
 use crate::media::{Fragment, Micros, RecordingId, StreamName};
 use crate::store::crash::CrashDisk;
 use crate::store::journal::{Blocks, Journal, SegmentData, SegmentState};
-use crate::store::tests::rig::fragments;
+use crate::store::tests::rig::{fragments, numbered};
 use crate::store::{RecordingState, paths, testing};
 
 /// The bytes at the beginning of every frame, before the fragment's number.
@@ -28,6 +28,8 @@ pub(super) struct Ledger {
     dates: BTreeMap<[u8; 16], BTreeSet<Micros>>,
     /// Fragments that are to be gone for good, by a deletion.
     pub(super) doomed: BTreeSet<u32>,
+    /// The first fragment of each chunk that was on the tape after a start.
+    chunks: BTreeMap<(StreamName, u64), Vec<u8>>,
     count: u32,
 }
 
@@ -184,6 +186,10 @@ impl Ledger {
 
     /// Compares a recovered tape with the sent media. Media that is there counts as acknowledged from now on.
     pub(super) fn compare(&mut self, dir: &Path, disk: &CrashDisk) {
+        for (chunk, media) in numbered(dir, disk) {
+            let known = self.chunks.entry(chunk.clone()).or_insert_with(|| media.clone());
+            assert!(*known == media, "{chunk:?} has other media than before");
+        }
         let journal = Journal::open_read(dir).unwrap();
         let events = Events::read(&journal);
         let rows = journal.recordings().unwrap();

@@ -1,9 +1,9 @@
 //! The plan of a segment before anything of it is written.
 
-use super::{Next, Streams};
+use super::Streams;
 use crate::format::fmp4::{Identity, segment_header};
-use crate::media::{Fragment, PublishId, RecordingId, SegmentId};
-use crate::store::journal::NewSegment;
+use crate::media::{ChunkNumbers, ChunkStart, Fragment, PublishId, RecordingId, SegmentId};
+use crate::store::journal::{NewSegment, NextSegment};
 use crate::store::paths;
 use crate::store::segment::{BLOCK, Begin, base_of, tape_start};
 use crate::store::writer::batch::Rotation;
@@ -21,17 +21,17 @@ impl Streams {
     ) -> Result<Rotation, String> {
         let writer = self.writers.get(&publish).ok_or("no such publish")?;
         let stream = &writer.stream;
-        let Next { sequence, bytes } = match self.nexts.get(stream) {
+        let next = match self.nexts.get(stream) {
             Some(next) => *next,
-            None => {
-                let next = book.journal.next_sequence(stream);
-                let (sequence, bytes) = next.map_err(|error| error.to_string())?;
-                Next { sequence, bytes }
-            }
+            None => book
+                .journal
+                .next_segment(stream)
+                .map_err(|error| error.to_string())?,
         };
-        let next = Next {
+        let NextSegment { sequence, bytes, .. } = next;
+        let next = NextSegment {
             sequence: sequence + 1,
-            bytes,
+            ..next
         };
         self.nexts.insert(stream.clone(), next);
         let base = base_of(fragment);
@@ -60,6 +60,7 @@ impl Streams {
             clock_synced: clock.synced(),
             base,
             recordings,
+            chunks: Some(ChunkNumbers::default()),
         };
         let header = segment_header(&identity, &fragment.tracks).map_err(|error| error.to_string())?;
         let expected = expected(env, fragment, bytes, header.len() as u64);
@@ -72,19 +73,50 @@ impl Streams {
                 start,
                 space: expected,
                 tracks: fragment.tracks.clone(),
+                chunks: None,
             },
             begin: Begin {
                 id,
+                stream: stream.clone(),
+                sequence,
                 path: paths::segment(&env.settings.dir, stream, sequence),
                 tracks: fragment.tracks.clone(),
                 base,
                 start,
                 tape_zero: writer.tape_zero,
+                numbers: ChunkNumbers::default(),
                 header,
                 expected,
             },
+            identity,
+            // A configuration that changes where no chunk begins is a break all the same.
+            chunk: fragment.chunk.unwrap_or(ChunkStart {
+                breaks: true,
+                ..ChunkStart::default()
+            }),
             takes: None,
         })
+    }
+
+    /// Gives a planned segment the numbers of its chunks. The segment before it has ended: it is known how many chunks it has.
+    pub(in crate::store::writer) fn number(
+        &mut self,
+        publish: PublishId,
+        rotation: &mut Rotation,
+    ) -> Result<(), String> {
+        let writer = self.writers.get(&publish).ok_or("no such publish")?;
+        let next = self
+            .nexts
+            .get_mut(&writer.stream)
+            .ok_or("its numbers are not known")?;
+        let breaks = rotation.chunk.breaks || writer.gap.is_some() || writer.sealed_end.is_none();
+        let numbers = next.numbered.number(rotation.chunk, breaks);
+        rotation.identity.chunks = Some(numbers);
+        rotation.row.chunks = Some(numbers);
+        rotation.begin.numbers = numbers;
+        let header = segment_header(&rotation.identity, &rotation.begin.tracks);
+        rotation.begin.header = header.map_err(|error| error.to_string())?;
+        Ok(())
     }
 }
 

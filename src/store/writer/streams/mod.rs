@@ -11,9 +11,11 @@ use std::path::Path;
 pub(super) use self::gap::{ClosedGap, Gap};
 pub(super) use self::rotation::{Decision, Limits, OpenSegment, decide};
 use super::recordings::Growing;
+use crate::format::{Gaps, Kept, ViewSegment};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, SegmentId, StreamName};
 use crate::store::disk::Disk;
-use crate::store::journal::Sealed;
+use crate::store::journal::{NextSegment, Sealed};
+use crate::store::open_tape::OpenTape;
 use crate::store::segment::{AppendError, Segment};
 use crate::store::{Command, GapCause, paths};
 
@@ -25,7 +27,7 @@ pub(super) struct Streams {
     /// Recordings that grow with these streams.
     pub(super) recordings: BTreeMap<RecordingId, Growing>,
     /// The values with which the next segment of a stream begins.
-    nexts: HashMap<StreamName, Next>,
+    nexts: HashMap<StreamName, NextSegment>,
     /// Streams whose directory is there and durable.
     prepared: HashSet<StreamName>,
     /// Recordings to be removed when their streams' open segments end.
@@ -48,14 +50,6 @@ pub(super) struct StreamWriter {
     /// Tape time at which the last segment that was sealed ends.
     pub(super) sealed_end: Option<Micros>,
     pub(super) gap: Option<Gap>,
-}
-
-/// The values of a segment that are known before there is media for it.
-#[derive(Clone, Copy)]
-struct Next {
-    sequence: u64,
-    /// Bytes of the stream's recent segments; a short one at the end of a publish counts for little.
-    bytes: Option<u64>,
 }
 
 /// A fragment that is in its file.
@@ -210,10 +204,19 @@ impl Streams {
         }
     }
 
-    /// Notes that a segment with this many bytes ended: the next one of its stream is expected to be alike.
+    /// Notes that a segment with this many bytes ended: the next one of its stream is expected to be alike. A short one at the
+    /// end of a publish counts for little.
     fn expect_alike(&mut self, stream: &StreamName, bytes: u64) {
         if let Some(next) = self.nexts.get_mut(stream) {
             next.bytes = Some(bytes.max(next.bytes.unwrap_or(0) / 4 * 3));
+        }
+    }
+
+    /// Notes that a segment with so many chunks ended: the next numbers of its stream come behind them.
+    fn count(&mut self, segment: &Segment, chunks: u64) {
+        let behind = segment.numbers.chunk.saturating_add(chunks);
+        if let Some(next) = self.nexts.get_mut(&segment.stream) {
+            next.numbered.next = next.numbered.next.max(behind);
         }
     }
 
@@ -221,6 +224,8 @@ impl Streams {
     pub(super) fn end(&mut self, publish: PublishId, segment: &Segment, disk: &dyn Disk) -> Option<Ended> {
         let writer = self.writers.get_mut(&publish)?;
         let Some(sealed) = segment.sealed() else {
+            // The file may hold more than is known here. A start that finds it there takes it over, with these numbers.
+            self.count(segment, segment.chunks_begun());
             return Some(match remove(&segment.path, disk) {
                 Ok(()) => Ended::Empty(segment.id),
                 Err(_) => Ended::Stays(segment.room()),
@@ -229,6 +234,7 @@ impl Streams {
         writer.sealed_end = Some(sealed.end);
         let stream = writer.stream.clone();
         self.expect_alike(&stream, sealed.bytes);
+        self.count(segment, sealed.chunks);
         Some(Ended::Sealed(sealed))
     }
 }
@@ -261,6 +267,27 @@ impl StreamWriter {
                 _ => self.tape_zero.saturating_add(fragment.span().0),
             },
         }))
+    }
+
+    /// The open segment, as far as it is durable, for readers. `zero_utc` is UTC of the publish's media time zero.
+    pub(super) fn open_tape(&self, zero_utc: Micros) -> Option<OpenTape> {
+        let segment = self.segment.as_ref()?;
+        let view = ViewSegment {
+            id: segment.id,
+            tracks: segment.tracks.clone(),
+            base: segment.base,
+            publish_zero: segment.tape_zero,
+            publish_zero_utc: zero_utc,
+            end: None,
+            kept: Kept::default(),
+            range: 0,
+            gaps: Gaps::Close,
+            silence: None,
+            filled: None,
+        };
+        let fragments = segment.durable_fragments();
+        let (sequence, path) = (segment.sequence, segment.path.clone());
+        Some(OpenTape::new(view, sequence, segment.numbers, path, fragments))
     }
 
     /// Makes written media durable; `None` when there is nothing to do. On an error nothing more is known to be durable, and

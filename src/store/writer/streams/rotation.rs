@@ -39,10 +39,11 @@ pub(in crate::store::writer) fn decide(
     fragment: &Fragment,
     limits: Limits,
 ) -> Decision {
-    let key = fragment.starts_with_key();
+    // A segment begins with a chunk, so that the numbers of its chunks are known from it alone.
+    let (entry, begins) = (fragment.is_entry(), fragment.chunk.is_some());
     let Some(open) = open else {
         // Sound that comes before the first picture can be played, whatever the picture will be.
-        let playable = key || fragment.video.is_empty();
+        let playable = entry || (begins && fragment.video.is_empty());
         return if playable { Decision::Begin } else { Decision::Drop };
     };
     let reached = |times: u64| {
@@ -52,7 +53,10 @@ pub(in crate::store::writer) fn decide(
         open.duration >= duration || open.bytes >= limits.bytes.saturating_mul(times)
     };
     // One header describes one configuration: a change of configuration cannot wait for a keyframe.
-    if *open.tracks != fragment.tracks || reached(PATIENCE) || (key && (open.rotates || reached(1))) {
+    if *open.tracks != fragment.tracks
+        || (begins && reached(PATIENCE))
+        || (entry && (open.rotates || reached(1)))
+    {
         Decision::Begin
     } else {
         Decision::Append
@@ -62,6 +66,7 @@ pub(in crate::store::writer) fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::ChunkStart;
     use crate::store::testing;
 
     const LIMITS: Limits = Limits {
@@ -97,6 +102,20 @@ mod tests {
     }
 
     #[test]
+    fn a_keyframe_within_a_chunk_begins_no_segment() {
+        let key = Fragment {
+            chunk: None,
+            ..testing::fragment(0, true)
+        };
+        let tracks = testing::tracks();
+        assert_eq!(decide(None, &key, LIMITS), Decision::Drop);
+        assert_eq!(
+            decide(open(&tracks, 480_000_000, 8_000, true), &key, LIMITS),
+            Decision::Append
+        );
+    }
+
+    #[test]
     fn another_configuration_does_not_wait() {
         let mut tracks = testing::tracks();
         tracks.audio = None;
@@ -123,13 +142,17 @@ mod tests {
     #[test]
     fn sound_may_come_before_the_first_picture() {
         let mut sound = testing::fragment(0, false);
+        sound.chunk = Some(ChunkStart::default());
         sound.video.clear();
         assert_eq!(decide(None, &sound, LIMITS), Decision::Begin);
     }
 
     #[test]
     fn a_stream_without_keyframes_is_bounded() {
-        let delta = testing::fragment(0, false);
+        let delta = Fragment {
+            chunk: Some(ChunkStart::default()),
+            ..testing::fragment(0, false)
+        };
         let tracks = testing::tracks();
         assert_eq!(
             decide(open(&tracks, 0, 8_000, false), &delta, LIMITS),

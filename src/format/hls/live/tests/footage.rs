@@ -112,6 +112,7 @@ impl Footage {
                     audio: of(TrackKind::Audio),
                     next_video_dts: next(TrackKind::Video),
                     next_audio_dts: next(TrackKind::Audio),
+                    chunk: None,
                 };
                 let place = Place {
                     segment: SegmentId::from_bytes([7; 16]),
