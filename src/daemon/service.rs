@@ -177,7 +177,7 @@ impl Service {
             let _ = stopped.await;
         }));
         let time = tokio::task::spawn(recorder.clone().keep_time());
-        let viewing = viewers::open(&config, &api, &recorder, &clock).await;
+        let viewing = viewers::open(&config, &api, &recorder, (&store, &clock)).await;
         let mqtt = broker::connect(&config, &api, (&store, &reader), &clock, &tally).await;
         let service = Self {
             config,

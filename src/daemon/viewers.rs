@@ -10,7 +10,7 @@ use crate::doors::http::{Inside, Running, Server};
 use crate::event::Sender;
 use crate::https::with_causes;
 use crate::recorder::Recorder;
-use crate::store::Clock;
+use crate::store::{Clock, Store};
 use crate::tls::Identity;
 
 /// The door for viewers, and what a reload changes of it.
@@ -25,12 +25,12 @@ pub(super) async fn open(
     config: &Config,
     api: &Api,
     recorder: &Recorder,
-    clock: &Arc<dyn Clock>,
+    (store, clock): (&Store, &Arc<dyn Clock>),
 ) -> Option<Viewing> {
     if !config.http.is_on() {
         return None;
     }
-    match try_to_open(config, api, recorder, clock).await {
+    match try_to_open(config, api, recorder, (store, clock)).await {
         Ok(viewing) => {
             for url in viewing.running.urls() {
                 tracing::info!("listening for viewers: {url}");
@@ -51,7 +51,7 @@ async fn try_to_open(
     config: &Config,
     api: &Api,
     recorder: &Recorder,
-    clock: &Arc<dyn Clock>,
+    (store, clock): (&Store, &Arc<dyn Clock>),
 ) -> anyhow::Result<Viewing> {
     let of = config.clone();
     let read = may_block(move || (keys::viewers(&of), keys::https_certificate(&of))).await?;
@@ -65,6 +65,7 @@ async fn try_to_open(
         api: api.clone(),
         gate: gate.clone(),
         recorder: recorder.clone(),
+        store: store.clone(),
         clock: clock.clone(),
         identity: identity.clone(),
         dir: config.storage.dir.clone(),

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 
 use crate::support::http::{Reply, ask, get, reply};
-use crate::support::{Service, edgereel, home, only_recording, recordings, sample_path, wait_for};
+use crate::support::{
+    Pusher, Service, edgereel, home, only_recording, recordings, sample, sample_path, wait_for,
+};
 
 /// A service with the door on loopback, and one recording of the sample.
 struct Recorded {
@@ -491,4 +493,145 @@ fn pages_of_other_origins_are_asked_about_beforehand() {
             .contains("Content-Range")
     );
     assert_eq!(got.header("referrer-policy"), Some("no-referrer"));
+}
+
+/// The chunks of a playlist: their numbers and paths.
+fn listed(playlist: &str) -> Vec<(u64, String)> {
+    let paths = playlist.lines().filter(|line| line.ends_with(".m4s"));
+    let number = |path: &str| {
+        let name = path.rsplit('/').next().unwrap();
+        name.trim_end_matches(".m4s").parse().unwrap()
+    };
+    paths
+        .map(|path| (number(path), format!("/live/{path}")))
+        .collect()
+}
+
+fn tag<'a>(playlist: &'a str, name: &str) -> Option<&'a str> {
+    playlist
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// Waits for a playlist with so many chunks.
+#[track_caller]
+fn live(door: SocketAddr, chunks: usize) -> String {
+    wait_for("a live playlist", || {
+        let got = get(door, "/live/cam1.m3u8", &[]);
+        assert!([200, 404, 503].contains(&got.status), "{}", got.status);
+        Some(got.text().to_owned()).filter(|_| got.status == 200 && listed(got.text()).len() >= chunks)
+    })
+}
+
+#[test]
+fn a_stream_plays_live_and_its_chunks_never_change() {
+    let home = home();
+    let config = "[http]\nlisten = [\"127.0.0.1:0\"]\nlive_chunks = 5\n";
+    let mut service = Service::start_with(home.path(), config);
+    let mut door = service.http();
+    assert_eq!(get(door, "/live/cam1.m3u8", &[]).status, 404);
+    let mut kept: std::collections::BTreeMap<u64, Vec<u8>> = std::collections::BTreeMap::new();
+    // A kill, and then the end of a publish: numbers go on, and no number comes again with other bytes.
+    for turn in 0..2 {
+        let pusher = Pusher::start(service.address(), "live/cam1", &sample(), 4.0);
+        let playlist = live(door, 3);
+        assert_eq!(tag(&playlist, "#EXT-X-TARGETDURATION"), Some("2"), "{playlist}");
+        assert!(tag(&playlist, "#EXT-X-PROGRAM-DATE-TIME").is_some() && !playlist.contains("ENDLIST"));
+        let chunks = listed(&playlist);
+        // Without the tag it is 0 (RFC 8216, section 4.3.3.2).
+        let first = tag(&playlist, "#EXT-X-MEDIA-SEQUENCE").unwrap_or("0");
+        assert_eq!(first, chunks[0].0.to_string(), "{playlist}");
+        assert!(
+            chunks.windows(2).all(|two| two[0].0 + 1 == two[1].0),
+            "{playlist}"
+        );
+        let init = tag(&playlist, "#EXT-X-MAP").unwrap();
+        let init = init.trim_start_matches("URI=\"").trim_end_matches('"');
+        let init = get(door, &format!("/live/{init}"), &[]).body;
+        for (number, path) in chunks {
+            let chunk = get(door, &path, &[]);
+            assert_eq!((chunk.status, chunk.whole), (200, true), "{path}");
+            let media = crate::support::fragmented::parse(&[init.as_slice(), &chunk.body].concat());
+            assert!(
+                media.video.len() >= 40,
+                "{path} has {} pictures",
+                media.video.len()
+            );
+            let before = kept.insert(number, chunk.body.clone());
+            assert!(
+                before.is_none_or(|before| before == chunk.body),
+                "{path} has other bytes"
+            );
+        }
+        let master = get(door, "/live/cam1/master.m3u8", &[]);
+        assert!(master.text().contains("CODECS=\"avc1.") && master.text().contains("../cam1.m3u8"));
+        assert_eq!(get(door, "/live/cam1/c/99999.m4s", &[]).status, 404);
+        if turn == 0 {
+            service.kill();
+            pusher.over();
+            service = Service::start_with(home.path(), config);
+            door = service.http();
+        } else {
+            pusher.stop();
+            let ended = wait_for("the end of the playlist", || {
+                let got = get(door, "/live/cam1.m3u8", &[]);
+                Some(got.text().to_owned()).filter(|text| text.contains("#EXT-X-ENDLIST"))
+            });
+            assert_eq!(listed(&ended).len(), 5, "{ended}");
+        }
+    }
+    // All of it is still on the tape, with the same bytes.
+    for (number, bytes) in &kept {
+        let again = get(door, &format!("/live/cam1/c/{number}.m4s"), &[]);
+        assert!(again.body == *bytes, "chunk {number} has other bytes");
+    }
+    let numbers: Vec<u64> = kept.keys().copied().collect();
+    assert_eq!(numbers[0], 0);
+}
+
+#[test]
+fn a_stream_that_nobody_records_plays_out_of_memory_and_goes_on_when_it_is_recorded() {
+    let home = home();
+    let config = "[http]\nlisten = [\"127.0.0.1:0\"]\nlive_window = \"20s\"\n[[viewer]]\nname = \"here\"\n\
+                  may = [\"watch\", \"operate\"]\nkey = \"7d1f0c5ae29b4f63886b0e4f9a2c51d7\"\n[[rule]]\nstream = \"*\"\nrecord = \"on-demand\"\n\
+                  [[viewer]]\nname = \"all\"\n";
+    let service = Service::start_with(home.path(), config);
+    let door = service.http();
+    let pusher = Pusher::start(service.address(), "live/cam1", &sample(), 2.0);
+    let playlist = live(door, 3);
+    let mut kept = Vec::new();
+    for (number, path) in listed(&playlist) {
+        let chunk = get(door, &path, &[]);
+        assert_eq!(chunk.status, 200, "{path}");
+        kept.push((number, path, chunk.body));
+    }
+    let key = ("Authorization", "Bearer 7d1f0c5ae29b4f63886b0e4f9a2c51d7");
+    let json = ("Content-Type", "application/json");
+    let started = ask(
+        door,
+        "POST",
+        "/api/v1/recording.start",
+        &[key, json],
+        b"{\"stream\":\"live/cam1\"}",
+    );
+    assert_eq!(started.status, 200, "{}", started.text());
+    let last = kept.last().unwrap().0;
+    let later = wait_for("chunks of the recording", || {
+        let got = get(door, "/live/cam1.m3u8", &[]);
+        assert_eq!(got.status, 200);
+        let chunks = listed(got.text());
+        chunks
+            .iter()
+            .any(|(number, _)| *number >= last + 2)
+            .then_some(chunks)
+    });
+    assert!(later.windows(2).all(|two| two[0].0 + 1 == two[1].0), "{later:?}");
+    for (_, path, bytes) in &kept {
+        let again = get(door, path, &[]);
+        assert!(
+            again.status == 200 && again.body == *bytes,
+            "{path} has other bytes"
+        );
+    }
+    pusher.stop();
 }

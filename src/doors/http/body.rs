@@ -5,13 +5,18 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::flow::Flow;
+
+/// How long a response may go on when what let its viewer in has expired.
+pub(super) const GRACE: Duration = Duration::from_secs(60);
 
 /// Bytes of a known length that can be read at any place. Reading may block.
 pub(super) trait Source: Send + Sync {
@@ -36,6 +41,8 @@ pub(super) struct FileBody {
     at: u64,
     end: u64,
     flow: Flow,
+    /// When the response has to end, though it is not complete.
+    until: Option<Instant>,
     /// The next piece. It is read while the one before is sent.
     next: Option<JoinHandle<Result<Piece, String>>>,
 }
@@ -60,8 +67,15 @@ impl FileBody {
             at: start,
             end,
             flow,
+            until: None,
             next: None,
         }
+    }
+
+    /// The same, for a viewer whose right ends at this moment. The response ends at most [`GRACE`] later.
+    pub(super) fn until(mut self, until: Option<Instant>) -> Self {
+        self.until = until.map(|until| until + GRACE);
+        self
     }
 
     /// Has the next piece read, if there is one.
@@ -86,6 +100,10 @@ impl FileBody {
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            self.at = self.end;
+            return Poll::Ready(Some(Err(io::Error::other("the right of the viewer has ended"))));
+        }
         let Some(next) = self.read_ahead() else {
             return Poll::Ready(None);
         };
@@ -196,6 +214,23 @@ mod tests {
         let wanted: Vec<u8> = (1_000..1_000_000_u64).map(|at| (at % 251) as u8).collect();
         assert_eq!(sent, wanted);
         assert!(whole(body(5, 5, u64::MAX)).await.unwrap().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_ends_soon_after_the_right_to_it() {
+        let body = |seconds: u64| {
+            let flow = Flow::new(0, 16, Some(16 << 10));
+            let source = Arc::new(Pattern { fails_at: u64::MAX });
+            let until = Instant::now() + Duration::from_secs(seconds);
+            // At this rate it lasts more than a minute.
+            whole(Body::File(
+                FileBody::new(source, 0, 2 << 20, flow).until(Some(until)),
+            ))
+        };
+        let began = Instant::now();
+        assert!(body(1).await.is_err());
+        assert!(began.elapsed() >= GRACE && began.elapsed() < GRACE + Duration::from_secs(5));
+        body(100).await.unwrap();
     }
 
     #[tokio::test]

@@ -9,13 +9,14 @@ use super::answer::Refusal;
 use super::files::of_store;
 use super::flow::Flow;
 use super::layouts::{Key, Layout, Layouts, Version};
+use super::live::Dates;
 use crate::access::viewer::Gate;
 use crate::api::Api;
 use crate::config::Http;
 use crate::event::{Event, Sender};
-use crate::media::Micros;
+use crate::media::{Micros, StreamName};
 use crate::recorder::Recorder;
-use crate::store::{Clock, Library, Reader, StoreError};
+use crate::store::{Clock, Library, Reader, Store, StoreError};
 use crate::tls::Identity;
 
 /// The most reads of the journal at a time.
@@ -31,6 +32,8 @@ pub struct Inside {
     pub gate: Arc<Gate>,
     /// The streams on the air, and the box's clock.
     pub recorder: Recorder,
+    /// The tape.
+    pub store: Store,
     /// The clock of the box.
     pub clock: Arc<dyn Clock>,
     /// The certificate of HTTPS.
@@ -48,6 +51,9 @@ pub(super) struct Door {
     pub(super) gate: Arc<Gate>,
     pub(super) identity: Identity,
     pub(super) layouts: Layouts,
+    /// The dates that live playlists keep.
+    pub(super) dates: Dates,
+    pub(super) store: Store,
     pub(super) flow: Flow,
     pub(super) machine: String,
     reader: Reader,
@@ -66,6 +72,8 @@ impl Door {
             gate: inside.gate,
             identity: inside.identity,
             layouts: Layouts::default(),
+            dates: Dates::default(),
+            store: inside.store,
             flow,
             machine: inside.machine,
             reader: Reader::new(inside.dir, READERS),
@@ -92,6 +100,24 @@ impl Door {
     /// UTC now, in microseconds, as far as the box knows.
     pub(super) fn utc(&self) -> Micros {
         self.clock.utc()
+    }
+
+    /// The streams on the air, and what of them is in memory.
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// True while somebody publishes the stream.
+    pub(super) fn is_on_air(&self, stream: &StreamName) -> bool {
+        let live = self.recorder.status();
+        live.iter().any(|live| live.stream == *stream)
+    }
+
+    /// True while the stream is recorded, or is going to be.
+    pub(super) fn is_recorded(&self, stream: &StreamName) -> bool {
+        let live = self.recorder.status();
+        live.iter()
+            .any(|live| live.stream == *stream && (live.recorded.now || !live.recordings.is_empty()))
     }
 
     /// Sends an event.

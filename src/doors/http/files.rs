@@ -36,8 +36,10 @@ pub(super) struct Sent {
     /// The strong tag, with its quotes.
     pub(super) etag: String,
     pub(super) media_type: &'static str,
-    /// UTC of the newest media in it, in microseconds.
-    pub(super) changed: Micros,
+    /// UTC of the newest media in it, in microseconds, where it is known.
+    pub(super) changed: Option<Micros>,
+    /// When the viewer's right to it ends.
+    pub(super) until: Option<Instant>,
 }
 
 /// A virtual file that one response reads.
@@ -87,7 +89,7 @@ pub(super) async fn file(
     row: &RecordingRow,
     format: FileFormat,
     query: &Query,
-    how: (&Method, &HeaderMap),
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let laid = find(door, row, format, Range::parse(query)?).await?;
     let sent = Sent {
@@ -95,7 +97,8 @@ pub(super) async fn file(
         len: laid.plan.len(),
         etag: laid.etag.clone(),
         media_type: format.mime(),
-        changed: laid.end,
+        changed: Some(laid.end),
+        until,
     };
     let mut answer = send(door, &sent, how);
     if query.is_set("download") {
@@ -228,7 +231,7 @@ pub(super) fn send(door: &Door, file: &Sent, (method, headers): (&Method, &Heade
     let headers = answer.headers_mut();
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     set(&mut answer, ETAG, &file.etag);
-    if let Some(date) = http_date(file.changed) {
+    if let Some(date) = file.changed.and_then(http_date) {
         set(&mut answer, LAST_MODIFIED, &date);
     }
     answer
@@ -239,6 +242,7 @@ fn part(door: &Door, file: &Sent, (start, end): (u64, u64), status: StatusCode, 
         bytes(status, file.media_type, "")
     } else {
         let body = FileBody::new(Arc::clone(&file.source), start, end, door.flow.clone());
+        let body = body.until(file.until);
         let mut answer = Response::new(Body::File(body));
         *answer.status_mut() = status;
         answer

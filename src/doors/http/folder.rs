@@ -27,7 +27,7 @@ pub(super) async fn file(
     row: &RecordingRow,
     name: &str,
     (query, inherited): (&Query, Option<&str>),
-    how: (&Method, &HeaderMap),
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let folder = find(door, row).await?;
     let is_open = row.state == RecordingState::Open;
@@ -47,19 +47,30 @@ pub(super) async fn file(
         MASTER => hls.served_master(&uris),
         KEYFRAMES => hls.keyframes(&served).ok_or_else(none)?,
         _ => {
+            // The last chunks of a recording that grows are not complete yet, and would change.
+            if is_open && chunk_number(name).is_some_and(|chunk| chunk > hls.settled()) {
+                return Err(none());
+            }
             let file = hls.with(folder.source.renewed()).find(name);
             let file = file.ok_or_else(none)?;
             let sent = Sent {
                 len: file.len(),
+                etag: format!("\"{}\"", file.tag()),
                 source: Arc::new(Reading::new(file)),
-                etag: format!("\"{}-{name}\"", row.id),
                 media_type: "video/mp4",
-                changed: folder.end,
+                changed: Some(folder.end),
+                until,
             };
             return Ok(send(door, &sent, how));
         }
     };
     Ok(playlist(text, how))
+}
+
+/// The number of the chunk that a name stands for, counted from 1.
+fn chunk_number(name: &str) -> Option<usize> {
+    let number = name.strip_suffix(".m4s")?;
+    number.strip_prefix("key-").unwrap_or(number).parse().ok()
 }
 
 /// The response with a playlist.

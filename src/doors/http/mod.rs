@@ -25,6 +25,7 @@ mod flow;
 mod folder;
 mod gate;
 mod layouts;
+mod live;
 mod patience;
 mod query;
 mod range;

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes, empty};
 use super::client::Client;
@@ -13,10 +15,10 @@ use super::cors::{self, Sharing};
 use super::door::Door;
 use super::query::Query;
 use super::target::{self, Asked, MAX_TARGET, StreamFile, Target};
-use super::{commands, events, files, folder, gate, still};
+use super::{commands, events, files, folder, gate, live, still};
 use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
 use crate::config::Http;
-use crate::media::{RecordingId, StreamName};
+use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::Right;
 use crate::store::RecordingRow;
 
@@ -106,19 +108,18 @@ impl Asking<'_> {
                 } else {
                     Right::Watch
                 };
-                let (row, _) = self.recording(asked, *recording, right).await?;
+                let (row, viewer) = self.recording(asked, *recording, right).await?;
+                let until = self.until(&viewer, right, &of_row(&row));
+                let how = (until, how);
                 let mut answer = files::file(self.door, &row, *format, &query, how).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
             Target::Folder(recording, name) => {
                 let (row, viewer) = self.recording(asked, *recording, Right::Watch).await?;
-                let inherited = match viewer.by() {
-                    By::Signature { inherit } => Some(inherit.as_str()),
-                    _ => None,
-                };
-                let asked = (&query, inherited);
-                let mut answer = folder::file(self.door, &row, name, asked, how).await?;
+                let until = self.until(&viewer, Right::Watch, &of_row(&row));
+                let asked = (&query, inherited(&viewer));
+                let mut answer = folder::file(self.door, &row, name, asked, (until, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
@@ -128,12 +129,7 @@ impl Asking<'_> {
                 self.cache(&mut answer);
                 Ok(answer)
             }
-            Target::Stream(stream, StreamFile::Frame) => {
-                self.stream(asked, stream).await?;
-                let mut answer = still::of_stream(self.door, stream, &query, how).await?;
-                self.cache(&mut answer);
-                Ok(answer)
-            }
+            Target::Stream(stream, file) => self.live(asked, stream, (file, &query)).await,
             Target::Events => {
                 if *self.method != Method::GET {
                     return Err(Refusal::method("events are read with GET"));
@@ -168,6 +164,52 @@ impl Asking<'_> {
         format!("{scheme}://{host}")
     }
 
+    /// Answers with a file of a stream that is on the air.
+    async fn live(
+        &self,
+        asked: &Asked<'_>,
+        stream: &StreamName,
+        (file, query): (&StreamFile, &Query),
+    ) -> Result<Answer, Refusal> {
+        let viewer = self.stream(asked, stream).await?;
+        let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
+        match file {
+            StreamFile::Frame => {
+                let mut answer = still::of_stream(self.door, stream, query, how).await?;
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            StreamFile::Playlist | StreamFile::Master => {
+                let mut answer = match file {
+                    StreamFile::Master => live::master(self.door, stream, inherited, how).await?,
+                    _ => live::playlist(self.door, stream, (query, inherited), how).await?,
+                };
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            StreamFile::Chunk(_) | StreamFile::Init(_) => {
+                let mut answer = match file {
+                    StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
+                    StreamFile::Chunk(number) => live::chunk(self.door, stream, *number, how).await?,
+                    _ => return Err(Refusal::internal("a file of a stream is of no kind")),
+                };
+                let now = self.door.utc();
+                let what = of_stream(stream, now);
+                let until = viewer.until(Right::Watch, &what);
+                let left = until.map(|until| until.saturating_sub(now).max(0).unsigned_abs() / 1_000_000);
+                live::cache(&mut answer, self.http.public, left);
+                Ok(answer)
+            }
+        }
+    }
+
+    /// When the viewer's right to this media ends, if it does.
+    fn until(&self, viewer: &Viewer, right: Right, what: &What<'_>) -> Option<Instant> {
+        let until = viewer.until(right, what)?;
+        let left = until.saturating_sub(self.door.utc()).max(0);
+        Some(Instant::now() + Duration::from_micros(left.unsigned_abs()))
+    }
+
     /// Lets a viewer have what is live of a stream.
     async fn stream(&self, asked: &Asked<'_>, stream: &StreamName) -> Result<Viewer, Refusal> {
         let path = self.uri.path();
@@ -180,13 +222,7 @@ impl Asking<'_> {
             query: self.uri.query().unwrap_or_default(),
         };
         let viewer = self.viewer(asked, Some(media)).await?;
-        let now = self.door.utc();
-        let what = What {
-            stream,
-            recording: None,
-            span: Some((now, now)),
-        };
-        gate::allow(&viewer, Right::Watch, &what)?;
+        gate::allow(&viewer, Right::Watch, &of_stream(stream, self.door.utc()))?;
         Ok(viewer)
     }
 
@@ -212,12 +248,7 @@ impl Asking<'_> {
         });
         let viewer = self.viewer(asked, media).await?;
         let row = row?;
-        let what = What {
-            stream: &row.stream,
-            recording: Some(row.id),
-            span: Some((row.start, row.end)),
-        };
-        gate::allow(&viewer, right, &what)?;
+        gate::allow(&viewer, right, &of_row(&row))?;
         Ok((row, viewer))
     }
 
@@ -231,5 +262,31 @@ impl Asking<'_> {
         answer
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    }
+}
+
+/// A recording, as a viewer's rights are asked about it.
+fn of_row(row: &RecordingRow) -> What<'_> {
+    What {
+        stream: &row.stream,
+        recording: Some(row.id),
+        span: Some((row.start, row.end)),
+    }
+}
+
+/// What is live of a stream, as a viewer's rights are asked about it.
+fn of_stream(stream: &StreamName, now: Micros) -> What<'_> {
+    What {
+        stream,
+        recording: None,
+        span: Some((now, now)),
+    }
+}
+
+/// The signature of a cloud that let a viewer in. It is written into the addresses of a playlist.
+fn inherited(viewer: &Viewer) -> Option<&str> {
+    match viewer.by() {
+        By::Signature { inherit } => Some(inherit),
+        _ => None,
     }
 }

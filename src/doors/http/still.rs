@@ -81,7 +81,8 @@ fn answer(
         etag: format!("\"{of}-{utc:x}-{:x}\"", still.len()),
         source: Arc::new(Reading::new(still)),
         media_type: "video/mp4",
-        changed: utc,
+        changed: Some(utc),
+        until: None,
     };
     let mut answer = send(door, &sent, how);
     set(&mut answer, TIME, &rfc3339(utc));

@@ -191,7 +191,7 @@ pub(super) fn stream_path(stream: &StreamName) -> String {
 }
 
 /// A part of a path: everything but unreserved characters (RFC 3986, section 2.3) is escaped.
-fn escaped(part: &str) -> String {
+pub(super) fn escaped(part: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'.')

@@ -1,0 +1,328 @@
+//! A stream as it is now: its playlists, chunks and inits, out of the tape or, where nobody records it, out of the ring.
+//!
+//! A chunk of the tape is played when it is durable, so that no power cut takes back what was played. What is listed once keeps
+//! its number, its bytes and its date: a restart does not change the first two, and a clock that is set anew does not change the
+//! date before the next publish.
+
+mod dates;
+mod window;
+
+use std::sync::Arc;
+
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use hyper::{HeaderMap, Method, StatusCode};
+
+use super::answer::{Answer, Refusal, bytes as answer_bytes};
+use super::door::Door;
+use super::files::{Reading, Sent, of_file, of_store, send};
+use super::folder::{playlist as playlist_answer, update};
+use super::query::Query;
+use super::target::escaped;
+use crate::format::TapeSource as _;
+use crate::format::hls::live::{ChunkFile, Init, InitName, Playlist, master as master_text};
+use crate::format::hls::{Start, Uris};
+use crate::format::index::SampleIndex;
+use crate::format::{FileError, VirtualFile as _};
+use crate::media::{ChunkNumbers, Micros, StreamName, TargetDuration};
+use crate::recorder::RingChunks;
+use crate::store::{ChunkAt, Filter, Library, OpenTape, RecordingState};
+
+pub(super) use dates::Dates;
+use window::{Playable, Window, bytes, place, target};
+
+/// How long the playlist of a stream that has ended says so.
+const SAYS_SO: Micros = 600_000_000;
+/// Chunks never change, so a player or a proxy need not ask for one again.
+const IMMUTABLE_S: u64 = 3_600;
+
+/// No chunk is longer, in seconds.
+const LONGEST_S: u16 = 6;
+
+/// The state of a stream for its playlist.
+struct Now {
+    window: Window,
+    /// No other chunk will come: nobody publishes, and no recording waits for its publisher.
+    ended: bool,
+}
+
+/// Answers with the playlist of the last chunks.
+pub(super) async fn playlist(
+    door: &Arc<Door>,
+    stream: &StreamName,
+    (query, inherited): (&Query, Option<&str>),
+    how: (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let now = look(door, stream).await?;
+    let target_s = now.target_s()?;
+    let chunks = now.window.listed(|zero, utc| door.dates.of(stream, zero, utc));
+    let prefix = format!("{}/c/", escaped(stream.name()));
+    let uris = uris(&prefix, inherited)?;
+    let text = Playlist {
+        target_s: target_s.into(),
+        chunks: &chunks,
+        start: Start::LiveEdge,
+        ended: now.ended,
+    }
+    .text(&uris, update(query));
+    Ok(playlist_answer(text, how))
+}
+
+/// Answers with what a player is to know before: codecs, size, rates.
+pub(super) async fn master(
+    door: &Arc<Door>,
+    stream: &StreamName,
+    inherited: Option<&str>,
+    how: (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let now = look(door, stream).await?;
+    let target_s = now.target_s()?;
+    let uris = uris("", inherited)?;
+    let playlist = format!("../{}.m3u8", escaped(stream.name()));
+    let text = master_text(&now.window.rates(), target_s.into(), &playlist, &uris);
+    Ok(playlist_answer(text, how))
+}
+
+/// Answers with an init of the chunks that are listed.
+pub(super) async fn init(
+    door: &Arc<Door>,
+    stream: &StreamName,
+    name: &str,
+    (method, _): (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let none = || Refusal::not_found("no chunk of this stream that can be played needs this file");
+    let wanted: InitName = name.parse().map_err(|_| none())?;
+    let now = look(door, stream).await?;
+    let mut inits = now.window.chunks.iter().map(|chunk| Init::of(&chunk.tracks));
+    let found = inits.find(|init| init.name == wanted).ok_or_else(none)?;
+    let body = if *method == Method::HEAD {
+        Vec::new()
+    } else {
+        found.bytes.to_vec()
+    };
+    let mut answer = answer_bytes(StatusCode::OK, "video/mp4", body);
+    let length = HeaderValue::from(found.bytes.len());
+    answer.headers_mut().insert(hyper::header::CONTENT_LENGTH, length);
+    Ok(answer)
+}
+
+/// Answers with a chunk.
+pub(super) async fn chunk(
+    door: &Arc<Door>,
+    stream: &StreamName,
+    number: u64,
+    how: (&Method, &HeaderMap),
+) -> Result<Answer, Refusal> {
+    let open = door.store.open_tape(stream);
+    let name = stream.clone();
+    let read = move |library: &Library| on_tape(library, &name, number, open.as_deref());
+    let sent = match door.read(read).await? {
+        Found::Here(sent) => sent,
+        Found::Gone => {
+            return Err(Refusal::gone(format!(
+                "chunk {number} of {stream} is not on the box any more"
+            )));
+        }
+        Found::NotOnTape => in_memory(door, stream, number)?,
+    };
+    Ok(send(door, &sent, how))
+}
+
+/// Says how long a chunk or an init may be kept: no longer than its viewer may have it.
+pub(super) fn cache(answer: &mut Answer, is_public: bool, seconds_left: Option<u64>) {
+    let seconds = seconds_left.map_or(IMMUTABLE_S, |left| left.min(IMMUTABLE_S));
+    let who = if is_public { "public" } else { "private" };
+    if let Ok(value) = HeaderValue::from_str(&format!("{who}, max-age={seconds}, immutable")) {
+        answer.headers_mut().insert(CACHE_CONTROL, value);
+    }
+}
+
+impl Now {
+    /// The target duration in seconds.
+    fn target_s(&self) -> Result<u16, Refusal> {
+        match self.window.target_s {
+            Some(target_s) if !self.window.chunks.is_empty() => Ok(target_s),
+            _ => Err(Refusal {
+                retry_after_s: Some(2),
+                ..Refusal::unavailable("the stream has just begun: ask again in a moment")
+            }),
+        }
+    }
+}
+
+fn uris(prefix: &str, inherited: Option<&str>) -> Result<Uris, Refusal> {
+    Uris::new(prefix, inherited).map_err(|error| Refusal::bad_request(error.to_string()))
+}
+
+/// Finds out what of a stream can be played now.
+async fn look(door: &Arc<Door>, stream: &StreamName) -> Result<Now, Refusal> {
+    let most = door.http().live_chunks;
+    // The open segment first: one that is sealed meanwhile is then in both, and not in none.
+    let open = door.store.open_tape(stream);
+    let on_air = door.is_on_air(stream);
+    let ring = ring(door, stream, 0);
+    let (name, of_ring) = (stream.clone(), ring.clone());
+    let read = move |library: &Library| {
+        let window = on_the_tape(library, &name, most, open.as_deref());
+        let window = window?
+            .with_ring(of_ring.as_ref())
+            .map_err(|error| of_file(&error))?;
+        let window = window.last(most);
+        let waits = !on_air && is_waiting(library, &name, &window)?;
+        Ok((window, waits))
+    };
+    let (window, waits) = door.read(read).await?;
+    let ended = !on_air && !waits;
+    let last = window.chunks.last().map(Playable::ends_at);
+    let is_forgotten = last.is_none_or(|last| door.utc().saturating_sub(last) > SAYS_SO);
+    if ended && is_forgotten {
+        return Err(Refusal::not_found(format!("{stream} is not on the air")));
+    }
+    if on_air && window.chunks.is_empty() && ring.is_none() && !door.is_recorded(stream) {
+        return Err(Refusal::not_found(format!(
+            "nobody records {stream}, and streams that nobody records are not played: http.live_window changes that"
+        )));
+    }
+    Ok(Now { window, ended })
+}
+
+/// The chunks in memory, where streams that nobody records are played.
+fn ring(door: &Door, stream: &StreamName, from: u64) -> Option<RingChunks> {
+    door.http().live_window?;
+    door.recorder().ring_chunks(stream, from)
+}
+
+/// The last chunks on the tape. Blocks.
+fn on_the_tape(
+    library: &Library,
+    stream: &StreamName,
+    most: usize,
+    open: Option<&OpenTape>,
+) -> Result<Window, Refusal> {
+    let mut chunks = Vec::new();
+    let mut known: Option<TargetDuration> = None;
+    let of_open = match open {
+        Some(open) => {
+            let (index, numbers) = (open.index(), &open.numbers);
+            known = Some(target(&open.segment, &index, numbers));
+            let list = open.chunks();
+            let playable = Playable::of_segment(&open.segment, &index, numbers, &list);
+            playable.map_err(|error| of_file(&error))?
+        }
+        None => Vec::new(),
+    };
+    if of_open.len() < most {
+        let wanted = most.saturating_sub(of_open.len()) as u64;
+        let tail = library.tail(stream, wanted).map_err(|error| of_store(&error))?;
+        let is_open = |id| open.is_some_and(|open| open.segment.id == id);
+        for sealed in tail.segments.iter().filter(|sealed| !is_open(sealed.segment.id)) {
+            let index = tail.source.index(sealed.segment.id);
+            let index = index.map_err(|error| of_file(&FileError::Source(error)))?;
+            let list = sealed.list(&index);
+            let playable = Playable::of_segment(&sealed.segment, &index, &sealed.numbers, &list);
+            chunks.extend(playable.map_err(|error| of_file(&error))?);
+            if open.is_none() {
+                known = Some(at_end(&sealed.segment, &index, &sealed.numbers));
+            }
+        }
+    }
+    chunks.extend(of_open);
+    Ok(Window {
+        chunks,
+        target_s: known.and_then(TargetDuration::target_s),
+    })
+}
+
+/// The target of a stream whose last segment this is. A publish that was too short for one has the longest that there is.
+fn at_end(
+    segment: &crate::format::ViewSegment,
+    index: &SampleIndex,
+    numbers: &ChunkNumbers,
+) -> TargetDuration {
+    match target(segment, index, numbers) {
+        TargetDuration::Unknown { .. } => TargetDuration::Known(LONGEST_S),
+        known => known,
+    }
+}
+
+/// True while a recording of the stream waits for its publisher. Blocks.
+fn is_waiting(library: &Library, stream: &StreamName, window: &Window) -> Result<bool, Refusal> {
+    let Some(last) = window.chunks.last() else {
+        return Ok(false);
+    };
+    let filter = Filter {
+        stream: Some(stream.clone().into()),
+        from: Some(last.ends_at().saturating_sub(1_000_000)),
+        to: None,
+    };
+    let rows = library.recordings(&filter).map_err(|error| of_store(&error))?;
+    Ok(rows.iter().any(|row| row.state == RecordingState::Open))
+}
+
+/// What the tape says of a chunk.
+enum Found {
+    Here(Sent),
+    Gone,
+    NotOnTape,
+}
+
+/// Finds a chunk on the tape. Blocks.
+fn on_tape(
+    library: &Library,
+    stream: &StreamName,
+    number: u64,
+    open: Option<&OpenTape>,
+) -> Result<Found, Refusal> {
+    if let Some(open) = open
+        && let Some(chunk) = open.chunks().iter().find(|chunk| chunk.number == number)
+    {
+        let source = library.open_source(open);
+        let file = ChunkFile::open(open.segment.clone(), source, &place(chunk));
+        return sent(file).map(Found::Here);
+    }
+    match library
+        .chunk_at(stream, number)
+        .map_err(|error| of_store(&error))?
+    {
+        ChunkAt::Sealed(sealed, source) => {
+            let index = source.index(sealed.segment.id);
+            let index = index.map_err(|error| of_file(&FileError::Source(error)))?;
+            let list = sealed.list(&index);
+            let Some(chunk) = list.iter().find(|chunk| chunk.number == number) else {
+                return Ok(Found::NotOnTape);
+            };
+            sent(ChunkFile::open(sealed.segment, source, &place(chunk))).map(Found::Here)
+        }
+        ChunkAt::Gone => Ok(Found::Gone),
+        ChunkAt::Open | ChunkAt::Never => Ok(Found::NotOnTape),
+    }
+}
+
+fn sent<S: crate::format::TapeSource + Send + Sync + 'static>(
+    file: Result<ChunkFile<S>, FileError>,
+) -> Result<Sent, Refusal> {
+    let file = file.map_err(|error| of_file(&error))?;
+    Ok(Sent {
+        len: file.len(),
+        etag: format!("\"{}\"", file.tag()),
+        source: Arc::new(Reading::new(file)),
+        media_type: "video/mp4",
+        changed: None,
+        until: None,
+    })
+}
+
+/// Finds a chunk in memory.
+fn in_memory(door: &Door, stream: &StreamName, number: u64) -> Result<Sent, Refusal> {
+    let none = || Refusal::not_found(format!("there is no chunk {number} of {stream} yet"));
+    let ring = ring(door, stream, number).ok_or_else(none)?;
+    let chunk = ring.chunks.iter().find(|chunk| chunk.number == number);
+    let made = bytes(&ring, chunk.ok_or_else(none)?).map_err(|error| of_file(&error))?;
+    Ok(Sent {
+        len: made.facts().bytes,
+        etag: format!("\"{}\"", made.tag()),
+        source: Arc::new(Reading::new(made)),
+        media_type: "video/mp4",
+        changed: None,
+        until: None,
+    })
+}

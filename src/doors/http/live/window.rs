@@ -1,0 +1,162 @@
+//! The chunks of a stream that its playlist lists now. Pure.
+
+use crate::format::chunks::{TapeChunk, count};
+use crate::format::hls::live::{ChunkBytes, ChunkFacts, ChunkFrames, ChunkPlace, ChunkRate, Init, LiveChunk};
+use crate::format::index::SampleIndex;
+use crate::format::{FileError, ViewSegment};
+use crate::media::{ChunkNumbers, Micros, TargetDuration, Tracks};
+use crate::recorder::{RingChunk, RingChunks};
+
+/// Chunks behind a longer break are another programme: nobody who plays what is live wants what was before it.
+pub(super) const LONGEST_BREAK: Micros = 180_000_000;
+
+/// A chunk that can be played now, on the tape or in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Playable {
+    pub(super) number: u64,
+    /// How many discontinuities the stream has had, up to and including the beginning of the chunk.
+    discontinuities: u64,
+    discontinuity: bool,
+    /// The configurations that decode the chunk.
+    pub(super) tracks: Tracks,
+    facts: ChunkFacts,
+    /// Tape time of the media time zero of its publish, and UTC of that moment.
+    zero: (Micros, Micros),
+}
+
+/// The last chunks of a stream, and how long chunks of it are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    pub(super) chunks: Vec<Playable>,
+    /// The target duration in seconds. None while the stream is so new that it is not known.
+    pub(super) target_s: Option<u16>,
+}
+
+impl Playable {
+    /// The chunks of a segment of the tape.
+    pub(super) fn of_segment(
+        segment: &ViewSegment,
+        index: &SampleIndex,
+        numbers: &ChunkNumbers,
+        chunks: &[TapeChunk],
+    ) -> Result<Vec<Playable>, FileError> {
+        let playable = |chunk: &TapeChunk| {
+            Ok(Playable {
+                number: chunk.number,
+                discontinuities: numbers.discontinuity,
+                discontinuity: chunk.discontinuity,
+                tracks: segment.tracks.clone(),
+                facts: segment.chunk_facts(index, &place(chunk))?,
+                zero: (segment.publish_zero, segment.publish_zero_utc),
+            })
+        };
+        chunks.iter().map(playable).collect()
+    }
+
+    /// A chunk in memory.
+    fn of_ring(ring: &RingChunks, chunk: &RingChunk) -> Result<Playable, FileError> {
+        Ok(Playable {
+            number: chunk.number,
+            discontinuities: chunk.discontinuity,
+            discontinuity: chunk.breaks,
+            tracks: chunk.tracks.clone(),
+            facts: bytes(ring, chunk)?.facts(),
+            zero: (ring.tape_zero, ring.zero_utc),
+        })
+    }
+
+    fn end(&self) -> Micros {
+        self.facts.start.saturating_add_unsigned(self.facts.duration_us)
+    }
+
+    /// UTC of the end of the chunk.
+    pub(super) fn ends_at(&self) -> Micros {
+        self.zero.1.saturating_add(self.end().saturating_sub(self.zero.0))
+    }
+}
+
+/// Where a chunk is in its segment.
+pub(super) fn place(chunk: &TapeChunk) -> ChunkPlace {
+    ChunkPlace {
+        number: chunk.number,
+        fragments: chunk.fragments.clone(),
+    }
+}
+
+/// The file of a chunk in memory.
+pub(super) fn bytes(ring: &RingChunks, chunk: &RingChunk) -> Result<ChunkBytes, FileError> {
+    ChunkBytes::of(&ChunkFrames {
+        number: chunk.number,
+        tracks: &chunk.tracks,
+        tape_zero: ring.tape_zero,
+        frames: &chunk.frames,
+        next_video_dts: chunk.next_video_dts,
+    })
+}
+
+/// The target duration at the end of a segment.
+pub(super) fn target(segment: &ViewSegment, index: &SampleIndex, numbers: &ChunkNumbers) -> TargetDuration {
+    match numbers.target {
+        known @ TargetDuration::Known(_) => known,
+        unknown => count(index, segment.base, &segment.tracks, unknown).1,
+    }
+}
+
+impl Window {
+    /// Puts chunks in memory before those on the tape, as far as they are others.
+    pub(super) fn with_ring(mut self, ring: Option<&RingChunks>) -> Result<Window, FileError> {
+        let Some(ring) = ring else { return Ok(self) };
+        let first = self.chunks.first().map(|chunk| chunk.number);
+        let earlier = ring
+            .chunks
+            .iter()
+            .filter(|chunk| first.is_none_or(|first| chunk.number < first));
+        let mut chunks = earlier
+            .map(|chunk| Playable::of_ring(ring, chunk))
+            .collect::<Result<Vec<_>, _>>()?;
+        chunks.append(&mut self.chunks);
+        Ok(Window {
+            chunks,
+            target_s: self.target_s.or(ring.target_s),
+        })
+    }
+
+    /// The last `most` chunks, without those before a number that is missing or a long break.
+    pub(super) fn last(mut self, most: usize) -> Window {
+        let pairs = self.chunks.iter().zip(self.chunks.iter().skip(1));
+        let mut breaks = pairs.map(|(one, next)| {
+            one.number.checked_add(1) != Some(next.number)
+                || next.facts.start.saturating_sub(one.end()) > LONGEST_BREAK
+        });
+        let first = breaks.rposition(|breaks| breaks).map_or(0, |before| before + 1);
+        let first = first.max(self.chunks.len().saturating_sub(most));
+        self.chunks.drain(..first);
+        self
+    }
+
+    /// The chunks as their playlist lists them. `dated` gives the date of a publish's media time zero that the playlist keeps.
+    pub(super) fn listed(&self, mut dated: impl FnMut(Micros, Micros) -> Micros) -> Vec<LiveChunk> {
+        let listed = self.chunks.iter().map(|chunk| LiveChunk {
+            number: chunk.number,
+            discontinuities: chunk.discontinuities,
+            discontinuity: chunk.discontinuity,
+            duration_us: chunk.facts.duration_us,
+            date: dated(chunk.zero.0, chunk.zero.1)
+                .saturating_add(chunk.facts.start.saturating_sub(chunk.zero.0)),
+            independent: chunk.facts.independent,
+            init: Init::of(&chunk.tracks).name,
+        });
+        listed.collect()
+    }
+
+    /// The chunks as the master playlist needs them.
+    pub(super) fn rates(&self) -> Vec<ChunkRate<'_>> {
+        let rates = self.chunks.iter().map(|chunk| ChunkRate {
+            tracks: &chunk.tracks,
+            bytes: chunk.facts.bytes,
+            duration_us: chunk.facts.duration_us,
+            pictures: chunk.facts.pictures,
+        });
+        rates.collect()
+    }
+}
