@@ -17,7 +17,7 @@ fi
 tree=${1-}
 
 # Files that no release has in it: tests, what they share, and what is made by them.
-TESTS='(^|/)(tests?|testing|crash|asyncapi)(/|\.rs$)|/(samples|testing)\.rs$|^(benches|fuzz)/'
+TESTS='(^|/)(tests?|testing|crash|asyncapi|described|openapi)(/|\.rs$)|/(samples|testing)\.rs$|^(benches|fuzz)/'
 
 # The files that name PATTERN below the paths, without the commit in front.
 files() {
@@ -31,7 +31,7 @@ row() {
     product=$(files "$pattern" src | grep -vE "$TESTS" || true)
     tests=$(files "$pattern" src tests benches fuzz | grep -E "$TESTS" || true)
     # Manual pages, completions and schemas are made of the others.
-    docs=$(files "$pattern" README.md docs ':!docs/schemas.json' ':!docs/asyncapi.yaml' || true)
+    docs=$(files "$pattern" README.md docs ':!docs/schemas.json' ':!docs/asyncapi.yaml' ':!docs/openapi.yaml' || true)
     printf '%-42s %8s %8s %8s\n' "$what" "$(count "$product")" "$(count "$tests")" "$(count "$docs")"
     if [ -n "$list" ] && [ -n "$product" ]; then
         sed 's/^/    /' <<<"$product"

@@ -12,6 +12,8 @@ mod callback;
 mod caller;
 mod clip;
 mod command;
+#[cfg(test)]
+pub(crate) mod described;
 mod device;
 mod ends;
 mod events;
@@ -19,6 +21,8 @@ mod figures;
 mod health;
 mod help;
 mod memory;
+#[cfg(test)]
+mod openapi;
 mod pace;
 mod paged;
 mod process;

@@ -25,7 +25,7 @@ pub struct AuditEntry {
     pub command: String,
     /// What the command was about: its arguments that name something, and what it made.
     pub object: Map<String, Value>,
-    /// The way it came: `socket`, `mqtt`, `signal`, `inside` (the service itself), or `cli` (the command line, while no service ran).
+    /// The way it came: `socket`, `mqtt`, `http`, `signal`, `inside` (the service itself), or `cli` (the command line, while no service ran).
     pub door: String,
     /// Who gave it.
     pub who: String,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::messages::Message;
-use super::schema::{always, object, one_of, text, whole};
+use crate::api::described::schema::{always, object, one_of, text, whole};
 
 /// Every callback of the clouds, as a message.
 pub(super) fn all() -> Vec<Message> {

@@ -2,10 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::messages::{self, Message};
-use super::schema;
-use crate::event::Short;
-use crate::model::reply;
+use super::messages::Message;
+use crate::api::described::{referring, shared};
 
 const ABOUT: &str = "RTMP recorder for edge boxes: what a box tells over MQTT, and what it can be asked. Events are delivered at \
                      least once and in order, with the same id however often they come; requests are carried out once for each \
@@ -205,45 +203,6 @@ fn operation(channel: &Channel) -> Value {
         operation["reply"] = json!({ "channel": reference("channels", "response") });
     }
     operation
-}
-
-/// The schemas that several messages contain, with the name that they are referred to by.
-fn shared() -> Vec<(&'static str, Value)> {
-    let template = schema::untitled(schema::of::<reply::Template>());
-    vec![
-        ("failed", messages::failed()),
-        ("format", template["properties"]["hls"].clone()),
-        ("health", schema::untitled(schema::of::<reply::Health>())),
-        ("recording", schema::untitled(schema::of::<reply::Recording>())),
-        ("short", schema::untitled(schema::of::<Short>())),
-        ("task", schema::untitled(schema::of::<reply::Task>())),
-        ("template", template),
-    ]
-}
-
-/// The same schema with references to the shared ones. A description that differs stays beside the reference.
-fn referring(schema: &Value, shared: &[(&'static str, Value)]) -> Value {
-    let is_object = schema.get("type").is_some();
-    let same = |(_, other): &&(&str, Value)| is_object && without_about(other) == without_about(schema);
-    if let Some((name, _)) = shared.iter().find(same) {
-        return reference("components/schemas", name);
-    }
-    match schema {
-        Value::Object(object) => object
-            .iter()
-            .map(|(name, schema)| (name.clone(), referring(schema, shared)))
-            .collect(),
-        Value::Array(several) => several.iter().map(|schema| referring(schema, shared)).collect(),
-        other => other.clone(),
-    }
-}
-
-fn without_about(schema: &Value) -> Value {
-    let mut bare = schema.clone();
-    if let Some(object) = bare.as_object_mut() {
-        object.remove("description");
-    }
-    bare
 }
 
 fn message(message: &Message) -> Value {

@@ -1,13 +1,13 @@
 //! The files in `docs/` describe what the code writes, and the code writes what they describe.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::OnceLock;
 
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
-use super::{document, messages, samples, schema, yaml};
+use super::{document, messages, samples};
+use crate::api::described::{self, assert_kept, schema, to_yaml};
 use crate::api::{Answer, Code, Failure};
 use crate::doors::mqtt::{Status, StatusState, StreamState};
 use crate::event::{Dialect, Event, Posted, Recorded, Sender, rfc3339};
@@ -34,27 +34,6 @@ fn make_schemas() -> BTreeMap<String, Value> {
         (message.topic, schema)
     };
     messages::all().into_iter().map(standalone).collect()
-}
-
-/// Checks that a file in `docs` is what it would be if it were made now.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a document of this repository, not flash of a box"
-)]
-fn assert_kept(name: &str, made: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
-    if std::env::var_os("EDGEREEL_BLESS").is_some() {
-        std::fs::write(&path, made).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    let pairs = || kept.lines().zip(made.lines());
-    let same = pairs().take_while(|(kept, made)| kept == made).count();
-    assert!(
-        kept == made,
-        "docs/{name} is not what the code says, from line {} on: look at what is to change, and renew it with\n\
-         EDGEREEL_BLESS=1 cargo test --lib asyncapi",
-        same + 1
-    );
 }
 
 fn validator(schema: &Value) -> Validator {
@@ -107,8 +86,8 @@ fn rendered(dialect: Dialect, event: &Event, key: Option<&str>, dropped: u64) ->
 
 #[test]
 fn the_document_is_what_the_code_says() {
-    let made = yaml::document(&document::document(&messages::all()));
-    assert_kept("asyncapi.yaml", &format!("{HEAD}{made}"));
+    let made = to_yaml(&document::document(&messages::all()));
+    assert_kept("asyncapi.yaml", &format!("{HEAD}{made}"), "asyncapi");
 }
 
 #[test]
@@ -116,7 +95,11 @@ fn the_schemas_are_what_the_code_says() {
     let lines = schemas().iter();
     let lines = lines.map(|(topic, schema)| format!("{}: {schema}", Value::from(topic.as_str())));
     let lines: Vec<String> = lines.collect();
-    assert_kept("schemas.json", &format!("{{\n{}\n}}\n", lines.join(",\n")));
+    assert_kept(
+        "schemas.json",
+        &format!("{{\n{}\n}}\n", lines.join(",\n")),
+        "asyncapi",
+    );
 }
 
 #[test]
@@ -128,7 +111,7 @@ fn every_message_has_a_name_of_its_own() {
 
 #[test]
 fn every_kind_of_event_is_described_and_no_other() {
-    let described: BTreeSet<String> = messages::kinds().into_iter().map(|kind| kind.kind).collect();
+    let described: BTreeSet<String> = described::kinds().into_iter().map(|kind| kind.kind).collect();
     let sampled: BTreeSet<String> = samples::events()
         .iter()
         .map(|event| event.kind().to_owned())

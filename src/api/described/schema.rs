@@ -1,4 +1,5 @@
-//! Makes the schema of a type's JSON: JSON Schema draft 07, which AsyncAPI is a superset of.
+//! Makes the schema of a type's JSON: JSON Schema draft 07, which AsyncAPI is a superset of. Nothing in it means something else in
+//! draft 2020-12, the dialect of OpenAPI 3.1.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -8,12 +9,12 @@ use serde_json::{Map, Value, json};
 const TIMES: [&str; 7] = ["time", "start", "end", "from", "to", "at", "oldest"];
 
 /// The schema of a type, without references. It allows no field that the type does not have.
-pub(super) fn of<T: JsonSchema>() -> Value {
+pub(crate) fn of<T: JsonSchema>() -> Value {
     described_by(|generator| generator.into_root_schema_for::<T>())
 }
 
 /// The schema of a type that the caller's function describes.
-pub(super) fn described_by(describe: impl FnOnce(SchemaGenerator) -> Schema) -> Value {
+pub(crate) fn described_by(describe: impl FnOnce(SchemaGenerator) -> Schema) -> Value {
     let settings = SchemaSettings::draft07().for_serialize().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
@@ -26,7 +27,7 @@ pub(super) fn described_by(describe: impl FnOnce(SchemaGenerator) -> Schema) -> 
 }
 
 /// The schema without the names of types and variants, which nobody outside knows.
-pub(super) fn untitled(mut schema: Value) -> Value {
+pub(crate) fn untitled(mut schema: Value) -> Value {
     remove_titles(&mut schema);
     schema
 }
@@ -46,7 +47,7 @@ fn remove_titles(schema: &mut Value) {
 }
 
 /// An object with these fields and no others. A field whose name ends in `?` may be missing.
-pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let required = fields
         .iter()
         .map(|(name, _)| *name)
@@ -60,23 +61,31 @@ pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
 }
 
 /// The schema of a text.
-pub(super) fn text(about: &str) -> Value {
+pub(crate) fn text(about: &str) -> Value {
     json!({ "type": "string", "description": about })
 }
 
 /// The schema of a whole number.
-pub(super) fn whole(about: &str) -> Value {
+pub(crate) fn whole(about: &str) -> Value {
     json!({ "type": "integer", "description": about })
 }
 
 /// The schema of a text that is always the same.
-pub(super) fn always(word: &str) -> Value {
+pub(crate) fn always(word: &str) -> Value {
     json!({ "type": "string", "const": word })
 }
 
 /// The schema of one of these texts.
-pub(super) fn one_of(words: &[&str], about: &str) -> Value {
+pub(crate) fn one_of(words: &[&str], about: &str) -> Value {
     json!({ "type": "string", "enum": words, "description": about })
+}
+
+/// Takes a text out of a schema.
+pub(crate) fn taken(schema: &mut Value, name: &str) -> String {
+    let taken = schema.as_object_mut().and_then(|schema| schema.remove(name));
+    taken
+        .and_then(|text| text.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// Closes objects, marks times, and puts descriptions in one line. A field that may be missing is never null: it is left out

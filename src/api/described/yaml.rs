@@ -6,13 +6,15 @@ use serde_json::{Map, Value};
 /// The longest line, in characters, unless a word is longer.
 const WIDTH: usize = 110;
 /// These keys come first where they stand together, in this order. All others follow by the alphabet.
-const FIRST: [&str; 26] = [
+const FIRST: [&str; 29] = [
     "asyncapi",
+    "openapi",
     "info",
     "defaultContentType",
     "servers",
     "channels",
     "operations",
+    "paths",
     "components",
     "$ref",
     "name",
@@ -23,6 +25,7 @@ const FIRST: [&str; 26] = [
     "address",
     "host",
     "protocol",
+    "operationId",
     "summary",
     "type",
     "const",
@@ -38,7 +41,7 @@ const FIRST: [&str; 26] = [
 const RESERVED: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
 
 /// Writes a document.
-pub(super) fn document(value: &Value) -> String {
+pub(crate) fn document(value: &Value) -> String {
     let mut out = String::new();
     block(value, 0, None, &mut out);
     out

@@ -1,0 +1,319 @@
+//! The paths of players, and what else the door answers: described in words, for no types stand behind them.
+
+use serde_json::{Map, Value, json};
+
+use super::document::refusals;
+use crate::api::Code;
+use crate::model::Right;
+
+/// A path that is read.
+struct Path {
+    path: &'static str,
+    id: &'static str,
+    tag: &'static str,
+    about: &'static str,
+    more: &'static str,
+    right: Option<Right>,
+    media_type: &'static str,
+    parameters: &'static [&'static str],
+    /// It is read by ranges of bytes.
+    ranges: bool,
+    codes: &'static [Code],
+}
+
+const FILE: &[&str] = &["recording", "format", "from", "to", "part", "download"];
+const MEDIA: &[Code] = &[
+    Code::BadRequest,
+    Code::Unauthorized,
+    Code::Refused,
+    Code::NotFound,
+    Code::Gone,
+    Code::TooMany,
+    Code::Unavailable,
+];
+const RANGES: &[Code] = &[
+    Code::BadRequest,
+    Code::Unauthorized,
+    Code::Refused,
+    Code::NotFound,
+    Code::Gone,
+    Code::BadRange,
+    Code::TooMany,
+    Code::Unavailable,
+];
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+
+const PATHS: &[Path] = &[
+    Path {
+        path: "/r/{recording}.{format}",
+        id: "file",
+        tag: "media",
+        about: "A recording, or a part of it, as a file.",
+        more: "The bytes are those of `edgereel export`. An open recording is as long as it is now; with `to` it is always the same file. The entity \
+               tag is strong, so a download goes on after a break (If-Range).",
+        right: Some(Right::Download),
+        media_type: "video/mp4",
+        parameters: FILE,
+        ranges: true,
+        codes: RANGES,
+    },
+    Path {
+        path: "/r/{recording}/master.m3u8",
+        id: "master",
+        tag: "media",
+        about: "The master playlist of a recording (HLS).",
+        more: "It names codecs, size, frame rate and bit rates, the playlist, and the playlist of keyframes.",
+        right: Some(Right::Watch),
+        media_type: PLAYLIST,
+        parameters: &["recording", "from", "to"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/r/{recording}/index.m3u8",
+        id: "playlist",
+        tag: "media",
+        about: "The playlist of a recording (HLS).",
+        more: "VOD when the recording is closed, and EVENT while it is open. With `_HLS_skip=YES` a long playlist is sent without its old chunks.",
+        right: Some(Right::Watch),
+        media_type: PLAYLIST,
+        parameters: &["recording", "from", "to"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/r/{recording}/iframes.m3u8",
+        id: "keyframes",
+        tag: "media",
+        about: "The keyframes of a recording, for pictures while somebody seeks (HLS).",
+        more: "Each keyframe is a file of its own.",
+        right: Some(Right::Watch),
+        media_type: PLAYLIST,
+        parameters: &["recording", "from", "to"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/r/{recording}/{file}",
+        id: "chunk",
+        tag: "media",
+        about: "A file that a playlist of a recording names.",
+        more: "Take its name from the playlist. Its bytes never change.",
+        right: Some(Right::Watch),
+        media_type: "video/mp4",
+        parameters: &["recording", "file"],
+        ranges: true,
+        codes: RANGES,
+    },
+    Path {
+        path: "/r/{recording}/frame.mp4",
+        id: "frame",
+        tag: "media",
+        about: "A picture of a recording: the keyframe at a time or before it, as an MP4 with one picture.",
+        more: "X-Edgereel-Time says of when the picture is.",
+        right: Some(Right::Watch),
+        media_type: "video/mp4",
+        parameters: &["recording", "at"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/{app}/{stream}.m3u8",
+        id: "live",
+        tag: "media",
+        about: "The last chunks of a stream that is on the air (HLS).",
+        more: "An app may have several levels. Where the app is a word of the door (`r`, `t`, `s`, `api`, …), the stream is played under /s.",
+        right: Some(Right::Watch),
+        media_type: PLAYLIST,
+        parameters: &["app", "stream"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/{app}/{stream}/master.m3u8",
+        id: "live.master",
+        tag: "media",
+        about: "The master playlist of a stream that is on the air (HLS).",
+        more: "It names codecs, size, frame rate and bit rates.",
+        right: Some(Right::Watch),
+        media_type: PLAYLIST,
+        parameters: &["app", "stream"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/{app}/{stream}/c/{file}",
+        id: "live.chunk",
+        tag: "media",
+        about: "A file that the playlist of a stream names.",
+        more: "A chunk has its number as its name. Its bytes never change.",
+        right: Some(Right::Watch),
+        media_type: "video/mp4",
+        parameters: &["app", "stream", "file"],
+        ranges: true,
+        codes: RANGES,
+    },
+    Path {
+        path: "/{app}/{stream}/frame.mp4",
+        id: "live.frame",
+        tag: "media",
+        about: "A picture of a stream: the last keyframe, or the one at a time or before it, as an MP4 with one picture.",
+        more: "X-Edgereel-Time says of when the picture is.",
+        right: Some(Right::Watch),
+        media_type: "video/mp4",
+        parameters: &["app", "stream", "at"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/t/{token}/{path}",
+        id: "token",
+        tag: "media",
+        about: "Any of the paths of media, under a token.",
+        more: "The token says which streams or recordings, from when to when, and until when it is valid. URIs in playlists are relative, so they have the \
+               token, too. A page of any origin may read these paths.",
+        right: None,
+        media_type: "application/octet-stream",
+        parameters: &["token", "path"],
+        ranges: true,
+        codes: RANGES,
+    },
+    Path {
+        path: "/healthz",
+        id: "healthz",
+        tag: "box",
+        about: "Whether the service works.",
+        more: "200, or 503 when its main loop or its storage thread does not answer.",
+        right: Some(Right::Metrics),
+        media_type: "application/json",
+        parameters: &[],
+        ranges: false,
+        codes: &[Code::Unauthorized, Code::Refused, Code::Unavailable],
+    },
+    Path {
+        path: "/readyz",
+        id: "readyz",
+        tag: "box",
+        about: "Whether publishers are let in and media reaches flash.",
+        more: "200, or 503 with the reasons.",
+        right: Some(Right::Metrics),
+        media_type: "application/json",
+        parameters: &[],
+        ranges: false,
+        codes: &[Code::Unauthorized, Code::Refused, Code::Unavailable],
+    },
+    Path {
+        path: "/metrics",
+        id: "metrics",
+        tag: "box",
+        about: "Metrics for Prometheus.",
+        more: "The text format 0.0.4, or OpenMetrics 1.0 where the client accepts it. Only streams that the viewer may see are labels.",
+        right: Some(Right::Metrics),
+        media_type: "text/plain",
+        parameters: &[],
+        ranges: false,
+        codes: &[Code::Unauthorized, Code::Refused, Code::Unavailable],
+    },
+    Path {
+        path: "/openapi.yaml",
+        id: "openapi",
+        tag: "box",
+        about: "This document.",
+        more: "It is the one of the release that runs.",
+        right: None,
+        media_type: "application/yaml",
+        parameters: &[],
+        ranges: false,
+        codes: &[],
+    },
+];
+
+/// All of these paths.
+pub(super) fn paths() -> Vec<(String, Value)> {
+    PATHS
+        .iter()
+        .map(|path| (path.path.to_owned(), described(path)))
+        .collect()
+}
+
+fn described(path: &Path) -> Value {
+    let operation = |method: &str| {
+        let mut operation = json!({
+            "operationId": format!("{method}.{}", path.id),
+            "tags": [path.tag],
+            "summary": path.about,
+            "description": path.more,
+            "responses": responses(path, method),
+        });
+        if let Some(right) = path.right {
+            operation["x-right"] = json!(right);
+        }
+        operation
+    };
+    let mut item = json!({ "get": operation("get"), "head": operation("head") });
+    if !path.parameters.is_empty() {
+        item["parameters"] = path.parameters.iter().map(|name| parameter(name)).collect();
+    }
+    item
+}
+
+fn responses(path: &Path, method: &str) -> Map<String, Value> {
+    let answer = |about: &str| match method {
+        "head" => json!({ "description": about }),
+        _ => json!({ "description": about, "content": { path.media_type: {} } }),
+    };
+    let mut responses = Map::from_iter([("200".to_owned(), answer("All of it."))]);
+    if path.ranges {
+        responses.insert("206".to_owned(), answer("The range of bytes that is requested."));
+        responses.insert(
+            "304".to_owned(),
+            json!({ "description": "It is as the client has it (If-None-Match)." }),
+        );
+    }
+    responses.extend(refusals(path.codes));
+    responses
+}
+
+fn parameter(name: &str) -> Value {
+    let (about, schema) = match name {
+        "recording" => (
+            "The recording's id.",
+            json!({ "type": "string", "format": "uuid" }),
+        ),
+        "format" => (
+            "The format. `m4a` and `aac` have sound alone.",
+            json!({ "type": "string", "enum": ["mp4", "fmp4", "flv", "m4a", "aac"] }),
+        ),
+        "from" => ("Where it begins; default the beginning.", moment()),
+        "to" => ("Where it ends; default the end.", moment()),
+        "at" => ("The time; default now.", moment()),
+        "part" => (
+            "Which of the files, where the coding changes in the middle of it; from 1 on.",
+            json!({ "type": "integer", "minimum": 1 }),
+        ),
+        "download" => (
+            "With 1, browsers save it as a file.",
+            json!({ "type": "string", "enum": ["1"] }),
+        ),
+        "app" => ("The stream's app.", json!({ "type": "string" })),
+        "stream" => ("The stream's name in its app.", json!({ "type": "string" })),
+        "token" => ("The token.", json!({ "type": "string" })),
+        "path" => (
+            "A path of media without its first slash.",
+            json!({ "type": "string" }),
+        ),
+        _ => ("The name.", json!({ "type": "string" })),
+    };
+    let in_query = ["from", "to", "at", "part", "download"].contains(&name);
+    json!({
+        "name": name,
+        "in": if in_query { "query" } else { "path" },
+        "required": !in_query,
+        "description": about,
+        "schema": schema,
+    })
+}
+
+fn moment() -> Value {
+    json!({ "type": "string", "examples": ["2026-11-20T08:00:00Z", "90s"] })
+}
