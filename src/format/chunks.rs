@@ -150,10 +150,7 @@ fn chunk(
     let runs = || own.iter().map(|fragment| fragment.run(kind));
     let placed = || runs().flat_map(super::index::Run::placed);
     let first = placed().next()?;
-    let end = runs()
-        .filter(|run| !run.samples.is_empty())
-        .next_back()?
-        .end_dts();
+    let end = runs().rfind(|run| !run.samples.is_empty())?.end_dts();
     let (dts, end) = (media(base, kind, first.dts), media(base, kind, end));
     let start = tracks.micros(kind, dts);
     let shown = |placed: Placed| i128::from(placed.dts) + i128::from(placed.sample.cts);

@@ -28,7 +28,7 @@ pub(super) enum Outcome {
     /// The fragment is not in its file, and the open segment may have to end for that.
     NotWritten(PublishId, Fragment, AppendError),
     /// The open segment ends. The fragment waits for the segment that follows, or for the reason why none does.
-    Rotates(PublishId, Fragment, Result<Rotation, String>),
+    Rotates(PublishId, Fragment, Box<Result<Rotation, String>>),
     /// The fragment cannot be kept.
     Lost(PublishId, Fragment, Lacks),
 }
@@ -50,7 +50,7 @@ impl Writer {
                     ..
                 } = self;
                 let rotation = streams.plan(publish, &fragment, env, clock, book);
-                Outcome::Rotates(publish, fragment, rotation)
+                Outcome::Rotates(publish, fragment, Box::new(rotation))
             }
             (Step::Lose(lacks), Command::Append { publish, fragment }) => {
                 Outcome::Lost(publish, fragment, lacks)
@@ -83,7 +83,7 @@ impl Writer {
                     writer.rotates = false;
                     batch.held.insert(writer.stream.clone());
                 }
-                match rotation {
+                match *rotation {
                     Ok(rotation) => batch.rotations.push((publish, Some(rotation))),
                     Err(reason) => {
                         // The open segment ends here all the same: it cannot carry the next fragment.
