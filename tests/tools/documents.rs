@@ -124,6 +124,7 @@ fn configurations_in_documents_are_right() {
         "docs/operations.md",
         "docs/delivery.md",
         "docs/callbacks.md",
+        "docs/playback.md",
     ] {
         for block in blocks(document)
             .into_iter()
