@@ -509,7 +509,7 @@ fn recorder_settings(config: &Config) -> RecorderSettings {
         pre_roll: config.ring.pre_roll.as_micros(),
         ring_bytes: memory(config),
         takeover_after: config.rtmp.takeover_after.as_micros(),
-        live_window: 0,
+        live_window: config.http.live_window.map_or(0, |window| window.as_micros()),
     }
 }
 
