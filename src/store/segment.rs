@@ -387,6 +387,7 @@ impl Segment {
             crc: Some(self.durable.crc),
             samples: self.index().encode(),
             chunks: self.durable.chunks,
+            lost: 0,
             target_s: self.durable.target_s,
         })
     }

@@ -238,6 +238,8 @@ pub(in crate::store) struct Sealed {
     pub(in crate::store) samples: Vec<u8>,
     /// How many chunks it has.
     pub(in crate::store) chunks: u64,
+    /// How many more it may have had: these numbers are not given again.
+    pub(in crate::store) lost: u64,
     /// The target duration of its publish in seconds, if it is known at the end of the segment.
     pub(in crate::store) target_s: Option<u16>,
 }

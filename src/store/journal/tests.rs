@@ -55,6 +55,7 @@ fn ops() -> Vec<Op> {
         }),
         Op::SealSegment(Sealed {
             chunks: 1,
+            lost: 0,
             target_s: None,
             id: segment,
             end: 1_000_010,

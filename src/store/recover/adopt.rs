@@ -153,7 +153,9 @@ impl Recovery<'_> {
             entry.1 = entry.1.min(start);
             entry.2 = entry.2.max(end);
         }
-        self.seal(&path, file.as_ref(), &scanned, space)?;
+        // A successor says itself which numbers were given before it.
+        let left = if successor { Left::Nothing } else { left };
+        self.seal(&path, file.as_ref(), (&scanned, left), space)?;
         if scanned.gone {
             // It is unknown how much of the deleted fragments was overwritten.
             self.ops.push(Op::Blank { id: segment });

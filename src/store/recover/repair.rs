@@ -31,6 +31,9 @@ use crate::store::{Entry, RecoveryReport, StoreError, paths};
 /// Most names in an event; the others are in the log.
 const NAMES: usize = 20;
 
+/// A segment has fewer chunks: at most one begins in a slot, and no segment lasts 13 hours.
+const MOST_CHUNKS: u64 = 1 << 16;
+
 /// The occasion of a repair.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) enum Occasion<'a> {
@@ -287,7 +290,7 @@ impl Recovery<'_> {
                 }
                 let space = self.keep(&path, file.as_ref(), len, (&scanned, left))?;
                 self.report.sealed += 1;
-                self.seal(&path, file.as_ref(), &scanned, space)
+                self.seal(&path, file.as_ref(), (&scanned, left), space)
             }
             Err(ScanError::Io { source, .. }) => {
                 // The medium may read it at a later start: row and file stay as they are.
@@ -346,7 +349,7 @@ impl Recovery<'_> {
         &mut self,
         path: &Path,
         file: &dyn DiskFile,
-        scanned: &Scanned,
+        (scanned, left): (&Scanned, Left),
         space: u64,
     ) -> Result<(), StoreError> {
         let read = |at, len| read_exact(file, at, len);
@@ -357,13 +360,17 @@ impl Recovery<'_> {
         };
         let identity = &scanned.identity;
         let target = identity.chunks.unwrap_or_default().target;
-        let (mut chunks, target) = chunks::count(&scanned.index, identity.base, &scanned.tracks, target);
-        if scanned.gone || scanned.stopped != Stopped::Clean {
-            // Fragments may be missing that had numbers. At most one chunk begins in a slot.
+        let (chunks, target) = chunks::count(&scanned.index, identity.base, &scanned.tracks, target);
+        let most = if left == Left::Damage {
+            // Media was durable behind the place where the file stops.
+            MOST_CHUNKS
+        } else if scanned.gone {
             let start = tape_start(identity.base, &scanned.tracks, identity.tape_zero);
             let slots = tape_end(scanned).saturating_sub(start) / SLOT;
-            chunks = chunks.max(u64::try_from(slots).unwrap_or(0).saturating_add(2));
-        }
+            u64::try_from(slots).unwrap_or(0).saturating_add(2)
+        } else {
+            chunks
+        };
         self.ops.push(Op::SealSegment(Sealed {
             id: scanned.identity.segment,
             end: tape_end(scanned),
@@ -372,6 +379,7 @@ impl Recovery<'_> {
             crc,
             samples: scanned.index.encode(),
             chunks,
+            lost: most.saturating_sub(chunks),
             target_s: target.target_s(),
         }));
         Ok(())

@@ -293,6 +293,41 @@ fn numbers_that_were_played_before_a_journal_was_lost_do_not_come_again() {
 }
 
 #[test]
+fn segments_of_an_earlier_release_have_no_numbers_and_the_next_one_has() {
+    let mut rig = Rig::new();
+    let a = publish(&mut rig, 1, 0..6);
+    rig.handle(vec![a.close(id(1), 6), a.end()]);
+    let Rig {
+        dir,
+        disk,
+        clock,
+        writer,
+        ..
+    } = rig;
+    drop(writer);
+    // The columns as the step of the schema makes them.
+    let journal = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
+    journal
+        .execute_batch(
+            "UPDATE segments SET chunk = NULL, chunks = NULL, discontinuity = NULL, breaks = NULL, skipped = NULL,
+                target_s = NULL, complete = NULL;
+             UPDATE streams SET next_chunk = 0, discontinuity = 0, skipped = 0, target_s = 0;",
+        )
+        .unwrap();
+    drop(journal);
+    let mut rig = Rig::on(dir, disk, clock);
+    assert!(rows(&rig).iter().all(|row| row.numbers.is_none()));
+    assert!(rig.library().tail(&stream("a"), 5).unwrap().segments.is_empty());
+    assert_eq!(at(&rig, 0), Err("never"));
+    let a = publish(&mut rig, 2, 0..2);
+    rig.handle(vec![a.close(id(2), 2), a.end()]);
+    let numbered = rows(&rig).pop().unwrap().numbers.unwrap();
+    assert_eq!((numbered.chunk, numbered.breaks), (0, false));
+    assert_eq!(at(&rig, 0), Ok(0));
+    assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
+}
+
+#[test]
 fn the_tail_is_the_segments_of_the_last_chunks() {
     let mut rig = Rig::new();
     let a = publish(&mut rig, 1, 0..17);

@@ -144,6 +144,7 @@ fn start_with_10_000_segments() {
         }));
         ops.push(Op::SealSegment(Sealed {
             chunks: 1,
+            lost: 0,
             target_s: None,
             id,
             end: (sequence as i64 + 1) * 60_000_000,

@@ -59,6 +59,7 @@ pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
             }));
             ops.push(Op::SealSegment(Sealed {
                 chunks: 1,
+                lost: 0,
                 target_s: None,
                 id,
                 end: start + LENGTH,

@@ -300,7 +300,7 @@ pub(super) fn check_numbers(dir: &Path, disk: &CrashDisk) {
             let index = SampleIndex::decode(&journal.index(segment.id).unwrap().unwrap()).unwrap();
             let (counted, _) =
                 crate::format::chunks::count(&index, segment.base, &segment.tracks, numbers.target);
-            assert!(chunks >= counted, "{segment:?} has {counted} chunks");
+            assert_eq!(chunks, counted, "{segment:?}");
         }
         if let Some(before) = last.filter(|before| before.stream == segment.stream) {
             let then = before.numbers.unwrap();

@@ -252,6 +252,7 @@ impl Repair<'_> {
             crc,
             samples: index.encode(),
             chunks: row.chunks.filter(|_| row.cuts > 0).unwrap_or(chunks),
+            lost: 0,
             target_s: None,
         };
         self.commit(vec![Op::MendSegment(sealed)], what)
