@@ -11,7 +11,7 @@ use crate::format::fmp4::{
 };
 use crate::format::index::Sample;
 use crate::format::{TrackBase, fmp4::WriteError};
-use crate::media::{Fragment, TrackKind, Tracks};
+use crate::media::{ChunkNumbers, Fragment, TrackKind, Tracks};
 
 fn first() -> Place {
     Place {
@@ -46,6 +46,7 @@ fn the_identity_lies_in_the_first_sector() {
     identity.device = "d".repeat(64);
     identity.stream = format!("live/{}", "s".repeat(75)).parse().unwrap();
     identity.recordings = vec![identity.recordings[0]; 8];
+    identity.chunks = Some(ChunkNumbers::default());
     let header = segment_header(&identity, &tracks(Some(avc()), None)).unwrap();
     let moov = header.windows(4).position(|kind| kind == b"moov").unwrap();
     assert!(moov < 512, "moov at {moov}");

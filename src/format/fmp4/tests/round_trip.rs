@@ -8,7 +8,7 @@ use crate::format::fmp4::{
 };
 use crate::format::index::{Sample, SampleIndex};
 use crate::format::testing::hdr10;
-use crate::media::ColourInfo;
+use crate::media::{ChunkNumbers, ColourInfo, TargetDuration};
 
 #[test]
 fn every_kind_of_media_comes_back() {
@@ -44,6 +44,36 @@ fn every_kind_of_media_comes_back() {
                 assert_eq!(&file[at..at + placed.sample.size as usize], &frame.payload);
             }
         }
+    }
+}
+
+#[test]
+fn the_numbers_of_chunks_come_back_and_a_file_without_them_is_read() {
+    let tracks = tracks(Some(avc()), Some(aac()));
+    for target in [
+        TargetDuration::Known(6),
+        TargetDuration::Unknown {
+            complete: 2,
+            longest_s: 4,
+        },
+    ] {
+        let numbers = ChunkNumbers {
+            chunk: 1 << 40,
+            discontinuity: 7,
+            breaks: true,
+            skipped: 3,
+            target,
+        };
+        let mut numbered = identity();
+        numbered.chunks = Some(numbers);
+        let (file, _) = segment(&numbered, &tracks, &[fragment(&tracks, 0, true)]);
+        let header = read_header(file.as_slice(), file.len() as u64).unwrap();
+        assert_eq!(header.identity, numbered);
+        // The layout of such a file without numbers is a snapshot.
+        let (plain, _) = segment(&identity(), &tracks, &[fragment(&tracks, 0, true)]);
+        assert_eq!(plain.len() + 28, file.len());
+        let header = read_header(plain.as_slice(), plain.len() as u64).unwrap();
+        assert_eq!(header.identity.chunks, None);
     }
 }
 
