@@ -74,7 +74,7 @@ const KEYS: &[Key] = &[
         http.max_connections_per_address
     ),
     key!("http.max_rate", true, http.max_rate),
-    key!("http.memory", true, http.memory),
+    key!("http.memory", false, http.memory),
     key!("http.cors", true, http.cors),
     key!("http.behind", true, http.behind),
     key!("http.public_url", true, http.public_url),

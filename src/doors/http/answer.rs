@@ -26,6 +26,8 @@ pub(super) struct Refusal {
     pub(super) field: Option<&'static str>,
     /// Seconds after which the client may ask again.
     pub(super) retry_after_s: Option<u64>,
+    /// The methods that are allowed here.
+    pub(super) allow: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +51,7 @@ impl Refusal {
             message: message.into(),
             field: None,
             retry_after_s: None,
+            allow: None,
         }
     }
 
@@ -80,8 +83,12 @@ impl Refusal {
         Self::new(StatusCode::GONE, "gone", message)
     }
 
-    pub(super) fn method(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", message)
+    /// The method is none of those that are allowed here.
+    pub(super) fn method(message: impl Into<String>, allow: &'static str) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", message)
+        }
     }
 
     pub(super) fn misdirected(message: impl Into<String>) -> Self {
@@ -131,8 +138,8 @@ impl Refusal {
                 HeaderValue::from_static("Basic realm=\"edgereel\", charset=\"UTF-8\""),
             );
         }
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         answer
     }

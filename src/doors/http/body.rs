@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::activity::Busy;
 use super::flow::Flow;
 
 /// How long a response may go on when what let its viewer in has expired.
@@ -22,6 +23,18 @@ pub(super) const GRACE: Duration = Duration::from_secs(60);
 pub(super) trait Source: Send + Sync {
     /// Fills `buffer` with the bytes from `offset` on, all of it.
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String>;
+}
+
+/// The body of a response, and the request that is answered with it.
+pub(super) struct Sending {
+    body: Body,
+    _busy: Busy,
+}
+
+impl Sending {
+    pub(super) fn new(body: Body, busy: Busy) -> Self {
+        Self { body, _busy: busy }
+    }
 }
 
 /// The body of a response.
@@ -165,6 +178,26 @@ impl http_body::Body for Body {
             Body::File(file) => SizeHint::with_exact(file.end - file.at),
             Body::Pieces(_) => SizeHint::default(),
         }
+    }
+}
+
+impl http_body::Body for Sending {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, StatusCode};
 
 use super::answer::{Answer, Refusal, bytes};
@@ -33,11 +33,14 @@ pub(super) async fn answer(
     gate::allow_some(viewer, command.right)?;
     let request = match *method {
         Method::GET | Method::HEAD if command.effect != Effect::Reads => {
-            return Err(Refusal::method(format!("{name} changes something: use POST")));
+            return Err(Refusal::method(
+                format!("{name} changes something: use POST"),
+                "POST",
+            ));
         }
         Method::GET | Method::HEAD => asked(door, command, query),
-        Method::POST => sent(headers, body).await?,
-        _ => return Err(Refusal::method("commands are sent with POST")),
+        Method::POST => Request::parse(&self::body(headers, body).await?),
+        _ => return Err(Refusal::method("commands are sent with POST", "GET, HEAD, POST")),
     };
     let (rights, streams) = viewer.scope(command.right);
     let scope = Scope {
@@ -58,7 +61,14 @@ pub(super) async fn answer(
     } else {
         answer.to_json()
     };
-    Ok(bytes(status, "application/json", text))
+    let mut answer = bytes(status, "application/json", text);
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        // The next command may be given in a fraction of a second.
+        answer
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    Ok(answer)
 }
 
 /// The request in a query.
@@ -67,8 +77,8 @@ fn asked(door: &Door, command: &'static Command, query: &Query) -> Result<Reques
     Ok(Request { id: None, arguments })
 }
 
-/// The request in a body.
-async fn sent(headers: &HeaderMap, body: Incoming) -> Result<Result<Request, Failure>, Refusal> {
+/// The JSON in the body of a request, at most as long as a request may be.
+pub(super) async fn body(headers: &HeaderMap, body: Incoming) -> Result<BytesMut, Refusal> {
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = media_type.is_some_and(|media_type| {
         let name = media_type.split(';').next().unwrap_or_default();
@@ -94,7 +104,7 @@ async fn sent(headers: &HeaderMap, body: Incoming) -> Result<Result<Request, Fai
         }
         read.extend_from_slice(&piece);
     }
-    Ok(Request::parse(&read))
+    Ok(read)
 }
 
 /// The status that goes with a code.

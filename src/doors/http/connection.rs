@@ -6,15 +6,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::activity::Activity;
+use super::body::Sending;
 use super::door::Door;
 use super::patience::Patient;
 use super::route::{Arrived, answer};
@@ -47,9 +49,11 @@ pub(super) async fn serve(
         peer: peer.ip(),
         is_tls: transport == Transport::Tls,
     };
+    let activity = Activity::new();
+    let mut requests = activity.watch();
     let served = async {
         match transport {
-            Transport::Plain => http1(stream, arrived, &door, stopping).await,
+            Transport::Plain => http1(stream, arrived, (&door, &activity), stopping).await,
             Transport::Tls => {
                 let certificate = door
                     .identity
@@ -58,17 +62,24 @@ pub(super) async fn serve(
                 let stream = timeout(HANDSHAKE, certificate.acceptor().accept(stream)).await??;
                 let (_, session) = stream.get_ref();
                 if session.alpn_protocol() == Some(b"h2") {
-                    http2(stream, arrived, &door, stopping).await
+                    http2(stream, arrived, (&door, &activity), stopping).await
                 } else {
-                    http1(stream, arrived, &door, stopping).await
+                    http1(stream, arrived, (&door, &activity), stopping).await
                 }
             }
         }
     };
-    let served = tokio::select! {
-        served = served => served,
-        // Another address wants the place of a connection that asks for nothing.
-        _ = permit.gives_way() => Ok(()),
+    let mut served = pin!(served);
+    let served = loop {
+        tokio::select! {
+            served = served.as_mut() => break served,
+            // Another address wants the place of a connection that asks for nothing.
+            _ = permit.gives_way() => break Ok(()),
+            Ok(()) = requests.changed() => {
+                let is_busy = *requests.borrow_and_update() > 0;
+                permit.set_active(is_busy);
+            }
+        }
     };
     if let Err(error) = served {
         tracing::trace!(%peer, "a viewer's connection ended: {error}");
@@ -80,10 +91,10 @@ type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 async fn http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     arrived: Arrived,
-    door: &Arc<Door>,
+    (door, activity): (&Arc<Door>, &Activity),
     stopping: watch::Receiver<bool>,
 ) -> Served {
-    let service = service_fn(|request: Request<Incoming>| responds(door, arrived, request));
+    let service = service_fn(|request: Request<Incoming>| responds(door, activity, arrived, request));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -103,13 +114,13 @@ async fn http1(
 async fn http2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     arrived: Arrived,
-    door: &Arc<Door>,
+    (door, activity): (&Arc<Door>, &Activity),
     stopping: watch::Receiver<bool>,
 ) -> Served {
-    let of = Arc::clone(door);
+    let (of, activity) = (Arc::clone(door), activity.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let door = Arc::clone(&of);
-        async move { responds(&door, arrived, request).await }
+        let (door, activity) = (Arc::clone(&of), activity.clone());
+        async move { responds(&door, &activity, arrived, request).await }
     });
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     builder
@@ -130,10 +141,13 @@ async fn http2(
 
 async fn responds(
     door: &Arc<Door>,
+    activity: &Activity,
     arrived: Arrived,
     request: Request<Incoming>,
-) -> Result<super::answer::Answer, Infallible> {
-    Ok(answer(door, arrived, request).await)
+) -> Result<Response<Sending>, Infallible> {
+    let busy = activity.begin();
+    let answer = answer(door, arrived, request).await;
+    Ok(answer.map(|body| Sending::new(body, busy)))
 }
 
 /// Resolves when the service stops.

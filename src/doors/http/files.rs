@@ -83,15 +83,27 @@ impl<F: VirtualFile + Send> Source for Reading<F> {
     }
 }
 
+/// The earliest and the latest time of media that a viewer may have, UTC, where there are bounds.
+pub(super) type Bounds = (Option<Micros>, Option<Micros>);
+
+/// A part of a recording, as far as the bounds let a viewer have it.
+pub(super) fn within((from, to): Bounds, (earliest, latest): Bounds) -> Bounds {
+    let to = match (to, latest) {
+        (Some(to), Some(latest)) => Some(to.min(latest)),
+        (to, latest) => to.or(latest),
+    };
+    (from.max(earliest), to)
+}
+
 /// Answers a request for a recording's file.
 pub(super) async fn file(
     door: &Arc<Door>,
     row: &RecordingRow,
     format: FileFormat,
-    query: &Query,
+    (query, bounds): (&Query, Bounds),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
-    let laid = find(door, row, format, Range::parse(query)?).await?;
+    let laid = find(door, row, format, (Range::parse(query)?, bounds)).await?;
     let sent = Sent {
         source: Arc::new(Reading::new(laid.plan.open(laid.source.renewed()))),
         len: laid.plan.len(),
@@ -113,10 +125,10 @@ async fn find(
     door: &Arc<Door>,
     row: &RecordingRow,
     format: FileFormat,
-    range: Range,
+    (range, bounds): (Range, Bounds),
 ) -> Result<Arc<LaidFile>, Refusal> {
-    let from = range.from.map(|when| when.from(row.start));
-    let to = range.to.map(|when| when.from(row.start));
+    let asked = |when: Option<When>| when.map(|when| when.from(row.start));
+    let (from, to) = within((asked(range.from), asked(range.to)), bounds);
     let is_open = row.state == RecordingState::Open;
     let grows = is_open && to.is_none_or(|to| to > row.end);
     let version = Version {
@@ -343,6 +355,15 @@ mod tests {
         ] {
             assert_eq!(range(text).unwrap_err().field, Some(field), "{text}");
         }
+    }
+
+    #[test]
+    fn a_viewer_gets_the_part_that_its_token_is_for() {
+        let token = (Some(10), Some(20));
+        assert_eq!(within((None, None), token), token);
+        assert_eq!(within((Some(5), Some(25)), token), token);
+        assert_eq!(within((Some(12), Some(15)), token), (Some(12), Some(15)));
+        assert_eq!(within((Some(5), None), (None, None)), (Some(5), None));
     }
 
     #[test]

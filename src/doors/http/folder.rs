@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes};
 use super::door::Door;
-use super::files::{Reading, Sent, of_file, send, view};
+use super::files::{Bounds, Reading, Sent, of_file, send, view};
 use super::layouts::{Key, LaidFolder, Layout, Version, What};
 use super::query::Query;
 use crate::format::hls::{Hls, KEYFRAMES, MASTER, PLAYLIST, Served, Start, TARGET_MS, Update, Uris};
@@ -26,10 +26,10 @@ pub(super) async fn file(
     door: &Arc<Door>,
     row: &RecordingRow,
     name: &str,
-    (query, inherited): (&Query, Option<&str>),
+    (query, inherited, bounds): (&Query, Option<&str>, Bounds),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
-    let folder = find(door, row).await?;
+    let folder = find(door, row, bounds).await?;
     let is_open = row.state == RecordingState::Open;
     let none = || Refusal::not_found(format!("this recording has no file '{}'", shown(name)));
     let uris = Uris::new("", inherited).map_err(|error| Refusal::bad_request(error.to_string()))?;
@@ -45,6 +45,8 @@ pub(super) async fn file(
         PLAYLIST => hls.served(&served),
         MASTER if is_open => hls.served_live_master(&uris),
         MASTER => hls.served_master(&uris),
+        // The master playlist names it when the recording is complete.
+        KEYFRAMES if is_open => return Err(none()),
         KEYFRAMES => hls.keyframes(&served).ok_or_else(none)?,
         _ => {
             // The last chunks of a recording that grows are not complete yet, and would change.
@@ -119,7 +121,7 @@ pub(super) fn update(query: &Query) -> Update {
 }
 
 /// Finds a folder among those that players read now, or lays it out.
-async fn find(door: &Arc<Door>, row: &RecordingRow) -> Result<Arc<LaidFolder>, Refusal> {
+async fn find(door: &Arc<Door>, row: &RecordingRow, bounds: Bounds) -> Result<Arc<LaidFolder>, Refusal> {
     let is_open = row.state == RecordingState::Open;
     let version = Version {
         start: row.start,
@@ -127,7 +129,10 @@ async fn find(door: &Arc<Door>, row: &RecordingRow) -> Result<Arc<LaidFolder>, R
     };
     let key = Key {
         recording: row.id,
-        what: What::Folder,
+        what: What::Folder {
+            from: bounds.0,
+            to: bounds.1,
+        },
     };
     if let Some(Layout::Folder(folder)) = door.layouts.find(&key, version, Instant::now()) {
         return Ok(folder);
@@ -142,7 +147,7 @@ async fn find(door: &Arc<Door>, row: &RecordingRow) -> Result<Arc<LaidFolder>, R
     };
     let recording = row.id;
     let read = move |library: &Library| {
-        let (view, end) = view(library, recording, is_open, (None, None))?;
+        let (view, end) = view(library, recording, is_open, bounds)?;
         let source = view.source.clone();
         // The chunks of a recording that was played while it grew stay as they are when it has ended.
         let laid = Hls::resume(view, TARGET_MS, prefix.unwrap_or_default());

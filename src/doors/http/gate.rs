@@ -11,8 +11,8 @@ use crate::config::Http;
 use crate::model::Right;
 
 /// The cookie of a session. Under TLS the prefix has browsers keep it to this host and to TLS.
-const SECURE_COOKIE: &str = "__Host-edgereel";
-const PLAIN_COOKIE: &str = "edgereel";
+pub(super) const SECURE_COOKIE: &str = "__Host-edgereel";
+pub(super) const PLAIN_COOKIE: &str = "edgereel";
 
 /// The host that a request is for. The door answers only for names that lead to it: another name may be one that a web site
 /// leads to the box, in the browser of a viewer.
@@ -54,8 +54,19 @@ pub(super) async fn viewer(
         media,
         utc: door.believed_utc(),
     };
-    let denial = match door.gate.check(&request) {
-        ViewerVerdict::Allowed(viewer) => return Ok(viewer),
+    match door.gate.check(&request) {
+        ViewerVerdict::Allowed(viewer) => Ok(viewer),
+        verdict => Err(refused(door, verdict).await),
+    }
+}
+
+/// The refusal of a viewer that is not let in. Who guessed waits for it.
+pub(super) async fn refused(door: &Door, verdict: ViewerVerdict) -> Refusal {
+    let (refusal, denial) = match verdict {
+        ViewerVerdict::Allowed(_) => {
+            defect!("a viewer that was let in is refused");
+            return Refusal::internal("a viewer that was let in is refused, which is a defect of edgereel");
+        }
         ViewerVerdict::Unknown(denial) => (Refusal::unauthorized(&denial.words), denial),
         ViewerVerdict::Denied(denial) => (Refusal::refused(&denial.words), denial),
         ViewerVerdict::TooMany { retry_after, denial } => {
@@ -63,14 +74,13 @@ pub(super) async fn viewer(
             (Refusal::too_many(&denial.words, seconds), denial)
         }
     };
-    let (refusal, denial) = denial;
     if let Some(event) = denial.event {
         door.report(event);
     }
     if let Some(delay) = denial.delay {
         tokio::time::sleep(delay).await;
     }
-    Err(refusal)
+    refusal
 }
 
 /// Checks that a viewer has a right on some media. A stream that it may not see at all is one that is not there.
@@ -102,7 +112,7 @@ fn lacks(viewer: &Viewer, right: Right) -> Refusal {
 }
 
 /// The cookie of a session, if the request has one.
-fn session(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     let lines = headers
         .get_all(COOKIE)
         .into_iter()

@@ -39,8 +39,11 @@ pub(super) enum What {
         to: Option<Micros>,
         part: usize,
     },
-    /// The HLS of the recording.
-    Folder,
+    /// The HLS of the recording, or of the part of it from and to these times (UTC), for a viewer that may not have more.
+    Folder {
+        from: Option<Micros>,
+        to: Option<Micros>,
+    },
 }
 
 /// What of a recording changes its files: its date, its end, and its bytes of tape. A part that ends in the past has neither end

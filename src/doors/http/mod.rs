@@ -12,6 +12,7 @@
 //! The door runs on a thread of its own, whose reads go after those of the recorder. What viewers cost is bounded: connections,
 //! memory, bytes a second. A path is read by [`target`] into a type. Everything else is decided by that type.
 
+mod activity;
 mod answer;
 mod body;
 mod client;
@@ -31,6 +32,7 @@ mod query;
 mod range;
 mod route;
 mod server;
+mod session;
 mod still;
 mod target;
 

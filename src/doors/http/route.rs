@@ -15,7 +15,7 @@ use super::cors::{self, Sharing};
 use super::door::Door;
 use super::query::Query;
 use super::target::{self, Asked, MAX_TARGET, StreamFile, Target};
-use super::{commands, events, files, folder, gate, live, still};
+use super::{commands, events, files, folder, gate, live, session, still};
 use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
 use crate::config::Http;
 use crate::media::{Micros, RecordingId, StreamName};
@@ -97,7 +97,10 @@ impl Asking<'_> {
         let host = gate::host(self.uri, self.headers, self.http, &self.door.machine)?;
         let query = Query::parse(self.uri.query().unwrap_or_default())?;
         if asked.target.is_media() && !matches!(*self.method, Method::GET | Method::HEAD) {
-            return Err(Refusal::method("media can only be read: GET or HEAD"));
+            return Err(Refusal::method(
+                "media can only be read: GET or HEAD",
+                "GET, HEAD, OPTIONS",
+            ));
         }
         let how = (self.method, self.headers);
         match &asked.target {
@@ -110,46 +113,62 @@ impl Asking<'_> {
                 };
                 let (row, viewer) = self.recording(asked, *recording, right).await?;
                 let until = self.until(&viewer, right, &of_row(&row));
+                let bounds = viewer.bounds(right, &of_row(&row));
                 let how = (until, how);
-                let mut answer = files::file(self.door, &row, *format, &query, how).await?;
+                let mut answer = files::file(self.door, &row, *format, (&query, bounds), how).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
             Target::Folder(recording, name) => {
                 let (row, viewer) = self.recording(asked, *recording, Right::Watch).await?;
                 let until = self.until(&viewer, Right::Watch, &of_row(&row));
-                let asked = (&query, inherited(&viewer));
+                let bounds = viewer.bounds(Right::Watch, &of_row(&row));
+                let asked = (&query, inherited(&viewer), bounds);
                 let mut answer = folder::file(self.door, &row, name, asked, (until, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
             Target::Frame(recording) => {
-                let (row, _) = self.recording(asked, *recording, Right::Watch).await?;
-                let mut answer = still::of_recording(self.door, &row, &query, how).await?;
+                let (row, viewer) = self.recording(asked, *recording, Right::Watch).await?;
+                let bounds = viewer.bounds(Right::Watch, &of_row(&row));
+                let mut answer = still::of_recording(self.door, &row, (&query, bounds), how).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
             Target::Stream(stream, file) => self.live(asked, stream, (file, &query)).await,
             Target::Events => {
                 if *self.method != Method::GET {
-                    return Err(Refusal::method("events are read with GET"));
+                    return Err(Refusal::method("events are read with GET", "GET"));
                 }
                 let viewer = self.viewer(asked, None).await?;
                 events::answer(self.door, &viewer, &query, self.headers)
             }
+            Target::Session => {
+                self.comes_from_here(host)?;
+                session::answer(self.door, self.client, (self.method, self.headers, body)).await
+            }
             Target::Command(name) => {
-                if *self.method == Method::POST
-                    && !cors::may_command(self.headers, self.http, &self.own(host))
-                {
-                    return Err(Refusal::refused(
-                        "a page of another origin may send no commands: name its origin in http.cors",
-                    ));
+                if *self.method == Method::POST {
+                    self.comes_from_here(host)?;
                 }
                 let viewer = self.viewer(asked, None).await?;
                 let how = (self.method, self.headers, body);
                 commands::answer(self.door, &viewer, name, &query, how).await
             }
-            _ => Err(Refusal::not_found("there is nothing at this address yet")),
+            Target::Health | Target::Ready | Target::Metrics | Target::OpenApi => {
+                Err(Refusal::not_found("this release has nothing at this address"))
+            }
+        }
+    }
+
+    /// Checks that no page of another origin sends the request, with what its viewer's browser adds by itself.
+    fn comes_from_here(&self, host: &str) -> Result<(), Refusal> {
+        if cors::may_command(self.headers, self.http, &self.own(host)) {
+            Ok(())
+        } else {
+            Err(Refusal::refused(
+                "a page of another origin may send no commands: name its origin in http.cors",
+            ))
         }
     }
 
@@ -173,9 +192,10 @@ impl Asking<'_> {
     ) -> Result<Answer, Refusal> {
         let viewer = self.stream(asked, stream).await?;
         let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
+        let bounds = viewer.bounds(Right::Watch, &of_stream(stream, self.door.utc()));
         match file {
             StreamFile::Frame => {
-                let mut answer = still::of_stream(self.door, stream, query, how).await?;
+                let mut answer = still::of_stream(self.door, stream, (query, bounds), how).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
@@ -190,7 +210,9 @@ impl Asking<'_> {
             StreamFile::Chunk(_) | StreamFile::Init(_) => {
                 let mut answer = match file {
                     StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
-                    StreamFile::Chunk(number) => live::chunk(self.door, stream, *number, how).await?,
+                    StreamFile::Chunk(number) => {
+                        live::chunk(self.door, stream, (*number, bounds), how).await?
+                    }
                     _ => return Err(Refusal::internal("a file of a stream is of no kind")),
                 };
                 let now = self.door.utc();

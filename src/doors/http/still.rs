@@ -6,7 +6,7 @@ use hyper::{HeaderMap, Method};
 
 use super::answer::{Answer, Refusal, set};
 use super::door::Door;
-use super::files::{Reading, Sent, of_file, of_store, send, view};
+use super::files::{Bounds, Reading, Sent, of_file, of_store, send, view};
 use super::query::Query;
 use crate::event::rfc3339;
 use crate::format::{Still, VirtualFile as _};
@@ -27,11 +27,12 @@ const WRITTEN: &str = "a time: write it as in 2026-11-20T08:00:00Z, or as a leng
 pub(super) async fn of_recording(
     door: &Arc<Door>,
     row: &RecordingRow,
-    query: &Query,
+    (query, bounds): (&Query, Bounds),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(row.end, |when| when.from(row.start));
+    let at = allowed(at, bounds)?;
     let (recording, is_open) = (row.id, row.state == RecordingState::Open);
     let read = move |library: &Library| {
         let (view, _) = view(library, recording, is_open, (None, None))?;
@@ -45,12 +46,13 @@ pub(super) async fn of_recording(
 pub(super) async fn of_stream(
     door: &Arc<Door>,
     stream: &StreamName,
-    query: &Query,
+    (query, bounds): (&Query, Bounds),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
     let now = door.utc();
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(now, |when| when.before(now));
+    let at = allowed(at, bounds)?;
     let name = stream.clone();
     let read = move |library: &Library| {
         let tape = library.tape(&name, at.saturating_sub(LOOK_BACK), at.saturating_add(1));
@@ -62,6 +64,14 @@ pub(super) async fn of_stream(
     };
     let still = door.read(read).await?;
     answer(door, still, "still", how)
+}
+
+/// A time that the viewer may have a picture of: the latest one that it may, where more is asked for.
+fn allowed(at: Micros, (earliest, latest): Bounds) -> Result<Micros, Refusal> {
+    if earliest.is_some_and(|earliest| at < earliest) {
+        return Err(Refusal::not_found("there is nothing here that you may see"));
+    }
+    Ok(latest.map_or(at, |latest| at.min(latest)))
 }
 
 fn answer(

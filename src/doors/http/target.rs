@@ -35,6 +35,8 @@ pub(super) enum Target {
     OpenApi,
     /// `/api/v1/events`
     Events,
+    /// `/api/v1/session`: logging in and out.
+    Session,
     /// `/api/v1/<command>`
     Command(String),
     /// `/r/<recording>.<extension>`
@@ -101,6 +103,7 @@ impl Target {
             Target::Metrics => "metrics",
             Target::OpenApi => "openapi",
             Target::Events => "events",
+            Target::Session => "session",
             Target::Command(_) => "api",
             Target::File(..) => "file",
             Target::Folder(..) => "hls",
@@ -117,6 +120,7 @@ impl Target {
             "metrics" => return Some(Target::Metrics),
             "openapi.yaml" => return Some(Target::OpenApi),
             "api/v1/events" => return Some(Target::Events),
+            "api/v1/session" => return Some(Target::Session),
             _ => {}
         }
         let (first, rest) = path.split_once('/')?;
@@ -224,6 +228,7 @@ mod tests {
             ("/readyz", Target::Ready),
             ("/metrics", Target::Metrics),
             ("/api/v1/events", Target::Events),
+            ("/api/v1/session", Target::Session),
             (
                 "/api/v1/recording.list",
                 Target::Command("recording.list".to_owned()),

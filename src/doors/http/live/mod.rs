@@ -14,15 +14,15 @@ use hyper::{HeaderMap, Method, StatusCode};
 
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::Door;
-use super::files::{Reading, Sent, of_file, of_store, send};
+use super::files::{Bounds, Reading, Sent, of_file, of_store, send};
 use super::folder::{playlist as playlist_answer, update};
 use super::query::Query;
 use super::target::escaped;
-use crate::format::TapeSource as _;
+use crate::format::chunks::TapeChunk;
 use crate::format::hls::live::{ChunkFile, Init, InitName, Playlist, master as master_text};
 use crate::format::hls::{Start, Uris};
 use crate::format::index::SampleIndex;
-use crate::format::{FileError, VirtualFile as _};
+use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
 use crate::media::{ChunkNumbers, Micros, StreamName, TargetDuration};
 use crate::recorder::RingChunks;
 use crate::store::{ChunkAt, Filter, Library, OpenTape, RecordingState};
@@ -109,14 +109,20 @@ pub(super) async fn init(
 pub(super) async fn chunk(
     door: &Arc<Door>,
     stream: &StreamName,
-    number: u64,
+    (number, bounds): (u64, Bounds),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
     let open = door.store.open_tape(stream);
     let name = stream.clone();
     let read = move |library: &Library| on_tape(library, &name, number, open.as_deref());
     let sent = match door.read(read).await? {
-        Found::Here(sent) => sent,
+        Found::Here(sent, span) => {
+            // A chunk that is partly within the time of a token is within.
+            if bounds.0.is_some_and(|from| span.1 <= from) || bounds.1.is_some_and(|to| span.0 >= to) {
+                return Err(Refusal::not_found("there is nothing here that you may see"));
+            }
+            sent
+        }
         Found::Gone => {
             return Err(Refusal::gone(format!(
                 "chunk {number} of {stream} is not on the box any more"
@@ -233,11 +239,7 @@ fn on_the_tape(
 }
 
 /// The target of a stream whose last segment this is. A publish that was too short for one has the longest that there is.
-fn at_end(
-    segment: &crate::format::ViewSegment,
-    index: &SampleIndex,
-    numbers: &ChunkNumbers,
-) -> TargetDuration {
+fn at_end(segment: &ViewSegment, index: &SampleIndex, numbers: &ChunkNumbers) -> TargetDuration {
     match target(segment, index, numbers) {
         TargetDuration::Unknown { .. } => TargetDuration::Known(LONGEST_S),
         known => known,
@@ -260,7 +262,8 @@ fn is_waiting(library: &Library, stream: &StreamName, window: &Window) -> Result
 
 /// What the tape says of a chunk.
 enum Found {
-    Here(Sent),
+    /// The chunk, and UTC of its beginning and its end.
+    Here(Sent, (Micros, Micros)),
     Gone,
     NotOnTape,
 }
@@ -276,8 +279,9 @@ fn on_tape(
         && let Some(chunk) = open.chunks().iter().find(|chunk| chunk.number == number)
     {
         let source = library.open_source(open);
+        let span = span(&open.segment, chunk);
         let file = ChunkFile::open(open.segment.clone(), source, &place(chunk));
-        return sent(file).map(Found::Here);
+        return Ok(Found::Here(sent(file)?, span));
     }
     match library
         .chunk_at(stream, number)
@@ -290,11 +294,19 @@ fn on_tape(
             let Some(chunk) = list.iter().find(|chunk| chunk.number == number) else {
                 return Ok(Found::NotOnTape);
             };
-            sent(ChunkFile::open(sealed.segment, source, &place(chunk))).map(Found::Here)
+            let span = span(&sealed.segment, chunk);
+            let file = ChunkFile::open(sealed.segment, source, &place(chunk));
+            Ok(Found::Here(sent(file)?, span))
         }
         ChunkAt::Gone => Ok(Found::Gone),
         ChunkAt::Open | ChunkAt::Never => Ok(Found::NotOnTape),
     }
+}
+
+/// UTC of the beginning and the end of a chunk.
+fn span(segment: &ViewSegment, chunk: &TapeChunk) -> (Micros, Micros) {
+    let begins = segment.publish_zero_utc.saturating_add(chunk.start);
+    (begins, begins.saturating_add(chunk.duration))
 }
 
 fn sent<S: crate::format::TapeSource + Send + Sync + 'static>(

@@ -1,0 +1,79 @@
+//! `POST /api/v1/session`: logging in with a password, and `DELETE` for logging out.
+//!
+//! The answer to a right password is a cookie, which a browser keeps to this host and sends with its own requests.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::SET_COOKIE;
+use hyper::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+
+use super::answer::{Answer, Refusal, empty, set};
+use super::client::Client;
+use super::commands::body;
+use super::door::Door;
+use super::gate;
+use crate::access::viewer::{LIFE, Request};
+
+/// What is sent to log in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogIn {
+    name: String,
+    password: String,
+}
+
+/// Answers a request to log in or out.
+pub(super) async fn answer(
+    door: &Arc<Door>,
+    client: Client,
+    (method, headers, incoming): (&Method, &HeaderMap, Incoming),
+) -> Result<Answer, Refusal> {
+    match *method {
+        Method::POST => {
+            let read = body(headers, incoming).await?;
+            let asked: LogIn = serde_json::from_slice(&read).map_err(|_| {
+                // The message of the parser could have the password in it.
+                Refusal::bad_request("log in with {\"name\": …, \"password\": …}")
+            })?;
+            let request = Request {
+                peer: client.address,
+                is_local: client.is_local,
+                authorization: None,
+                session: None,
+                token: None,
+                media: None,
+                utc: door.believed_utc(),
+            };
+            let logged_in = door.gate.log_in(&request, &asked.name, asked.password.as_bytes());
+            match logged_in.await {
+                Ok((cookie, _)) => Ok(with_cookie(client, &cookie, LIFE.as_secs())),
+                Err(verdict) => Err(gate::refused(door, verdict).await),
+            }
+        }
+        Method::DELETE => {
+            if let Some(cookie) = gate::session(headers) {
+                door.gate.log_out(cookie);
+            }
+            Ok(with_cookie(client, "", 0))
+        }
+        _ => Err(Refusal::method(
+            "log in with POST, and out with DELETE",
+            "POST, DELETE",
+        )),
+    }
+}
+
+/// An answer that sets the cookie of the session for so many seconds.
+fn with_cookie(client: Client, value: &str, seconds: u64) -> Answer {
+    let (name, secure) = if client.is_secure {
+        (gate::SECURE_COOKIE, "; Secure")
+    } else {
+        (gate::PLAIN_COOKIE, "")
+    };
+    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    let mut answer = empty(StatusCode::NO_CONTENT);
+    set(&mut answer, SET_COOKIE, &cookie);
+    answer
+}
