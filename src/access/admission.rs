@@ -127,7 +127,7 @@ impl<J> Admission<J> {
     /// limit of all connections counts.
     pub fn connect_proxy(&self, peer: IpAddr, most: usize) -> Result<ConnectionPermit, Reason> {
         let limits = Limits {
-            connections_per_address: None,
+            connections_per_address: Some(most),
             ..self.limits()
         };
         self.connect_within(peer, &limits, most)

@@ -128,7 +128,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The words of [`kind`](Self::kind).
+    /// The words of [`kind`](Self::kind) for publishers. The other words are of viewers alone.
     pub const KINDS: [&'static str; 16] = [
         "anonymous",
         "not_listed",

@@ -10,6 +10,7 @@ use super::answer::{Code, Failure};
 use super::arguments::typed;
 use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs};
 use super::{Api, ByWord, Signs, process};
+use crate::access::viewer::Claims;
 use crate::config::Changes;
 use crate::event::rfc3339;
 use crate::model::reply::{ConfigReloaded, ConfigShown, DeviceAbout, Health, LinkHealth, LogLevel};
@@ -30,6 +31,10 @@ pub trait Host: Send + Sync {
     fn callbacks(&self) -> Vec<CallbackRow>;
     /// Looks again for events of callbacks that may be due now.
     fn look_again(&self);
+    /// Makes a token with these claims. The error says why there can be none.
+    fn token(&self, claims: &Claims) -> Result<String, String>;
+    /// The address under which viewers reach the box, without a slash at its end. None if no viewer can.
+    fn address(&self) -> Option<String>;
     /// The state of the connection to the broker, if one is configured.
     fn link(&self) -> Option<LinkHealth>;
     /// Whether the connection to the broker is there now.

@@ -39,6 +39,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod token;
 mod written;
 
 use memory::{Memory, Ticket};
@@ -62,6 +63,7 @@ pub use row::recording as recording_row;
 pub use scope::Scope;
 pub use stream::row as stream_row;
 pub use table::{GROUPS, command, commands};
+pub use token::{token_claims, token_made};
 pub use written::{read_argument, read_arguments};
 
 use crate::delivery::Uploader;

@@ -4,6 +4,7 @@ use super::answer::{Code, Failure};
 use super::command::Command;
 use super::{
     audit, callback, clip, device, help, recording, rule, store, stream, sync, task, template, timeline,
+    token,
 };
 use crate::config;
 
@@ -25,6 +26,7 @@ pub const GROUPS: &[(&str, &str)] = &[
         "callback",
         "Show events that web services did not accept, and send them again",
     ),
+    ("token", "Make tokens, with which others can watch"),
     ("device", "Show what the box is, and its state"),
     ("config", "Show the configuration that is in force, and reload it"),
     ("log", "Set the log level"),
@@ -45,6 +47,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
         sync::COMMANDS,
         callback::COMMANDS,
         audit::COMMANDS,
+        token::COMMANDS,
         device::COMMANDS,
         help::COMMANDS,
     ]

@@ -49,6 +49,8 @@ impl CheckConfig {
         let unread = [
             daemon::authorizer(&config).err(),
             daemon::certificate(&config).err(),
+            daemon::https_certificate(&config).err(),
+            daemon::viewers(&config).err().map(anyhow::Error::from),
             daemon::authority(&config).err(),
             config
                 .mqtt

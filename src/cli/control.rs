@@ -10,6 +10,7 @@ use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value};
 
 use super::complete;
+use super::offline;
 use super::open::StoreArgument;
 use super::output;
 use super::service::{NoService, ask, find_socket};
@@ -170,6 +171,9 @@ fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -
         Ok(answer) => return Ok(answer),
         Err(absent) => absent,
     };
+    if command.name == "token.create" {
+        return offline::token(&service.store, arguments).with_context(|| absent.to_string());
+    }
     if !command.needs_no_service() {
         return Err(absent.into());
     }

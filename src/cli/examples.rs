@@ -252,6 +252,19 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         )],
     ),
     (
+        "token",
+        &[
+            (
+                "edgereel token create --stream live/cam1 --valid 2h",
+                "An address that plays the stream for two hours",
+            ),
+            (
+                "edgereel token create --recording 0197a2c4-5b7c-7d00-8000-0123456789ab --may watch,download",
+                "An address of a recording",
+            ),
+        ],
+    ),
+    (
         "hash-password",
         &[
             (

@@ -15,6 +15,7 @@ mod export;
 mod hash_password;
 mod interrupt;
 mod ls;
+mod offline;
 mod open;
 mod output;
 #[cfg(test)]

@@ -87,6 +87,14 @@ impl StreamSet {
         }
     }
 
+    /// True when every stream that the pattern fits is one of these. The answer true is never wrong.
+    pub fn covers(&self, pattern: &Pattern) -> bool {
+        match self {
+            StreamSet::All => true,
+            StreamSet::Fitting(patterns) => patterns.iter().any(|known| known.covers(pattern)),
+        }
+    }
+
     /// True when all streams are in the set, whatever their names are.
     pub fn is_all(&self) -> bool {
         *self == StreamSet::All
@@ -109,6 +117,9 @@ mod tests {
         assert!(some.has("live/a1") && some.has("hall/door"));
         assert!(!some.has("live/b") && !some.has("hall/door2") && !some.is_all());
         assert!(!set(&[]).has("live/a1"));
+        let covers = |text: &str| some.covers(&Pattern::try_from(text.to_owned()).unwrap());
+        assert!(covers("live/a1") && covers("live/a*") && covers("hall/door"));
+        assert!(!covers("live/*") && !covers("*") && !covers("hall/*"));
         assert!(set(&["live/a", "*"]).is_all() && StreamSet::default().has("live/b"));
     }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::log;
 use super::pulse::Pulse;
 use crate::access::Admission;
+use crate::access::viewer::{Claims, Gate, VIEWER};
 use crate::api::{ByWord, CallbackRow, Host, Reloaded, Signs};
 use crate::doors::mqtt::Tally;
 use crate::doors::rtmp;
@@ -38,6 +39,9 @@ pub(super) struct Facts {
     pub(super) webhooks: Vec<Callback>,
     /// Whether a broker is configured.
     pub(super) has_broker: bool,
+    /// The gate of viewers, if there is a door for them, and the address of that door.
+    pub(super) gate: Option<Arc<Gate>>,
+    pub(super) address: Option<String>,
 }
 
 impl ThisService {
@@ -97,6 +101,23 @@ impl Host for ThisService {
     fn look_again(&self) {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.webhooks.iter().for_each(Callback::look_again);
+    }
+
+    fn token(&self, claims: &Claims) -> Result<String, String> {
+        let gate = self
+            .facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .gate
+            .clone();
+        let gate = gate.ok_or("viewers cannot connect: http.listen has no address, or the log says why")?;
+        let made = gate.viewers().token(claims);
+        made.map_err(|reason| VIEWER.told(&reason))
+    }
+
+    fn address(&self) -> Option<String> {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.address.clone()
     }
 
     fn link(&self) -> Option<LinkHealth> {

@@ -34,7 +34,7 @@ pub(crate) fn authorizer(config: &Config) -> anyhow::Result<Authorizer> {
 }
 
 /// Who may watch, with the keys from their files.
-pub(super) fn viewers(config: &Config) -> Result<Viewers, ViewerKeyError> {
+pub(crate) fn viewers(config: &Config) -> Result<Viewers, ViewerKeyError> {
     Viewers::of(config, |path| read(path, MAX_SECRET + 16))
 }
 

@@ -20,7 +20,9 @@ mod viewers;
 
 pub(crate) use control::NAME as SOCKET_NAME;
 pub use control::default_socket;
-pub(crate) use keys::{authority, authorizer, broker_keys, callback_key, certificate};
+pub(crate) use keys::{
+    authority, authorizer, broker_keys, callback_key, certificate, https_certificate, viewers,
+};
 pub use log::{LogTarget, flush_log, init_log};
 pub use pulse::Silence;
 pub use service::{Service, Snapshot};

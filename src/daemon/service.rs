@@ -231,6 +231,9 @@ impl Service {
         facts.callbacks = callbacks::rows(&self.config);
         facts.config = self.config.to_toml();
         facts.has_broker = self.config.mqtt.is_some();
+        let viewing = self.viewing.as_ref();
+        facts.gate = viewing.map(viewers::Viewing::gate);
+        facts.address = viewing.and_then(|viewing| viewing.address(&self.config));
     }
 
     /// The addresses that the service listens on, with the ports that the system chose.

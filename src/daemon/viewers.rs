@@ -75,10 +75,7 @@ async fn try_to_open(
             domain: config.device.id.clone(),
             key: None,
         },
-        machine: nix::unistd::gethostname()
-            .ok()
-            .and_then(|name| name.into_string().ok())
-            .unwrap_or_default(),
+        machine: machine(),
     };
     let running = Server::bind(&config.http)?.start(config.http.clone(), inside)?;
     Ok(Viewing {
@@ -89,6 +86,25 @@ async fn try_to_open(
 }
 
 impl Viewing {
+    /// The gate, which makes tokens.
+    pub(super) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
+    /// The address under which viewers reach the box, without a slash at its end.
+    pub(super) fn address(&self, config: &Config) -> Option<String> {
+        let public = config.http.public_url.as_ref().map(ToString::to_string);
+        let own = || {
+            let url = self.running.urls().into_iter().next()?;
+            // Nobody can open the address that stands for all addresses.
+            let named = url
+                .replacen("//0.0.0.0:", &format!("//{}:", machine()), 1)
+                .replacen("//[::]:", &format!("//{}:", machine()), 1);
+            Some(named.trim_end_matches('/').to_owned())
+        };
+        public.or_else(own)
+    }
+
     /// Takes over the settings that can change while the door is open. Says what stays as it was.
     pub(super) async fn reconfigure(&self, config: &Config) -> Vec<String> {
         let of = config.clone();
@@ -123,4 +139,10 @@ impl Viewing {
         // The thread has a bounded time to end.
         let _ = tokio::task::spawn_blocking(move || self.running.stop()).await;
     }
+}
+
+/// The name of this machine.
+fn machine() -> String {
+    let name = nix::unistd::gethostname().ok();
+    name.and_then(|name| name.into_string().ok()).unwrap_or_default()
 }

@@ -45,3 +45,4 @@ mod terminal;
 mod times;
 mod unit_file;
 mod verify;
+mod viewers;

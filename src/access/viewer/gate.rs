@@ -197,6 +197,7 @@ impl Gate {
             let refused = self.admission.refused(None, peer, &reason);
             (refused.delay, refused.event)
         } else {
+            self.admission.count_refusal(reason.kind());
             (None, None)
         };
         let retry_after = match &reason {

@@ -2,6 +2,7 @@
 
 mod check;
 mod names;
+mod paths;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use names::{BaseUrl, HostName, Origin};
+pub use paths::stream_path;
 
 use super::changes::tls_in_force;
 use super::texts::{SecretPath, Texts, sources};

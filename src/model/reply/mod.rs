@@ -20,6 +20,7 @@ mod sync;
 mod task;
 mod template;
 mod timeline;
+mod token;
 mod verify;
 
 pub use audit::{AuditEntry, AuditList};
@@ -42,6 +43,7 @@ pub use sync::{SyncLimit, SyncPaused};
 pub use task::{Task, TaskList, TaskMissedTime, TaskSource};
 pub use template::{Template, TemplateDeleted, TemplateList, TemplatePut};
 pub use timeline::{Timeline, TimelineClip, TimelineDay, TimelineSpan};
+pub use token::TokenMade;
 pub use verify::{Problem, ProblemFragment, Verified};
 
 use serde::Serialize;
