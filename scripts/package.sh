@@ -123,7 +123,7 @@ tarball() {
   local tree=$stage/$name
   mkdir -p "$tree/bin" "$out"
   install -m 0755 "$binary" "$tree/bin/edgereel"
-  cp -r --preserve=mode systemd packaging/man packaging/completions packaging/edgereel.toml docs README.md CHANGELOG.md LICENSE-* "$tree/"
+  cp -r --preserve=mode systemd packaging/man packaging/completions packaging/grafana packaging/edgereel.toml docs README.md CHANGELOG.md LICENSE-* "$tree/"
   scripts/third-party.sh licences "$triple" >"$tree/THIRD-PARTY-LICENSES"
   scripts/third-party.sh sbom "$triple" >"$tree/sbom.cdx.json"
   cp "$tree/sbom.cdx.json" "$out/$name.cdx.json"

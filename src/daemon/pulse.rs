@@ -62,13 +62,14 @@ impl Pulse {
         self.silence(now)
     }
 
-    /// How long there was no sign of life.
+    /// How long there was no sign of life. The storage thread is asked for one when the main loop comes round: its silence is
+    /// that of the last time.
     pub(super) fn silence(&self, now: Instant) -> Silence {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         Silence {
             main_loop: now.saturating_duration_since(last.main_loop),
             loop_patience: self.loop_patience,
-            storage: now.saturating_duration_since(last.storage),
+            storage: last.main_loop.saturating_duration_since(last.storage),
         }
     }
 }
@@ -121,6 +122,8 @@ mod tests {
         assert_eq!(codes(pulse.beat(1, at(305))), ["storage_thread_stuck"]);
         // The thread gives a sign of life again: it had waited for the card.
         assert_eq!(codes(pulse.beat(2, at(310))), [""; 0]);
+        // Nobody asked it since.
+        assert_eq!(pulse.silence(at(325)).stall(), None);
     }
 
     #[test]

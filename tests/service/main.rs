@@ -33,6 +33,7 @@ mod hook;
 mod hostile;
 mod http;
 mod interruptions;
+mod metrics;
 mod mqtt;
 mod mqtt_old;
 mod mqtt_requests;

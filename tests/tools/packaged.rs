@@ -110,6 +110,8 @@ fn the_package_has_everything_in_its_place() {
         ("/usr/share/doc/edgereel/copyright", "-rw-r--r--"),
         ("/usr/share/doc/edgereel/THIRD-PARTY-LICENSES.gz", "-rw-r--r--"),
         ("/usr/share/doc/edgereel/docs/operations.md", "-rw-r--r--"),
+        ("/usr/share/doc/edgereel/grafana/edgereel.json", "-rw-r--r--"),
+        ("/usr/share/doc/edgereel/grafana/alerts.yaml", "-rw-r--r--"),
     ] {
         let found = contents.get(path).map(String::as_str);
         assert_eq!(found, Some(mode), "{path} in {contents:#?}");
@@ -162,6 +164,7 @@ fn the_archive_says_what_is_in_it_and_under_which_licences() {
         "/systemd/edgereel.service",
         "/man/edgereel.1",
         "/completions/zsh/_edgereel",
+        "/grafana/alerts.yaml",
         "/edgereel.toml",
         "/docs/operations.md",
         "/LICENSE-MIT",

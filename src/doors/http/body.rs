@@ -26,13 +26,13 @@ pub(super) trait Source: Send + Sync {
 }
 
 /// The body of a response, and the request that is answered with it.
-pub(super) struct Sending {
-    body: Body,
+pub(super) struct Sending<B> {
+    body: B,
     _busy: Busy,
 }
 
-impl Sending {
-    pub(super) fn new(body: Body, busy: Busy) -> Self {
+impl<B> Sending<B> {
+    pub(super) fn new(body: B, busy: Busy) -> Self {
         Self { body, _busy: busy }
     }
 }
@@ -181,7 +181,7 @@ impl http_body::Body for Body {
     }
 }
 
-impl http_body::Body for Sending {
+impl<B: http_body::Body<Data = Bytes, Error = io::Error> + Unpin> http_body::Body for Sending<B> {
     type Data = Bytes;
     type Error = io::Error;
 

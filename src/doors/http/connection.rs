@@ -21,6 +21,7 @@ use super::door::Door;
 use super::patience::Patient;
 use super::route::{Arrived, answer};
 use super::server::Transport;
+use super::tally::Counted;
 use crate::access::ConnectionPermit;
 
 /// The time for the head of a request, and the longest time without one.
@@ -144,7 +145,7 @@ async fn responds(
     activity: &Activity,
     arrived: Arrived,
     request: Request<Incoming>,
-) -> Result<Response<Sending>, Infallible> {
+) -> Result<Response<Sending<Counted>>, Infallible> {
     let busy = activity.begin();
     let answer = answer(door, arrived, request).await;
     Ok(answer.map(|body| Sending::new(body, busy)))

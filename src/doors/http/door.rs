@@ -10,6 +10,7 @@ use super::files::of_store;
 use super::flow::Flow;
 use super::layouts::{Key, Layout, Layouts, Version};
 use super::live::Dates;
+use super::tally::Tally;
 use crate::access::viewer::Gate;
 use crate::api::Api;
 use crate::config::Http;
@@ -56,6 +57,7 @@ pub(super) struct Door {
     pub(super) store: Store,
     pub(super) flow: Flow,
     pub(super) machine: String,
+    pub(super) tally: Arc<Tally>,
     reader: Reader,
     pub(super) api: Api,
     /// What events say of this box.
@@ -76,6 +78,7 @@ impl Door {
             store: inside.store,
             flow,
             machine: inside.machine,
+            tally: Arc::default(),
             reader: Reader::new(inside.dir, READERS),
             api: inside.api,
             sender: inside.sender,

@@ -27,6 +27,7 @@ mod folder;
 mod gate;
 mod layouts;
 mod live;
+mod metrics;
 mod patience;
 mod query;
 mod range;
@@ -34,6 +35,7 @@ mod route;
 mod server;
 mod session;
 mod still;
+mod tally;
 mod target;
 
 pub use door::Inside;

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, HeaderValue};
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+use hyper::header::{ACCEPT, CACHE_CONTROL, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Refusal, bytes, empty};
+use super::answer::{Answer, Refusal, bytes, empty, json};
 use super::client::Client;
 use super::cors::{self, Sharing};
 use super::door::Door;
+use super::metrics::{self, Facts};
 use super::query::Query;
-use super::target::{self, Asked, MAX_TARGET, StreamFile, Target};
+use super::tally::{About, Counted};
+use super::target::{self, Asked, MAX_TARGET, OTHER, StreamFile, Target};
 use super::{commands, events, files, folder, gate, live, session, still};
 use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
 use crate::config::Http;
@@ -32,7 +34,11 @@ pub(super) struct Arrived {
 }
 
 /// Answers a request, whatever it is.
-pub(super) async fn answer(door: &Arc<Door>, arrived: Arrived, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(
+    door: &Arc<Door>,
+    arrived: Arrived,
+    request: Request<Incoming>,
+) -> Response<Counted> {
     let http = door.http();
     let (head, body) = request.into_parts();
     let asked = read(&head.uri);
@@ -40,20 +46,24 @@ pub(super) async fn answer(door: &Arc<Door>, arrived: Arrived, request: Request<
         Ok(asked) => (asked.token.is_some(), asked.target.is_media()),
         Err(_) => (false, false),
     };
-    let route = asked.as_ref().map_or("none", |asked| asked.target.route());
+    let client = Client::of(arrived.peer, arrived.is_tls, &head.headers, &http.behind);
+    let about = About {
+        route: asked.as_ref().map_or(OTHER, |asked| asked.target.route()),
+        viewer: is_media.then_some(client.address),
+    };
     let sharing = Sharing::of(&head.headers, &http, has_token, is_media);
     if head.method == Method::OPTIONS {
         // A browser asks this before it sends a key, so it needs none.
         let mut answer = empty(StatusCode::NO_CONTENT);
         sharing.apply_beforehand(&mut answer);
-        return answer;
+        return door.tally.count(about, answer);
     }
     let answered = match asked {
         Ok(asked) => {
             let request = Asking {
                 door,
                 http: &http,
-                client: Client::of(arrived.peer, arrived.is_tls, &head.headers, &http.behind),
+                client,
                 method: &head.method,
                 headers: &head.headers,
                 uri: &head.uri,
@@ -65,8 +75,8 @@ pub(super) async fn answer(door: &Arc<Door>, arrived: Arrived, request: Request<
     let mut answer = answered.unwrap_or_else(|refusal| refusal.answer());
     sharing.apply(&mut answer);
     let target = head.uri.path_and_query().map_or("", |target| target.as_str());
-    tracing::debug!(peer = %arrived.peer, route, status = answer.status().as_u16(), "{} {}", head.method, Redacted(target));
-    answer
+    tracing::debug!(peer = %arrived.peer, route = about.route, status = answer.status().as_u16(), "{} {}", head.method, Redacted(target));
+    door.tally.count(about, answer)
 }
 
 fn read(uri: &Uri) -> Result<Asked<'_>, Refusal> {
@@ -155,9 +165,31 @@ impl Asking<'_> {
                 let how = (self.method, self.headers, body);
                 commands::answer(self.door, &viewer, name, &query, how).await
             }
-            Target::Health | Target::Ready | Target::Metrics | Target::OpenApi => {
-                Err(Refusal::not_found("this release has nothing at this address"))
+            Target::Health => {
+                self.monitor(asked).await?;
+                let healthy = self.door.api.healthy();
+                Ok(json(probed(healthy.healthy), &healthy))
             }
+            Target::Ready => {
+                self.monitor(asked).await?;
+                let ready = self.door.api.ready();
+                Ok(json(probed(ready.ready), &ready))
+            }
+            Target::Metrics => {
+                let viewer = self.monitor(asked).await?;
+                let facts = Facts {
+                    figures: self.door.api.figures().await,
+                    http: self.door.tally.figures(),
+                };
+                let accept = self.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+                let (content_type, text) = metrics::answer(&facts, accept, |stream| {
+                    viewer.as_ref().is_none_or(|viewer| sees(viewer, stream))
+                });
+                Ok(bytes(StatusCode::OK, content_type, text))
+            }
+            Target::OpenApi => Err(Refusal::not_found(
+                "this release has nothing at this address: docs/openapi.yaml describes the commands",
+            )),
         }
     }
 
@@ -170,6 +202,19 @@ impl Asking<'_> {
                 "a page of another origin may send no commands: name its origin in http.cors",
             ))
         }
+    }
+
+    /// Lets somebody have what is for monitoring: programs of this machine, who are no viewers, and viewers with that right.
+    async fn monitor(&self, asked: &Asked<'_>) -> Result<Option<Viewer>, Refusal> {
+        if !matches!(*self.method, Method::GET | Method::HEAD) {
+            return Err(Refusal::method("this can only be read: GET or HEAD", "GET, HEAD"));
+        }
+        if self.client.is_local {
+            return Ok(None);
+        }
+        let viewer = self.viewer(asked, None).await?;
+        gate::allow_some(&viewer, Right::Metrics)?;
+        Ok(Some(viewer))
     }
 
     /// Who asks.
@@ -311,4 +356,23 @@ fn inherited(viewer: &Viewer) -> Option<&str> {
         By::Signature { inherit } => Some(inherit),
         _ => None,
     }
+}
+
+/// The status of an answer to a probe.
+fn probed(is_well: bool) -> StatusCode {
+    if is_well {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+}
+
+/// Whether metrics name a stream to a viewer.
+fn sees(viewer: &Viewer, stream: &StreamName) -> bool {
+    let what = What {
+        stream,
+        recording: None,
+        span: None,
+    };
+    viewer.may(Right::Metrics, &what)
 }

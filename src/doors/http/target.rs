@@ -11,6 +11,13 @@ use crate::media::{RecordingId, StreamName};
 /// The longest path with its query, in bytes. Longer requests are refused before they are read.
 pub(super) const MAX_TARGET: usize = 8 << 10;
 
+/// The names of routes: those of [`Target::route`], and [`OTHER`].
+pub(super) const ROUTES: [&str; 12] = [
+    "home", "healthz", "readyz", "metrics", "openapi", "events", "api", "file", "hls", "frame", "live", OTHER,
+];
+/// The route of paths where nothing can be.
+pub(super) const OTHER: &str = "other";
+
 /// A path with its token, if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Asked<'a> {
@@ -94,7 +101,7 @@ impl Target {
         )
     }
 
-    /// The route's name, for counters: one of a fixed number.
+    /// The route's name, for counters: one of [`ROUTES`].
     pub(super) fn route(&self) -> &'static str {
         match self {
             Target::Home => "home",
@@ -103,8 +110,8 @@ impl Target {
             Target::Metrics => "metrics",
             Target::OpenApi => "openapi",
             Target::Events => "events",
-            Target::Session => "session",
-            Target::Command(_) => "api",
+
+            Target::Session | Target::Command(_) => "api",
             Target::File(..) => "file",
             Target::Folder(..) => "hls",
             Target::Frame(_) | Target::Stream(_, StreamFile::Frame) => "frame",
@@ -273,6 +280,7 @@ mod tests {
                 Target::Stream(stream("api/cam1"), StreamFile::Playlist),
             ),
         ] {
+            assert!(ROUTES.contains(&wanted.route()), "{path}");
             assert_eq!(target(path), Some(wanted), "{path}");
         }
     }
