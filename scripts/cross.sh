@@ -72,8 +72,15 @@ END
   export "$c=${!c:-${CFLAGS:-}}$flags"
 }
 
+# Metrics name the commit that the program was built of. Sources without a history have none.
+revision() {
+  git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || true
+}
+
 build() {
   same_everywhere
+  EDGEREEL_REVISION=${EDGEREEL_REVISION-$(revision)}
+  export EDGEREEL_REVISION
   "${cargo_build[@]}" "${arguments[@]}" --profile device --bin edgereel
   "$gnu-objcopy" --only-keep-debug "$built/edgereel" "$built/edgereel.debug"
   "$gnu-objcopy" --strip-all --add-gnu-debuglink="$built/edgereel.debug" "$built/edgereel" "$built/edgereel.stripped"
