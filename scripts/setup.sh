@@ -207,6 +207,7 @@ case "${1:-}" in
     gstreamer_element avdec_h264 || apt gstreamer1.0-libav -- "GStreamer's decoders"
     has mpv || apt mpv -- "a player that people use"
     sbin mosquitto || apt_program mosquitto mosquitto -- "a broker that people use; the tests start their own"
+    has promtool || apt_program prometheus prometheus -- "reads the metrics, and checks them and the alerts; the tests start their own"
     sbin ip || apt iproute2 -- "what documents say to type is typed in a network of its own"
     has cvlc || apt vlc-bin vlc-plugin-base -- "another player that people use"
     has gst-discoverer-1.0 || apt gstreamer1.0-plugins-base-apps -- "says how long GStreamer takes a file to be"

@@ -34,6 +34,7 @@ mod judge;
 mod live;
 mod long;
 mod manager;
+mod monitoring;
 mod mosquitto;
 mod numbered;
 mod onair;

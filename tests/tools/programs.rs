@@ -54,6 +54,15 @@ pub(crate) const MOSQUITTO_SUB: Program = Program {
     name: "mosquitto_sub",
     package: "mosquitto-clients",
 };
+/// A server that scrapes metrics, and its tool that checks them.
+pub(crate) const PROMETHEUS: Program = Program {
+    name: "prometheus",
+    package: "prometheus",
+};
+pub(crate) const PROMTOOL: Program = Program {
+    name: "promtool",
+    package: "prometheus",
+};
 pub(crate) const MD5SUM: Program = Program {
     name: "md5sum",
     package: "coreutils",
