@@ -114,8 +114,10 @@ fn samples<'a>(
             TrackKind::Video => segment.base.video,
             TrackKind::Audio => segment.base.audio,
         };
-        let last = place.fragments.end.saturating_sub(1);
-        let next = index.next_dts(kind, last).filter(|_| kind == TrackKind::Video);
+        // A later picture does not say how long the last one lasts: in memory it may not be there yet.
+        let next = index.fragments.get(place.fragments.end).map(|next| &next.video);
+        let next = next.filter(|next| kind == TrackKind::Video && !next.samples.is_empty());
+        let next = next.map(|next| next.first_dts);
         let placed = fragments
             .iter()
             .flat_map(move |fragment| fragment.run(kind).placed());
