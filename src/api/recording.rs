@@ -518,7 +518,7 @@ fn get_alone(library: &Library, arguments: Map<String, Value>) -> Result<reply::
 }
 
 /// The id of a recording. The recording may be so new that it has no row yet, or the text may be only the beginning of its id.
-async fn id(api: &Api, text: String) -> Result<RecordingId, Failure> {
+pub(super) async fn id(api: &Api, text: String) -> Result<RecordingId, Failure> {
     match text.parse() {
         Ok(id) if api.certainly_sees(id) => Ok(id),
         _ => row_of(api, text).await.map(|row| row.id),

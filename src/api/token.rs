@@ -167,6 +167,12 @@ pub fn token_made(token: String, claims: &Claims, address: Option<&str>) -> Toke
 }
 
 async fn create(api: &Api, arguments: Map<String, Value>) -> Result<TokenMade, Failure> {
+    let mut arguments = arguments;
+    if let Some(Value::String(text)) = arguments.get("recording") {
+        // The beginning of an id is enough, as for other commands.
+        let id = super::recording::id(api, text.clone()).await?;
+        arguments.insert("recording".to_owned(), id.to_string().into());
+    }
     let claims = token_claims(arguments, api.now(), api.clock.synced())?;
     if let TokenScope::Recording(id) = claims.scope {
         let row = api.read(move |library| library.recording(id)).await?;

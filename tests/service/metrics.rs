@@ -226,8 +226,8 @@ fn a_box_whose_media_reaches_no_flash_is_healthy_and_not_ready() {
         let body = (ready.status == 503).then(|| ready.json())?;
         assert_eq!(body["ready"], false);
         let reasons = body["reasons"].as_array()?.iter();
-        let failed = reasons.filter(|reason| reason["code"] == "storage_failed");
-        failed.last()?["message"].as_str().map(str::to_owned)
+        let mut failed = reasons.filter(|reason| reason["code"] == "storage_failed");
+        failed.next_back()?["message"].as_str().map(str::to_owned)
     });
     assert!(message.contains(store.to_str().unwrap()), "{message}");
     assert_eq!(get(door, "/healthz", &[]).status, 200);
@@ -242,9 +242,4 @@ fn a_box_whose_media_reaches_no_flash_is_healthy_and_not_ready() {
     std::fs::remove_file(&store).unwrap();
     std::fs::rename(&moved, &store).unwrap();
     wait_until("it is ready again", is_ready);
-    wait_for_value(
-        door,
-        "edgereel_stream_gaps_total{stream=\"live/cam1\",reason=\"failed\"}",
-        |count| count >= 1.0,
-    );
 }

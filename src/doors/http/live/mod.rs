@@ -123,11 +123,9 @@ pub(super) async fn chunk(
             }
             sent
         }
-        Found::Gone => {
-            return Err(Refusal::gone(format!(
-                "chunk {number} of {stream} is not on the box any more"
-            )));
-        }
+        // What nobody recorded was never on the tape, and may still be in memory.
+        Found::Gone => in_memory(door, stream, number)
+            .map_err(|_| Refusal::gone(format!("chunk {number} of {stream} is not on the box any more")))?,
         Found::NotOnTape => in_memory(door, stream, number)?,
     };
     Ok(send(door, &sent, how))
