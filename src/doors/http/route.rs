@@ -16,10 +16,10 @@ use super::door::Door;
 use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
-use super::target::{self, Asked, MAX_TARGET, OTHER, StreamFile, Target};
+use super::target::{Asked, MAX_TARGET, OTHER, StreamFile, Target};
 use super::{commands, events, files, folder, gate, live, session, still};
 use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
-use crate::config::Http;
+use crate::config::{Http, stream_path};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::Right;
 use crate::store::RecordingRow;
@@ -281,7 +281,7 @@ impl Asking<'_> {
     async fn stream(&self, asked: &Asked<'_>, stream: &StreamName) -> Result<Viewer, Refusal> {
         let path = self.uri.path();
         // A signature is of the playlist that leads here.
-        let playlist = target::stream_path(stream) + ".m3u8";
+        let playlist = stream_path(stream) + ".m3u8";
         let paths = [path, &playlist];
         let media = MediaAddress {
             stream,

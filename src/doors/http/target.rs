@@ -189,32 +189,10 @@ fn name(text: &str) -> Option<StreamName> {
     (!has_slash).then(|| decoded.parse().ok()).flatten()
 }
 
-/// The path under which a stream is played, without an extension: with `/s` where the app's first part is reserved.
-pub(super) fn stream_path(stream: &StreamName) -> String {
-    let first = stream.as_str().split('/').next().unwrap_or_default();
-    let escaped: Vec<String> = stream.as_str().split('/').map(escaped).collect();
-    let path = escaped.join("/");
-    if RESERVED_APPS.contains(&first) {
-        format!("/s/{path}")
-    } else {
-        format!("/{path}")
-    }
-}
-
-/// A part of a path: everything but unreserved characters (RFC 3986, section 2.3) is escaped.
-pub(super) fn escaped(part: &str) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'-')
-        .remove(b'~');
-    utf8_percent_encode(part, ESCAPED).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::stream_path;
 
     const ID: &str = "0198f3a2-5b7c-7d00-8000-0123456789ab";
 

@@ -17,7 +17,7 @@ use super::door::Door;
 use super::files::{Bounds, Reading, Sent, of_file, of_store, send};
 use super::folder::{playlist as playlist_answer, update};
 use super::query::Query;
-use super::target::escaped;
+use crate::config::stream_path;
 use crate::format::chunks::TapeChunk;
 use crate::format::hls::live::{ChunkFile, Init, InitName, Playlist, master as master_text};
 use crate::format::hls::{Start, Uris};
@@ -55,7 +55,7 @@ pub(super) async fn playlist(
     let now = look(door, stream).await?;
     let target_s = now.target_s()?;
     let chunks = now.window.listed(|zero, utc| door.dates.of(stream, zero, utc));
-    let prefix = format!("{}/c/", escaped(stream.name()));
+    let prefix = format!("{}/c/", file_name(stream));
     let uris = uris(&prefix, inherited)?;
     let text = Playlist {
         target_s: target_s.into(),
@@ -77,7 +77,7 @@ pub(super) async fn master(
     let now = look(door, stream).await?;
     let target_s = now.target_s()?;
     let uris = uris("", inherited)?;
-    let playlist = format!("../{}.m3u8", escaped(stream.name()));
+    let playlist = format!("../{}.m3u8", file_name(stream));
     let text = master_text(&now.window.rates(), target_s.into(), &playlist, &uris);
     Ok(playlist_answer(text, how))
 }
@@ -151,6 +151,12 @@ impl Now {
             }),
         }
     }
+}
+
+/// The last part of the stream's path, beside which its chunks are.
+fn file_name(stream: &StreamName) -> String {
+    let path = stream_path(stream);
+    path.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 fn uris(prefix: &str, inherited: Option<&str>) -> Result<Uris, Refusal> {
