@@ -1,6 +1,11 @@
 //! The loop of delivery: it gives events to the planner, and carries out the planner's decisions.
 
-use std::collections::{HashMap, VecDeque};
+mod checks;
+mod cleaning;
+mod rate;
+mod status;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,18 +13,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{self, JoinSet};
 
-use super::backoff::Periodic;
-use super::check::{SyncCheck, check};
-use super::cleaner;
+use self::checks::Checks;
+use self::cleaning::Cleaning;
+use self::rate::Rate;
+use super::check::SyncCheck;
 use super::context::{Context, End, OnTheWay};
-use super::dates::Dates;
 use super::job;
-use super::open::open;
 use super::planner::{Action, Job, Outcome, Planner, WINDOW};
-use super::remote::{Fault, Pace};
-use super::status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
+use super::remote::Pace;
+use super::status::SyncStatus;
 use crate::config::DeliverOrder;
-use crate::event::{Event, rfc3339};
+use crate::event::Event;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::store::{
     Change, Command, DeliveryChange, Progress, Rendition, RenditionId, RenditionState, WaitingOrder,
@@ -33,24 +37,6 @@ const LOOK: Micros = SECOND / 4;
 /// Waiting deliveries are looked at again after this at the latest.
 const IDLE: Duration = Duration::from_secs(5);
 const IDLE_LOOK: Micros = 5 * SECOND;
-
-/// Why nothing is removed.
-const MOVED: &str = "the storage directory came from another box: nothing is removed from the store of objects until you run \
-    'edgereel store adopt'";
-
-/// The interval between two searches for objects to remove.
-const CLEAN: Micros = 10 * SECOND;
-
-/// A removal that the store refused is tried again an hour after the start, and then in this interval: permissions are
-/// corrected and locks end, and nobody tells the box.
-const REMOVE_AGAIN: Micros = 24 * 3_600 * SECOND;
-const REMOVE_FIRST: Micros = 3_600 * SECOND;
-
-/// The rate is measured over this time.
-const RATE: Micros = 10 * SECOND;
-
-/// Most failed deliveries in a status.
-const SHOWN: usize = 20;
 
 /// An order of people.
 pub(super) enum Order {
@@ -75,18 +61,8 @@ pub(super) struct Loop {
     progress: watch::Receiver<Progress>,
     jobs: JoinSet<job::Ended>,
     tasks: HashMap<task::Id, Job>,
-    cleaning: JoinSet<Result<bool, End>>,
-    /// The checks that run.
-    checks: JoinSet<SyncCheck>,
-    asked: Vec<oneshot::Sender<SyncCheck>>,
-    /// The callers that asked while another check was running: that check may have seen an earlier state of the store.
-    asked_since: Vec<oneshot::Sender<SyncCheck>>,
-    checked: Option<SyncCheck>,
-    clean_at: Micros,
-    remove_again: Periodic,
-    /// The reason why the last cleaning removed nothing.
-    unclean: Option<String>,
-    dates: Dates,
+    cleaning: Cleaning,
+    checks: Checks,
     looked: Micros,
     /// Live playlists, with the tape time of their stream at which there may be another chunk.
     awaits: HashMap<Job, (StreamName, Micros)>,
@@ -98,7 +74,7 @@ pub(super) struct Loop {
     /// The reason why the last look could not read the journal: the journal is read often, and the reason is logged once.
     unreadable: Option<String>,
     paused: bool,
-    sent: VecDeque<(Micros, u64)>,
+    rate: Rate,
 }
 
 impl Loop {
@@ -116,22 +92,15 @@ impl Loop {
             go,
             jobs: JoinSet::new(),
             tasks: HashMap::new(),
-            cleaning: JoinSet::new(),
-            checks: JoinSet::new(),
-            asked: Vec::new(),
-            asked_since: Vec::new(),
-            checked: None,
-            clean_at: Micros::MIN,
-            remove_again: Periodic::new(cx.clock.boot().saturating_add(REMOVE_FIRST), REMOVE_AGAIN),
-            unclean: None,
-            dates: Dates::new(),
+            cleaning: Cleaning::new(cx.clock.boot()),
+            checks: Checks::default(),
             looked: Micros::MIN,
             awaits: HashMap::new(),
             stale: true,
             seen: (0, 0, 0),
             unreadable: None,
             paused,
-            sent: VecDeque::new(),
+            rate: Rate::default(),
             cx,
         }
     }
@@ -143,10 +112,11 @@ impl Loop {
             self.keep_hours();
             self.look().await;
             self.act().await;
-            self.clean();
+            let usable = self.planner.may_run() && self.planner.trouble().is_none();
+            self.cleaning.begin(&self.cx, usable);
             let crowded = self.planner.is_crowded(self.cx.clock.boot());
             self.cx.give_way.store(crowded, Ordering::Relaxed);
-            self.measure();
+            self.rate.measure(self.cx.clock.boot(), self.pace.taken());
             self.cx.tally.reached(self.reached());
             let wait = self.wait();
             tokio::select! {
@@ -155,8 +125,11 @@ impl Loop {
                     None => break,
                 },
                 Some(ended) = self.jobs.join_next_with_id() => self.ended(ended),
-                Some(checked) = self.checks.join_next() => self.checked(checked),
-                Some(cleaned) = self.cleaning.join_next() => self.cleaned(cleaned),
+                Some(checked) = self.checks.next() => {
+                    let checked = self.checks.ended(&self.cx, checked);
+                    self.planner.checked(checked.failure(), self.cx.clock.boot());
+                }
+                Some(cleaned) = self.cleaning.next() => self.cleaning.ended(cleaned),
                 changed = self.progress.changed() => match changed {
                     Ok(()) => self.progressed(),
                     Err(_) => break,
@@ -261,9 +234,7 @@ impl Loop {
                         .await;
                 }
                 Action::TellFailed(job, reason) => self.set_aside(job, reason).await,
-                Action::Check => {
-                    self.checks.spawn(check(self.cx.clone()));
-                }
+                Action::Check => self.checks.begin(&self.cx),
                 Action::TellOnline => {
                     let store = self.cx.delivery.target.url();
                     tracing::info!("{store} is reached");
@@ -359,75 +330,8 @@ impl Loop {
         }
         // Objects that waited for the end of the transfer may be removed.
         self.cx.board().remove(&job);
-        self.clean_at = self.clean_at.min(self.cx.clock.boot().saturating_add(SECOND));
+        self.cleaning.at(self.cx.clock.boot().saturating_add(SECOND));
         self.planner.ended(job, outcome, answered, self.cx.clock.boot());
-    }
-
-    fn checked(&mut self, checked: Result<SyncCheck, task::JoinError>) {
-        let checked = checked.unwrap_or_else(|error| {
-            crate::watch::failed("the check of the store", &error.to_string(), "deliveries go on");
-            SyncCheck::default()
-        });
-        let news = self.checked.as_ref().map(SyncCheck::problems) != Some(checked.problems());
-        for problem in checked.problems().iter().filter(|_| news) {
-            tracing::warn!("the check of {}: {problem}", checked.store);
-        }
-        self.planner.checked(checked.failure(), self.cx.clock.boot());
-        for asked in self.asked.drain(..) {
-            let _ = asked.send(checked.clone());
-        }
-        self.checked = Some(checked);
-        if !self.asked_since.is_empty() {
-            self.asked = std::mem::take(&mut self.asked_since);
-            self.checks.spawn(check(self.cx.clone()));
-        }
-    }
-
-    fn clean(&mut self) {
-        let idle = self.cleaning.is_empty() && self.planner.may_run() && self.planner.trouble().is_none();
-        let now = self.cx.clock.boot();
-        let clock = &self.cx.clock;
-        let utc = self.dates.trusted(now, clock.utc_offset(), clock.synced());
-        if idle && now >= self.clean_at {
-            self.clean_at = now.saturating_add(CLEAN);
-            let cx = self.cx.clone();
-            let again = self.remove_again.is_due(now);
-            self.cleaning.spawn(async move {
-                if again {
-                    cx.commit(vec![DeliveryChange::RetryRemovals]).await?;
-                }
-                cleaner::clean(&cx, utc).await
-            });
-        }
-    }
-
-    fn cleaned(&mut self, cleaned: Result<Result<bool, End>, task::JoinError>) {
-        match cleaned {
-            Ok(Ok(more)) => {
-                self.unclean = None;
-                if more {
-                    self.clean_at = Micros::MIN;
-                }
-            }
-            Ok(Err(End::Stopped)) => (),
-            Ok(Err(End::Fault(
-                Fault::Offline(reason) | Fault::Intercepted(reason) | Fault::Busy(reason),
-            ))) => {
-                tracing::debug!("not cleaned up: {reason}");
-            }
-            Ok(Err(error)) => {
-                let why = match error {
-                    End::Fault(fault) => fault.to_string(),
-                    other => format!("{other:?}"),
-                };
-                // The cleaning is tried again soon, and the same reason is logged once.
-                if self.unclean.as_ref() != Some(&why) {
-                    tracing::warn!("nothing is removed from the object store for now: {why}");
-                }
-                self.unclean = Some(why);
-            }
-            Err(error) => crate::watch::failed("cleaning up", &error.to_string(), "it is tried again"),
-        }
     }
 
     async fn obey(&mut self, order: Order) {
@@ -440,21 +344,14 @@ impl Loop {
             Order::Retry => {
                 let _ = self.cx.commit(vec![DeliveryChange::RetryAll]).await;
                 self.planner.retry();
-                self.clean_at = Micros::MIN;
+                self.cleaning.soon();
             }
             Order::Limit(rate) => self.pace.set(rate),
             Order::Recheck => self.planner.check(),
-            Order::Check(done) => {
-                if self.checks.is_empty() {
-                    self.asked.push(done);
-                    self.checks.spawn(check(self.cx.clone()));
-                } else {
-                    self.asked_since.push(done);
-                }
-            }
+            Order::Check(done) => self.checks.ask(&self.cx, done),
             Order::Remove(recording, done) => {
                 let removed = self.cx.commit(vec![DeliveryChange::Remove(recording)]).await;
-                self.clean_at = Micros::MIN;
+                self.cleaning.soon();
                 let _ = done.send(removed.map_err(|error| match error {
                     End::Journal(reason) => reason,
                     other => format!("{other:?}"),
@@ -466,126 +363,12 @@ impl Loop {
         }
     }
 
-    async fn status(&self) -> SyncStatus {
-        let now = self.cx.clock.boot();
-        let delivery = self.cx.delivery.clone();
-        let numbers = self.cx.read(move |library| {
-            let open = open(library, &delivery)?;
-            let oldest = library.waiting()?.oldest_end;
-            Ok((library.backlog()?, oldest, library.set_aside(SHOWN)?, open))
-        });
-        let (backlog, oldest, aside, mut open) = numbers.await.unwrap_or_default();
-        let lag = oldest.map(|end| self.cx.clock.utc().saturating_sub(end).max(0).unsigned_abs());
-        let utc = |at: Micros| rfc3339(self.cx.clock.utc().saturating_add(at.saturating_sub(now).max(0)));
-        let due = self.cx.due().clone();
-        for (job, at) in due {
-            let (recording, format) = (job.recording.to_string(), job.format.to_string());
-            let own = |open: &&mut OpenStatus| open.recording == recording && open.format == format;
-            if let Some(open) = open.iter_mut().find(own) {
-                // Work that is late is due now.
-                open.due = Some(utc(at));
-            }
-        }
-        let trouble = self.planner.trouble();
-        let (state, next) = match trouble {
-            _ if self.paused => ("paused", None),
-            _ if !self.planner.may_run() => ("waiting", self.hours_begin()),
-            Some((_, until)) => ("offline", Some(utc(until))),
-            None if self.planner.is_online() => ("online", None),
-            None => ("starting", None),
-        };
-        let board = self.cx.board().clone();
-        let mut transfers: Vec<TransferStatus> = self
-            .planner
-            .running()
-            .iter()
-            .map(|job| {
-                let on_the_way = board.get(job).cloned().unwrap_or_default();
-                TransferStatus {
-                    recording: job.recording.to_string(),
-                    format: job.format.to_string(),
-                    key: on_the_way.key,
-                    sent_bytes: on_the_way.sent,
-                    bytes: on_the_way.bytes,
-                }
-            })
-            .collect();
-        transfers.sort_by(|one, other| {
-            one.recording
-                .cmp(&other.recording)
-                .then(one.format.cmp(&other.format))
-        });
-        let checked = self.checked.as_ref().map(SyncCheck::problems);
-        let mut problems = checked.unwrap_or_default();
-        problems.extend(self.cx.keeps_all().clone());
-        problems.extend(self.cx.is_moved().then(|| MOVED.to_owned()));
-        SyncStatus {
-            store: self.cx.delivery.target.url(),
-            state,
-            reason: trouble.map(|(reason, _)| reason.to_owned()),
-            next,
-            waiting: backlog.recordings,
-            waiting_bytes: backlog.bytes,
-            lag_s: lag.map(|micros| micros / 1_000_000),
-            set_aside: backlog.aside,
-            rate: self.rate(now),
-            max_rate: self.pace.rate(),
-            sent_bytes: self.cx.tally.sent_bytes(),
-            open,
-            transfers,
-            problems,
-            failed: aside
-                .into_iter()
-                .map(|rendition| FailedStatus {
-                    recording: rendition.id.recording.to_string(),
-                    format: rendition.id.format.to_string(),
-                    key: rendition.key,
-                    reason: rendition.error.unwrap_or_default(),
-                })
-                .collect(),
-        }
-    }
-
     /// Whether the store was reached when it was last needed.
     fn reached(&self) -> Option<bool> {
         match self.planner.trouble() {
             Some(_) => Some(false),
             None => self.planner.is_online().then_some(true),
         }
-    }
-
-    fn hours_begin(&self) -> Option<String> {
-        let window = self.cx.delivery.window.as_ref()?;
-        window
-            .next_after(self.cx.clock.utc())
-            .map(|(from, _)| rfc3339(from))
-    }
-
-    fn measure(&mut self) {
-        let now = self.cx.clock.boot();
-        let last = self.sent.back().map_or(Micros::MIN, |(at, _)| *at);
-        if now.saturating_sub(last) >= SECOND {
-            self.sent.push_back((now, self.pace.taken()));
-        }
-        while self.sent.len() > 1
-            && self
-                .sent
-                .front()
-                .is_some_and(|(at, _)| now.saturating_sub(*at) > RATE)
-        {
-            self.sent.pop_front();
-        }
-    }
-
-    fn rate(&self, now: Micros) -> u64 {
-        let Some((since, taken)) = self.sent.front() else {
-            return 0;
-        };
-        let micros = u64::try_from(now.saturating_sub(*since))
-            .unwrap_or(0)
-            .max(1_000_000);
-        let bytes = self.pace.taken().saturating_sub(*taken);
-        bytes.saturating_mul(1_000) / (micros / 1_000).max(1)
     }
 
     fn wait(&self) -> Duration {

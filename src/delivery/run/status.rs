@@ -1,0 +1,102 @@
+//! What the loop says of itself when it is asked.
+
+use super::Loop;
+use crate::delivery::open::open;
+use crate::delivery::status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
+use crate::event::rfc3339;
+use crate::media::Micros;
+
+/// Most failed deliveries in a status.
+const SHOWN: usize = 20;
+
+/// Why nothing is removed.
+const MOVED: &str = "the storage directory came from another box: nothing is removed from the store of objects until you run \
+    'edgereel store adopt'";
+
+impl Loop {
+    pub(super) async fn status(&self) -> SyncStatus {
+        let now = self.cx.clock.boot();
+        let delivery = self.cx.delivery.clone();
+        let numbers = self.cx.read(move |library| {
+            let open = open(library, &delivery)?;
+            let oldest = library.waiting()?.oldest_end;
+            Ok((library.backlog()?, oldest, library.set_aside(SHOWN)?, open))
+        });
+        let (backlog, oldest, aside, mut open) = numbers.await.unwrap_or_default();
+        let lag = oldest.map(|end| self.cx.clock.utc().saturating_sub(end).max(0).unsigned_abs());
+        let utc = |at: Micros| rfc3339(self.cx.clock.utc().saturating_add(at.saturating_sub(now).max(0)));
+        let due = self.cx.due().clone();
+        for (job, at) in due {
+            let (recording, format) = (job.recording.to_string(), job.format.to_string());
+            let own = |open: &&mut OpenStatus| open.recording == recording && open.format == format;
+            if let Some(open) = open.iter_mut().find(own) {
+                // Work that is late is due now.
+                open.due = Some(utc(at));
+            }
+        }
+        let trouble = self.planner.trouble();
+        let (state, next) = match trouble {
+            _ if self.paused => ("paused", None),
+            _ if !self.planner.may_run() => ("waiting", self.hours_begin()),
+            Some((_, until)) => ("offline", Some(utc(until))),
+            None if self.planner.is_online() => ("online", None),
+            None => ("starting", None),
+        };
+        let board = self.cx.board().clone();
+        let mut transfers: Vec<TransferStatus> = self
+            .planner
+            .running()
+            .iter()
+            .map(|job| {
+                let on_the_way = board.get(job).cloned().unwrap_or_default();
+                TransferStatus {
+                    recording: job.recording.to_string(),
+                    format: job.format.to_string(),
+                    key: on_the_way.key,
+                    sent_bytes: on_the_way.sent,
+                    bytes: on_the_way.bytes,
+                }
+            })
+            .collect();
+        transfers.sort_by(|one, other| {
+            one.recording
+                .cmp(&other.recording)
+                .then(one.format.cmp(&other.format))
+        });
+        let mut problems = self.checks.problems();
+        problems.extend(self.cx.keeps_all().clone());
+        problems.extend(self.cx.is_moved().then(|| MOVED.to_owned()));
+        SyncStatus {
+            store: self.cx.delivery.target.url(),
+            state,
+            reason: trouble.map(|(reason, _)| reason.to_owned()),
+            next,
+            waiting: backlog.recordings,
+            waiting_bytes: backlog.bytes,
+            lag_s: lag.map(|micros| micros / 1_000_000),
+            set_aside: backlog.aside,
+            rate: self.rate.per_second(now, self.pace.taken()),
+            max_rate: self.pace.rate(),
+            sent_bytes: self.cx.tally.sent_bytes(),
+            open,
+            transfers,
+            problems,
+            failed: aside
+                .into_iter()
+                .map(|rendition| FailedStatus {
+                    recording: rendition.id.recording.to_string(),
+                    format: rendition.id.format.to_string(),
+                    key: rendition.key,
+                    reason: rendition.error.unwrap_or_default(),
+                })
+                .collect(),
+        }
+    }
+
+    fn hours_begin(&self) -> Option<String> {
+        let window = self.cx.delivery.window.as_ref()?;
+        window
+            .next_after(self.cx.clock.utc())
+            .map(|(from, _)| rfc3339(from))
+    }
+}
