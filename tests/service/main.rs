@@ -28,6 +28,7 @@ mod deliver;
 mod deliver_faults;
 mod deliver_gateways;
 mod deliver_moves;
+mod engines;
 mod export;
 mod hook;
 mod hostile;
