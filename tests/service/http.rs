@@ -9,14 +9,14 @@ use crate::support::{
 };
 
 /// A service with the door on loopback, and one recording of the sample.
-struct Recorded {
-    home: tempfile::TempDir,
-    service: Service,
-    door: SocketAddr,
-    id: String,
+pub(crate) struct Recorded {
+    pub(crate) home: tempfile::TempDir,
+    pub(crate) service: Service,
+    pub(crate) door: SocketAddr,
+    pub(crate) id: String,
 }
 
-fn recorded_with(more: &str) -> Recorded {
+pub(crate) fn recorded_with(more: &str) -> Recorded {
     let home = home();
     let service = Service::start_with(
         home.path(),
@@ -412,14 +412,17 @@ struct EventLines(std::io::Lines<std::io::BufReader<TcpStream>>);
 
 impl EventLines {
     fn open(door: SocketAddr, last: Option<&str>) -> Self {
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n"));
+        Self::open_with(door, &last.unwrap_or_default())
+    }
+
+    /// The same with these lines of headers.
+    fn open_with(door: SocketAddr, headers: &str) -> Self {
         let mut stream = TcpStream::connect(door).unwrap();
         stream
             .set_read_timeout(Some(crate::support::wait::PATIENCE))
             .unwrap();
-        let last = last
-            .map(|id| format!("Last-Event-ID: {id}\r\n"))
-            .unwrap_or_default();
-        let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{last}\r\n");
+        let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         Self(std::io::BufRead::lines(std::io::BufReader::new(stream)))
     }
@@ -682,7 +685,13 @@ fn a_password_opens_a_session_and_a_page_of_another_site_cannot_use_it() {
     };
     assert_eq!(stop(&[site]), 403);
     assert_ne!(stop(&[]), 403);
+    let mut events = EventLines::open_with(door, &format!("Cookie: {}\r\n", cookie.1));
+    events.next("id: ");
     let closed = ask(door, "DELETE", "/api/v1/session", &[cookie], b"");
     assert!(closed.header("set-cookie").unwrap().contains("Max-Age=0"));
     assert_eq!(get(door, &path, &[cookie]).status, 401);
+    // What happens behind the log-out is not told to the page that is still open.
+    push(&recorded.service, "live/cam2");
+    let told: Vec<String> = events.0.map_while(Result::ok).collect();
+    assert!(!told.iter().any(|line| line.starts_with("event: ")), "{told:?}");
 }

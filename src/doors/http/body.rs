@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::activity::Busy;
-use super::flow::Flow;
+use super::flow::{Flow, Room, allotment};
 
 /// How long a response may go on when what let its viewer in has expired.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
@@ -28,12 +28,13 @@ pub(super) trait Source: Send + Sync {
 /// The body of a response, and the request that is answered with it.
 pub(super) struct Sending<B> {
     body: B,
-    _busy: Busy,
+    /// None for a request that was not let in.
+    busy: Option<Busy>,
 }
 
 impl<B> Sending<B> {
-    pub(super) fn new(body: B, busy: Busy) -> Self {
-        Self { body, _busy: busy }
+    pub(super) fn new(body: B, busy: Option<Busy>) -> Self {
+        Self { body, busy }
     }
 }
 
@@ -54,6 +55,8 @@ pub(super) struct FileBody {
     at: u64,
     end: u64,
     flow: Flow,
+    /// The memory of its connection.
+    pieces: Arc<Semaphore>,
     /// When the response has to end, though it is not complete.
     until: Option<Instant>,
     /// The next piece. It is read while the one before is sent.
@@ -63,7 +66,7 @@ pub(super) struct FileBody {
 /// Bytes that give their memory back when they were sent.
 struct Piece {
     bytes: BytesMut,
-    _permit: Option<OwnedSemaphorePermit>,
+    _room: Room,
 }
 
 impl AsRef<[u8]> for Piece {
@@ -80,6 +83,7 @@ impl FileBody {
             at: start,
             end,
             flow,
+            pieces: allotment(),
             until: None,
             next: None,
         }
@@ -91,19 +95,23 @@ impl FileBody {
         self
     }
 
-    /// Has the next piece read, if there is one.
-    fn read_ahead(&mut self) -> Option<&mut JoinHandle<Result<Piece, String>>> {
+    /// Has the next piece read, if there is one. Without `room` it waits for some.
+    fn read_next(&mut self, room: Option<Room>) -> Option<&mut JoinHandle<Result<Piece, String>>> {
         if self.next.is_none() && self.at < self.end {
-            let (source, flow) = (Arc::clone(&self.source), self.flow.clone());
+            let (source, flow, pieces) = (
+                Arc::clone(&self.source),
+                self.flow.clone(),
+                Arc::clone(&self.pieces),
+            );
             let (at, left) = (self.at, self.end - self.at);
             self.next = Some(tokio::spawn(async move {
-                let turn = flow.turn(left).await;
+                let turn = flow.turn(left, &pieces, room).await;
                 let read = tokio::task::spawn_blocking(move || {
                     let mut bytes = BytesMut::zeroed(turn.len);
                     source.read(at, &mut bytes)?;
                     Ok(Piece {
                         bytes,
-                        _permit: turn.permit,
+                        _room: turn.room,
                     })
                 });
                 read.await.unwrap_or_else(|error| Err(error.to_string()))
@@ -117,7 +125,7 @@ impl FileBody {
             self.at = self.end;
             return Poll::Ready(Some(Err(io::Error::other("the right of the viewer has ended"))));
         }
-        let Some(next) = self.read_ahead() else {
+        let Some(next) = self.read_next(None) else {
             return Poll::Ready(None);
         };
         let read = ready!(Pin::new(next).poll(cx));
@@ -126,7 +134,10 @@ impl FileBody {
         Poll::Ready(Some(match piece {
             Ok(piece) => {
                 self.at = self.at.saturating_add(piece.bytes.len() as u64);
-                self.read_ahead();
+                // What is read ahead may wait for nothing that others could use at once.
+                if let Some(room) = self.flow.room(self.end - self.at, &self.pieces) {
+                    self.read_next(Some(room));
+                }
                 Ok(Bytes::from_owner(piece))
             }
             Err(reason) => {
@@ -143,6 +154,15 @@ impl Drop for FileBody {
     fn drop(&mut self) {
         if let Some(next) = &self.next {
             next.abort();
+        }
+    }
+}
+
+impl Body {
+    /// Has the pieces of a file share the memory of its connection.
+    pub(super) fn keep_within(&mut self, pieces: &Arc<Semaphore>) {
+        if let Body::File(file) = self {
+            file.pieces = Arc::clone(pieces);
         }
     }
 }
@@ -189,7 +209,11 @@ impl<B: http_body::Body<Data = Bytes, Error = io::Error> + Unpin> http_body::Bod
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(busy) = &self.busy {
+            busy.handed(frame.is_ready(), Instant::now());
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

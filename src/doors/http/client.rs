@@ -8,12 +8,20 @@ use hyper::header::{HeaderName, HeaderValue};
 use crate::config::AddressRange;
 
 /// Headers of proxies. A request with one of them has come from somewhere else than its connection.
-const FORWARDED: [&str; 6] = [
+const FORWARDED: [&str; 14] = [
     "forwarded",
+    "x-forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
+    "x-forwarded-port",
     "x-forwarded-proto",
+    "x-forwarded-server",
     "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cdn-loop",
     "via",
 ];
 

@@ -1,12 +1,13 @@
 //! The commands over HTTP: `POST /api/v1/<command>`, and `GET` for those that only read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::BytesMut;
-use http_body::Body as _;
+use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, StatusCode};
+use tokio::time::timeout;
 
 use super::answer::{Answer, Refusal, bytes};
 use super::door::Door;
@@ -15,6 +16,14 @@ use super::query::Query;
 use crate::access::viewer::Viewer;
 use crate::api::{self, Caller, Code, Command, Effect, Failure, MAX_REQUEST, Request, Scope};
 use crate::config::StreamSet;
+
+/// The body of a request.
+pub(super) trait Sent: http_body::Body<Data = Bytes> + Send + Unpin {}
+
+impl<B: http_body::Body<Data = Bytes> + Send + Unpin> Sent for B {}
+
+/// The time for the body of a request, which is as long as for its head.
+const BODY: Duration = Duration::from_secs(30);
 
 /// Answers a request for a command, in the form in which every door answers.
 pub(super) async fn answer(
@@ -77,8 +86,17 @@ fn asked(door: &Door, command: &'static Command, query: &Query) -> Result<Reques
     Ok(Request { id: None, arguments })
 }
 
-/// The JSON in the body of a request, at most as long as a request may be.
-pub(super) async fn body(headers: &HeaderMap, body: Incoming) -> Result<BytesMut, Refusal> {
+/// The JSON in the body of a request, at most as long as a request may be, if it comes in time.
+pub(super) async fn body(headers: &HeaderMap, body: impl Sent) -> Result<BytesMut, Refusal> {
+    timeout(BODY, read(headers, body)).await.unwrap_or_else(|_| {
+        Err(Refusal {
+            status: StatusCode::REQUEST_TIMEOUT,
+            ..Refusal::bad_request(format!("the request did not come within {} s", BODY.as_secs()))
+        })
+    })
+}
+
+async fn read(headers: &HeaderMap, body: impl Sent) -> Result<BytesMut, Refusal> {
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = media_type.is_some_and(|media_type| {
         let name = media_type.split(';').next().unwrap_or_default();
@@ -110,4 +128,29 @@ pub(super) async fn body(headers: &HeaderMap, body: Incoming) -> Result<BytesMut
 /// The status that goes with a code.
 fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+    use tokio::time::Instant;
+
+    use super::super::body::Body;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_comes_byte_by_byte_is_not_waited_for() {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let (sender, pieces) = mpsc::channel(1);
+        let slow = tokio::spawn(async move {
+            while sender.send(Bytes::from_static(b" ")).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let began = Instant::now();
+        let refusal = body(&headers, Body::Pieces(pieces)).await.unwrap_err();
+        assert_eq!(refusal.status, StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(began.elapsed(), BODY);
+        slow.await.unwrap();
+    }
 }

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, Refusal};
 use super::body::Body;
+use super::client::Client;
 use super::door::Door;
 use super::gate;
 use super::query::Query;
@@ -43,7 +44,7 @@ const NOWHERE: Place = Place {
 /// Answers with the events that a viewer may see, from a place on or from now on.
 pub(super) fn answer(
     door: &Arc<Door>,
-    viewer: &Viewer,
+    (viewer, client): (&Viewer, Client),
     query: &Query,
     headers: &HeaderMap,
 ) -> Result<Answer, Refusal> {
@@ -61,7 +62,12 @@ pub(super) fn answer(
     let api = door.api.for_caller(Caller::http(viewer.name(), scope));
     let events = api.events(after).map_err(Refusal::from)?;
     let (sender, pieces) = mpsc::channel(AHEAD);
-    tokio::spawn(send(events, door.sender.clone(), sender));
+    let reader = Reader {
+        door: Arc::clone(door),
+        viewer: viewer.clone(),
+        shown: gate::Shown::of(client, headers),
+    };
+    tokio::spawn(send(events, reader, sender));
     let mut answer = Response::new(Body::Pieces(pieces));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -71,8 +77,25 @@ pub(super) fn answer(
     Ok(answer)
 }
 
-/// Sends events until the reader is gone, or the service ends.
-async fn send(mut events: Events, of: Sender, pieces: mpsc::Sender<Bytes>) {
+/// Whom events are sent to.
+struct Reader {
+    door: Arc<Door>,
+    viewer: Viewer,
+    shown: gate::Shown,
+}
+
+impl Reader {
+    /// True while what the reader showed lets the same viewer in. A session that has ended, and a key or a right that was taken
+    /// away, end its events before the next one.
+    fn is_let_in(&self) -> bool {
+        self.shown
+            .viewer(&self.door)
+            .is_some_and(|viewer| viewer == self.viewer)
+    }
+}
+
+/// Sends events until the reader is gone or is not let in any more, or the service ends.
+async fn send(mut events: Events, reader: Reader, pieces: mpsc::Sender<Bytes>) {
     // The reader knows at once that it is connected, and from where it goes on.
     let mut next = Some(format!(": edgereel\nretry: 2000\nid: {}\n\n", events.place()));
     loop {
@@ -81,7 +104,7 @@ async fn send(mut events: Events, of: Sender, pieces: mpsc::Sender<Bytes>) {
             None => tokio::select! {
                 () = pieces.closed() => return,
                 next = timeout(QUIET, events.next()) => match next {
-                    Ok(Ok(NextEvent::Event { place, event })) => told(&place, &event, &of),
+                    Ok(Ok(NextEvent::Event { place, event })) => told(&place, &event, &reader.door.sender),
                     Ok(Ok(NextEvent::Reset { place })) => {
                         format!("id: {place}\nevent: reset\ndata: {{}}\n\n")
                     }
@@ -96,7 +119,7 @@ async fn send(mut events: Events, of: Sender, pieces: mpsc::Sender<Bytes>) {
                 },
             },
         };
-        if pieces.send(text.into()).await.is_err() {
+        if !reader.is_let_in() || pieces.send(text.into()).await.is_err() {
             return;
         }
     }

@@ -1,7 +1,7 @@
 //! How much of the box all viewers together may take: memory of pieces on their way, and bytes a second.
 //!
-//! Each response may always have a small piece in memory, so that no viewer waits for another one that reads slowly. What is
-//! left of the memory goes to whoever asks first, in large pieces: they make fast downloads cheap.
+//! Each connection may always have a few small pieces in memory, so that no viewer waits for another one that reads slowly. What
+//! is left of the memory goes to whoever asks first, in large pieces: they make fast downloads cheap.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-/// Bytes of the piece that every response may have.
+/// Bytes of the pieces that every connection may have.
 pub(super) const SMALL: usize = 16 << 10;
 /// Bytes of a piece while memory is left.
 pub(super) const LARGE: usize = 256 << 10;
-/// Small pieces of a response: one is read, and the others are on their way through hyper to the socket.
-const SMALL_PIECES: usize = 4;
+/// Small pieces of a connection: one is read, and the others are on their way through hyper to the socket. All responses of a
+/// connection of HTTP/2 share them: one that its peer does not take is in the way of those beside it, and of nobody else.
+const SMALL_PIECES: usize = 3;
 /// How far a viewer that pauses gets ahead of the rate.
 const BURST: Duration = Duration::from_millis(250);
 
@@ -25,13 +26,26 @@ pub(super) struct Flow {
     rate: Arc<Mutex<Rate>>,
 }
 
-/// A piece that may be read: its length, and the memory that it takes until it is dropped.
+/// A piece that may be read.
 #[derive(Debug)]
 pub(super) struct Turn {
     /// The most bytes of the piece.
     pub(super) len: usize,
     /// Given back when the piece was written to the socket.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) room: Room,
+}
+
+/// The memory of a piece, taken until this is dropped.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// Bytes that have room.
+    len: usize,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// The small pieces that a connection may have.
+pub(super) fn allotment() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(SMALL_PIECES))
 }
 
 /// The rate of all viewers. Pure: the time is given.
@@ -64,20 +78,35 @@ impl Flow {
         self.rate().bytes_per_second = bytes_per_second;
     }
 
-    /// Waits until a piece may go. `left` is what the response still has to send.
-    pub(super) async fn turn(&self, left: u64) -> Turn {
-        let left = usize::try_from(left).unwrap_or(usize::MAX);
-        let permit = if left > SMALL {
-            Arc::clone(&self.large).try_acquire_owned().ok()
-        } else {
-            None
-        };
-        let len = left.min(if permit.is_some() { LARGE } else { SMALL });
-        let at = self.rate().take(len, Instant::now());
-        if let Some(at) = at {
-            sleep_until(at).await;
+    /// Room for a piece, if there is some now. `left` is what the response still has to send, and `small` what its connection may
+    /// have.
+    pub(super) fn room(&self, left: u64, small: &Arc<Semaphore>) -> Option<Room> {
+        let large = || Arc::clone(&self.large).try_acquire_owned().ok();
+        if let Some(permit) = (left > SMALL as u64).then(large).flatten() {
+            return Some(Room::of(LARGE, Some(permit)));
         }
-        Turn { len, permit }
+        let permit = Arc::clone(small).try_acquire_owned().ok()?;
+        Some(Room::of(SMALL, Some(permit)))
+    }
+
+    /// Waits until a piece may go. A response that ends meanwhile takes nothing of the rate.
+    pub(super) async fn turn(&self, left: u64, small: &Arc<Semaphore>, room: Option<Room>) -> Turn {
+        let room = match room.or_else(|| self.room(left, small)) {
+            Some(room) => room,
+            // Nobody closes the semaphore, so there is a permit.
+            None => Room::of(SMALL, Arc::clone(small).acquire_owned().await.ok()),
+        };
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(room.len);
+        let (at, takes) = self.rate().take(len, Instant::now());
+        if let Some(at) = at {
+            let mut reserved = Reserved {
+                rate: &self.rate,
+                takes,
+            };
+            sleep_until(at).await;
+            reserved.takes = Duration::ZERO;
+        }
+        Turn { len, room }
     }
 
     fn rate(&self) -> std::sync::MutexGuard<'_, Rate> {
@@ -85,19 +114,47 @@ impl Flow {
     }
 }
 
+impl Room {
+    fn of(len: usize, permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self { len, _permit: permit }
+    }
+}
+
+/// A part of the rate that a response waits for. It goes back when the response ends before.
+struct Reserved<'a> {
+    rate: &'a Mutex<Rate>,
+    takes: Duration,
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        rate.give_back(self.takes);
+    }
+}
+
 impl Rate {
-    /// Counts a piece. Gives the moment at which it may go, if that is later than now.
-    fn take(&mut self, bytes: usize, now: Instant) -> Option<Instant> {
-        let rate = self.bytes_per_second.filter(|rate| *rate > 0)?;
+    /// Counts a piece. Gives the moment at which it may go, if that is later than now, and how long the piece takes.
+    fn take(&mut self, bytes: usize, now: Instant) -> (Option<Instant>, Duration) {
+        let Some(rate) = self.bytes_per_second.filter(|rate| *rate > 0) else {
+            return (None, Duration::ZERO);
+        };
+        let takes = Duration::from_secs_f64(bytes as f64 / rate as f64);
         let earliest = now.checked_sub(BURST).unwrap_or(now);
         let begins = self.through.max(earliest);
-        self.through = begins + Duration::from_secs_f64(bytes as f64 / rate as f64);
-        (begins > now).then_some(begins)
+        self.through = begins + takes;
+        ((begins > now).then_some(begins), takes)
+    }
+
+    fn give_back(&mut self, takes: Duration) {
+        self.through = self.through.checked_sub(takes).unwrap_or(self.through);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     #[test]
@@ -109,7 +166,7 @@ mod tests {
         };
         let mut now = start;
         for _ in 0..100 {
-            if let Some(at) = rate.take(50_000, now) {
+            if let Some(at) = rate.take(50_000, now).0 {
                 now = at;
             }
         }
@@ -117,23 +174,47 @@ mod tests {
         assert!((4.6..=5.0).contains(&took), "{took}");
         // A pause is made up for by a quarter of a second at most.
         now += Duration::from_secs(60);
-        assert_eq!(rate.take(250_000, now), None);
-        assert_eq!(rate.take(1, now), None);
-        assert!(rate.take(1_000, now).is_some());
+        assert_eq!(rate.take(250_000, now).0, None);
+        assert_eq!(rate.take(1, now).0, None);
+        assert!(rate.take(1_000, now).0.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_viewer_that_keeps_its_pieces_takes_no_turn_from_another() {
         let flow = Flow::new(8 << 20, 64, None);
         let mut kept = Vec::new();
-        for _ in 0..1_000 {
-            kept.push(flow.turn(1 << 30).await);
+        let mut small = 0;
+        for _ in 0..64 {
+            let pieces = allotment();
+            while let Some(room) = flow.room(1 << 30, &pieces) {
+                let turn = flow.turn(1 << 30, &pieces, Some(room)).await;
+                small += usize::from(turn.len == SMALL);
+                kept.push(turn);
+            }
+            // A connection whose peer takes nothing gets nothing more, however many responses it has.
+            let more = timeout(Duration::ZERO, flow.turn(1 << 30, &pieces, None));
+            assert!(more.await.is_err());
         }
-        let large = kept.iter().filter(|turn| turn.len == LARGE).count();
-        assert_eq!(large, (8 << 20) / LARGE - 64 * SMALL * SMALL_PIECES / LARGE);
-        assert_eq!(flow.turn(1 << 30).await.len, SMALL);
+        assert_eq!(small, 64 * SMALL_PIECES);
+        assert!(kept.iter().map(|turn| turn.len).sum::<usize>() <= 8 << 20);
+        assert_eq!(flow.turn(1 << 30, &allotment(), None).await.len, SMALL);
         kept.clear();
-        assert_eq!(flow.turn(1 << 30).await.len, LARGE);
-        assert_eq!(flow.turn(100).await.len, 100);
+        assert_eq!(flow.turn(1 << 30, &allotment(), None).await.len, LARGE);
+        assert_eq!(flow.turn(100, &allotment(), None).await.len, 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_and_leaves_takes_nothing_of_the_rate() {
+        let flow = Flow::new(8 << 20, 16, Some(1 << 20));
+        let pieces = allotment();
+        flow.turn(1 << 30, &pieces, None).await;
+        for _ in 0..1_000 {
+            let pieces = allotment();
+            let left = timeout(Duration::ZERO, flow.turn(1 << 30, &pieces, None));
+            assert!(left.await.is_err());
+        }
+        let began = Instant::now();
+        flow.turn(1 << 30, &pieces, None).await;
+        assert!(began.elapsed() <= Duration::from_secs(1), "{:?}", began.elapsed());
     }
 }

@@ -22,6 +22,10 @@ pub(super) fn host<'a>(
     http: &Http,
     machine: &str,
 ) -> Result<&'a str, Refusal> {
+    // Two names, of which this program and the one in front of it may each read another (RFC 9112, section 3.2).
+    if headers.get_all(HOST).iter().nth(1).is_some() {
+        return Err(Refusal::bad_request("the request has more than one Host"));
+    }
     let named = headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = uri.authority().map(hyper::http::uri::Authority::as_str).or(named);
     let Some(host) = host else {
@@ -49,7 +53,7 @@ pub(super) async fn viewer(
         peer: client.address,
         is_local: client.is_local,
         authorization: headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()),
-        session: session(headers),
+        session: session(headers, client.is_secure),
         token,
         media,
         utc: door.believed_utc(),
@@ -57,6 +61,41 @@ pub(super) async fn viewer(
     match door.gate.check(&request) {
         ViewerVerdict::Allowed(viewer) => Ok(viewer),
         verdict => Err(refused(door, verdict).await),
+    }
+}
+
+/// What a request showed, kept for a response that has no end.
+pub(super) struct Shown {
+    client: Client,
+    authorization: Option<String>,
+    session: Option<String>,
+}
+
+impl Shown {
+    pub(super) fn of(client: Client, headers: &HeaderMap) -> Self {
+        let authorization = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+        Self {
+            client,
+            authorization: authorization.map(str::to_owned),
+            session: session(headers, client.is_secure).map(str::to_owned),
+        }
+    }
+
+    /// The viewer that this lets in now.
+    pub(super) fn viewer(&self, door: &Door) -> Option<Viewer> {
+        let request = Request {
+            peer: self.client.address,
+            is_local: self.client.is_local,
+            authorization: self.authorization.as_deref(),
+            session: self.session.as_deref(),
+            token: None,
+            media: None,
+            utc: door.believed_utc(),
+        };
+        match door.gate.check(&request) {
+            ViewerVerdict::Allowed(viewer) => Some(viewer),
+            ViewerVerdict::Unknown(_) | ViewerVerdict::Denied(_) | ViewerVerdict::TooMany { .. } => None,
+        }
     }
 }
 
@@ -111,8 +150,10 @@ fn lacks(viewer: &Viewer, right: Right) -> Refusal {
     ))
 }
 
-/// The cookie of a session, if the request has one.
-pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
+/// The cookie of a session, if the request has one. Under TLS only the one that browsers keep to TLS counts: the other may have
+/// been set by whoever answers for this host without TLS.
+pub(super) fn session(headers: &HeaderMap, is_secure: bool) -> Option<&str> {
+    let wanted = if is_secure { SECURE_COOKIE } else { PLAIN_COOKIE };
     let lines = headers
         .get_all(COOKIE)
         .into_iter()
@@ -120,7 +161,7 @@ pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     let mut cookies = lines.flat_map(|line| line.split(';')).map(str::trim);
     cookies.find_map(|cookie| {
         let (name, value) = cookie.split_once('=')?;
-        matches!(name, SECURE_COOKIE | PLAIN_COOKIE).then_some(value)
+        (name == wanted).then_some(value)
     })
 }
 
@@ -136,8 +177,14 @@ mod tests {
             let lines = lines.iter().map(|line| (COOKIE, HeaderValue::from_static(line)));
             lines.collect()
         };
-        assert_eq!(session(&cookies(&["a=b; edgereel=xyz; c=d"])), Some("xyz"));
-        assert_eq!(session(&cookies(&["__Host-edgereel=xyz"])), Some("xyz"));
-        assert_eq!(session(&cookies(&["edgereel2=xyz", "edgereel"])), None);
+        let plain = |lines| session(&cookies(lines), false).map(str::to_owned);
+        let secure = |lines| session(&cookies(lines), true).map(str::to_owned);
+        assert_eq!(plain(&["a=b; edgereel=xyz; c=d"]).as_deref(), Some("xyz"));
+        assert_eq!(plain(&["edgereel2=xyz", "edgereel"]), None);
+        assert_eq!(
+            secure(&["edgereel=other; __Host-edgereel=xyz"]).as_deref(),
+            Some("xyz")
+        );
+        assert_eq!(secure(&["edgereel=other"]), None, "set by somebody without TLS");
     }
 }

@@ -1,7 +1,7 @@
 //! From a request to its answer.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -9,6 +9,7 @@ use hyper::header::{ACCEPT, CACHE_CONTROL, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
+use super::activity::{Activity, Busy};
 use super::answer::{Answer, Refusal, bytes, empty, json};
 use super::client::Client;
 use super::cors::{self, Sharing};
@@ -34,11 +35,14 @@ pub(super) struct Arrived {
 }
 
 /// Answers a request, whatever it is.
+///
+/// While the answer to somebody who was let in is made and sent, the connection is busy. It is not for anybody else: who shows
+/// nothing cannot keep the places of viewers, however slowly it sends or waits.
 pub(super) async fn answer(
     door: &Arc<Door>,
-    arrived: Arrived,
+    (arrived, activity): (Arrived, &Activity),
     request: Request<Incoming>,
-) -> Response<Counted> {
+) -> (Response<Counted>, Option<Busy>) {
     let http = door.http();
     let (head, body) = request.into_parts();
     let asked = read(&head.uri);
@@ -56,8 +60,9 @@ pub(super) async fn answer(
         // A browser asks this before it sends a key, so it needs none.
         let mut answer = empty(StatusCode::NO_CONTENT);
         sharing.apply_beforehand(&mut answer);
-        return door.tally.count(about, answer);
+        return (door.tally.count(about, answer), None);
     }
+    let busy = OnceLock::new();
     let answered = match asked {
         Ok(asked) => {
             let request = Asking {
@@ -67,6 +72,9 @@ pub(super) async fn answer(
                 method: &head.method,
                 headers: &head.headers,
                 uri: &head.uri,
+                lets_in: &|| {
+                    busy.get_or_init(|| activity.begin());
+                },
             };
             request.answer(&asked, body).await
         }
@@ -76,7 +84,7 @@ pub(super) async fn answer(
     sharing.apply(&mut answer);
     let target = head.uri.path_and_query().map_or("", |target| target.as_str());
     tracing::debug!(peer = %arrived.peer, route = about.route, status = answer.status().as_u16(), "{} {}", head.method, Redacted(target));
-    door.tally.count(about, answer)
+    (door.tally.count(about, answer), busy.into_inner())
 }
 
 fn read(uri: &Uri) -> Result<Asked<'_>, Refusal> {
@@ -100,6 +108,8 @@ struct Asking<'a> {
     method: &'a Method,
     headers: &'a HeaderMap,
     uri: &'a Uri,
+    /// Notes that the request was let in.
+    lets_in: &'a (dyn Fn() + Sync),
 }
 
 impl Asking<'_> {
@@ -151,7 +161,7 @@ impl Asking<'_> {
                     return Err(Refusal::method("events are read with GET", "GET"));
                 }
                 let viewer = self.viewer(asked, None).await?;
-                events::answer(self.door, &viewer, &query, self.headers)
+                events::answer(self.door, (&viewer, self.client), &query, self.headers)
             }
             Target::Session => {
                 self.comes_from_here(host)?;
@@ -210,6 +220,7 @@ impl Asking<'_> {
             return Err(Refusal::method("this can only be read: GET or HEAD", "GET, HEAD"));
         }
         if self.client.is_local {
+            (self.lets_in)();
             return Ok(None);
         }
         let viewer = self.viewer(asked, None).await?;
@@ -219,7 +230,9 @@ impl Asking<'_> {
 
     /// Who asks.
     async fn viewer(&self, asked: &Asked<'_>, media: Option<MediaAddress<'_>>) -> Result<Viewer, Refusal> {
-        gate::viewer(self.door, self.client, self.headers, asked.token, media).await
+        let viewer = gate::viewer(self.door, self.client, self.headers, asked.token, media).await?;
+        (self.lets_in)();
+        Ok(viewer)
     }
 
     /// The origin of the door's own pages, as the viewer's browser sees it.

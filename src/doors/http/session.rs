@@ -53,7 +53,7 @@ pub(super) async fn answer(
             }
         }
         Method::DELETE => {
-            if let Some(cookie) = gate::session(headers) {
+            if let Some(cookie) = gate::session(headers, client.is_secure) {
                 door.gate.log_out(cookie);
             }
             Ok(with_cookie(client, "", 0))

@@ -39,7 +39,7 @@ pub(super) async fn of_recording(
         view.still(at).map_err(|error| of_file(&error))
     };
     let still = door.read(read).await?;
-    answer(door, still, &recording.to_string(), how)
+    answer(door, still, (&recording.to_string(), bounds), how)
 }
 
 /// Answers with a picture of a stream's tape: the last one, or the one at `at`, which may count back from now.
@@ -63,7 +63,7 @@ pub(super) async fn of_stream(
         view.still(at).map_err(|error| of_file(&error))
     };
     let still = door.read(read).await?;
-    answer(door, still, "still", how)
+    answer(door, still, ("still", bounds), how)
 }
 
 /// A time that the viewer may have a picture of: the latest one that it may, where more is asked for.
@@ -77,10 +77,12 @@ fn allowed(at: Micros, (earliest, latest): Bounds) -> Result<Micros, Refusal> {
 fn answer(
     door: &Arc<Door>,
     still: Option<Still<LibrarySource>>,
-    of: &str,
+    (of, (earliest, _)): (&str, Bounds),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
-    let Some(still) = still else {
+    // Over a gap the last picture may lie before what the viewer may have.
+    let may_have = |still: &Still<LibrarySource>| earliest.is_none_or(|earliest| still.utc() >= earliest);
+    let Some(still) = still.filter(may_have) else {
         return Err(Refusal::not_found(
             "there is no picture at this time or shortly before",
         ));

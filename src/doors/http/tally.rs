@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::{Response, StatusCode};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::answer::Answer;
@@ -19,7 +20,7 @@ use super::metrics::HttpFigures;
 use super::target::{OTHER, ROUTES};
 
 /// The statuses that requests are counted by.
-const CODES: [(u16, &str); 21] = [
+const CODES: [(u16, &str); 22] = [
     (200, "200"),
     (204, "204"),
     (206, "206"),
@@ -29,6 +30,7 @@ const CODES: [(u16, &str); 21] = [
     (403, "403"),
     (404, "404"),
     (405, "405"),
+    (408, "408"),
     (409, "409"),
     (410, "410"),
     (412, "412"),
@@ -170,6 +172,13 @@ pub(super) struct Counted {
     body: Body,
     about: About,
     tally: Arc<Tally>,
+}
+
+impl Counted {
+    /// Has the pieces of the body share the memory of its connection.
+    pub(super) fn keep_within(&mut self, pieces: &Arc<Semaphore>) {
+        self.body.keep_within(pieces);
+    }
 }
 
 impl http_body::Body for Counted {
