@@ -54,3 +54,13 @@ fn tokens() {
 fn playback_signatures() {
     replay("playback_signatures", edgereel::access::viewer::fuzz_signatures);
 }
+
+#[test]
+fn http_targets() {
+    replay("http_targets", edgereel::doors::http::fuzz_target);
+}
+
+#[test]
+fn http_ranges() {
+    replay("http_ranges", edgereel::doors::http::fuzz_range);
+}

@@ -24,6 +24,7 @@ mod events;
 mod files;
 mod flow;
 mod folder;
+mod fuzz;
 mod gate;
 mod layouts;
 mod live;
@@ -37,6 +38,10 @@ mod session;
 mod still;
 mod tally;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use door::Inside;
+#[doc(hidden)]
+pub use fuzz::{fuzz_range, fuzz_target};
 pub use server::{HttpError, Running, Server};
