@@ -42,6 +42,7 @@ mod old_store;
 mod record;
 mod rtmps;
 mod service_manager;
+mod strangers;
 mod task;
 mod terminal;
 mod times;

@@ -121,3 +121,18 @@ fn chunks(reader: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> Option<()> {
         }
     }
 }
+
+/// Connects from another address of this machine.
+#[track_caller]
+pub(crate) fn connect_from(source: [u8; 4], address: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let connecting = async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        socket.connect(address).await?.into_std()
+    };
+    let socket = runtime.and_then(|runtime| runtime.block_on(connecting));
+    let socket = socket.expect("the service listens");
+    socket.set_nonblocking(false).expect("a socket");
+    socket
+}

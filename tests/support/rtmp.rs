@@ -59,15 +59,7 @@ impl Rtmp {
     /// Connects from another address of this machine, and does nothing else.
     #[track_caller]
     pub(crate) fn connect_from(source: [u8; 4], address: SocketAddr) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-        let connecting = async {
-            let socket = tokio::net::TcpSocket::new_v4()?;
-            socket.bind((source, 0).into())?;
-            socket.connect(address).await?.into_std()
-        };
-        let socket = runtime.and_then(|runtime| runtime.block_on(connecting));
-        let socket = socket.expect("the service listens");
-        socket.set_nonblocking(false).expect("a socket");
+        let socket = super::http::connect_from(source, address);
         socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
         Self::over(Socket::Plain(socket))
     }
