@@ -194,8 +194,10 @@ fn gaps(got: &[Sample], clip: &Flv, taken: u32) -> Vec<(u32, u32)> {
         let same = |place: &usize| sent[*place].body[5..] == sample.bytes[..];
         let Some(place) = (next..sent.len()).find(same) else {
             panic!(
-                "a picture of {} bytes was not sent, or not here",
-                sample.bytes.len()
+                "the picture marked {} was not sent, or not here: at least {} was to come",
+                Programme::mark_of(&sample.bytes),
+                sent.get(next)
+                    .map_or("none".to_owned(), |tag| Programme::mark_of(&tag.body))
             );
         };
         if place > next {
