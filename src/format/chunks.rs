@@ -33,6 +33,8 @@ pub struct TapeChunk {
     pub independent: bool,
     /// True when the chunk begins with a discontinuity. Only the first chunk of a segment can.
     pub discontinuity: bool,
+    /// The target of the publish at the beginning of the chunk.
+    pub target: TargetDuration,
 }
 
 /// Finds the beginnings of chunks, fragment by fragment, from the beginning of a segment on.
@@ -106,15 +108,21 @@ pub fn chunks(
 ) -> Vec<TapeChunk> {
     let mut scan = ChunkScan::new(tracks, base, numbers.target);
     let fragments = index.fragments.iter().enumerate();
-    let begins = fragments.filter(|(_, fragment)| scan.begins(fragment));
-    let begins: Vec<usize> = begins.map(|(place, _)| place).collect();
-    let ends = begins.iter().skip(1).copied().chain([index.fragments.len()]);
-    let ranges = begins.iter().copied().zip(ends).map(|(from, to)| from..to);
+    let begins =
+        fragments.filter_map(|(place, fragment)| scan.begins(fragment).then(|| (place, scan.target())));
+    let begins: Vec<(usize, TargetDuration)> = begins.collect();
+    let ends = begins.iter().skip(1).map(|(place, _)| *place);
+    let ends = ends.chain([index.fragments.len()]);
+    let ranges = begins
+        .iter()
+        .zip(ends)
+        .map(|((from, target), to)| (*from..to, *target));
     let named = (numbers.chunk..).zip(ranges);
     let mut chunks: Vec<TapeChunk> = named
-        .filter_map(|(number, fragments)| {
+        .filter_map(|(number, (fragments, target))| {
             let discontinuity = numbers.breaks && number == numbers.chunk;
-            chunk(index, base, tracks, (number, fragments, discontinuity))
+            let chunk = chunk(index, base, tracks, (number, fragments, discontinuity))?;
+            Some(TapeChunk { target, ..chunk })
         })
         .collect();
     let next: Vec<(i64, Micros)> = chunks.iter().skip(1).map(|next| (next.dts, next.start)).collect();
@@ -165,6 +173,7 @@ fn chunk(
         duration: tracks.micros(kind, end).saturating_sub(start),
         independent: first.sample.key && !following.any(|placed| shown(placed) < shown(first)),
         discontinuity,
+        target: TargetDuration::default(),
     })
 }
 

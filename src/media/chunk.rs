@@ -21,10 +21,12 @@ const ENOUGH: u8 = 3;
 /// A chunk may be this much longer than the target duration: rounded to the nearest second it is no longer (RFC 8216 §4.3.3.1).
 const ROUNDING: Micros = 490_000;
 /// The first picture of a chunk that began with sound belongs to the chunk, if it comes this early. Sound that begins late waits
-/// for a keyframe for so long.
+/// for a keyframe for so long. A later picture begins a chunk.
 const JOINS: Micros = 1_000_000;
 /// When no picture came for this long, sound may begin a chunk.
 const SILENT: Micros = 3_000_000;
+/// No frame of sound lasts longer.
+const FRAME_OF_SOUND: Micros = 100_000;
 
 /// How long the chunks of a publish last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +94,18 @@ impl TargetDuration {
         }
     }
 
-    /// How long a chunk may become.
-    fn limit(self) -> Micros {
+    /// The target of a publish that is over. One that was too short to say how long its chunks are has the longest that there is.
+    pub fn at_end(self) -> Self {
+        match self {
+            TargetDuration::Unknown { .. } => {
+                TargetDuration::Known(u16::try_from(LONGEST / 1_000_000).unwrap_or(u16::MAX))
+            }
+            known @ TargetDuration::Known(_) => known,
+        }
+    }
+
+    /// The longest that a playlist may call a chunk: in whole seconds, rounded, it is no more than the target duration.
+    pub fn limit(self) -> Micros {
         match self {
             TargetDuration::Unknown { .. } => LONGEST,
             TargetDuration::Known(seconds) => Micros::from(seconds) * 1_000_000 + ROUNDING,
@@ -131,7 +143,15 @@ pub struct ChunkNumbers {
     pub target: TargetDuration,
 }
 
-/// Decides where chunks begin. It is given the frames of a publish in the order in which they are recorded.
+/// Decides where chunks begin.
+///
+/// The recorder gives it the frames of a publish in the order in which they are recorded. A reader of the tape does not know the
+/// order of two tracks, and gives it less ([`pass`](Self::pass)): of each fragment the first frame of the leading track, or the
+/// first frame where the fragment has none of that track. Both find the same chunks, because
+///
+/// - a frame that begins a chunk begins a fragment;
+/// - a fragment that begins a chunk with sound, where pictures lead, has no picture, but for the first fragment of a segment;
+/// - a picture that comes late counts as one of the moment at which its chunk began: a segment cannot tell how late it is.
 #[derive(Clone, Debug)]
 pub struct Chunker {
     /// The picture, or the sound where the publish has no picture: chunks begin with frames of this track.
@@ -165,6 +185,7 @@ impl Chunker {
     /// Takes the next frame, at media time `at`. Gives true when it begins a chunk.
     pub fn begins(&mut self, kind: TrackKind, at: Micros, key: bool) -> bool {
         let leads = kind == self.led_by;
+        let at = self.not_before(at);
         let begins = self.decide(leads, at, key);
         match &mut self.open {
             Some(open) if !begins => {
@@ -190,7 +211,7 @@ impl Chunker {
 
     /// Takes frames of the leading track that begin no chunk, of which the last one is at media time `at`.
     pub fn pass(&mut self, at: Micros) {
-        self.last = Some(at);
+        self.last = Some(self.not_before(at));
     }
 
     /// Has the next frame begin a chunk: another configuration decodes it, or the time line breaks.
@@ -215,18 +236,25 @@ impl Chunker {
         self.target
     }
 
+    /// A moment within the open chunk: its beginning, where `at` is earlier.
+    fn not_before(&self, at: Micros) -> Micros {
+        self.open.map_or(at, |open| at.max(open.start))
+    }
+
     fn decide(&self, leads: bool, at: Micros, key: bool) -> bool {
         let Some(open) = self.open else { return true };
         let length = at.saturating_sub(open.start);
-        // The frame probably lasts as long as the one before it.
-        let is_over = |step: Micros| length.saturating_add(step) > self.target.limit();
+        let limit = self.target.limit();
         let since = at.saturating_sub(self.last.unwrap_or(open.start));
-        if leads {
-            let joins = !open.led && length < JOINS;
-            let other_slot = at.div_euclid(SLOT) != open.start.div_euclid(SLOT);
-            (key && other_slot && !joins) || is_over(if open.led { since.max(0) } else { 0 })
-        } else {
-            since >= SILENT && is_over(0)
+        match (leads, open.led) {
+            (true, true) => {
+                let other_slot = at.div_euclid(SLOT) != open.start.div_euclid(SLOT);
+                // The frame probably lasts as long as the one before it.
+                (key && other_slot) || length.saturating_add(since.max(0)) > limit
+            }
+            (true, false) => length >= JOINS,
+            (false, true) => since >= SILENT && length > limit,
+            (false, false) => length > limit.saturating_sub(FRAME_OF_SOUND),
         }
     }
 }

@@ -6,8 +6,9 @@
 
 use crate::media::{ChunkStart, Chunker, Frame, Micros, TargetDuration, TrackKind, Tracks};
 
-/// A publish that begins this soon after the last one of its stream keeps its target duration: players still have the playlist.
-const INHERITED: Micros = 180_000_000;
+/// A publish that begins this soon after the last one of its stream keeps its target duration: players still have the playlist. A
+/// playlist lists no chunks before a break of more than three minutes, which is less.
+const INHERITED: Micros = 190_000_000;
 
 /// Where the numbers of a stream's next publish begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub(super) struct Chunks {
     breaks: bool,
     /// Chunks are played out of the ring.
     played: bool,
+    /// A chunk of the publish has begun.
+    any: bool,
 }
 
 impl Chunks {
@@ -78,6 +81,7 @@ impl Chunks {
             numbered,
             breaks: true,
             played,
+            any: false,
         }
     }
 
@@ -94,8 +98,17 @@ impl Chunks {
         self.breaks = true;
     }
 
-    /// Tracks were added, and the frames of the open chunk become part of a segment that has them, too.
-    pub(super) fn follow(&mut self, tracks: &Tracks) {
+    /// These tracks decode the next frame in place of those before. `joins` is true where the frames of the open chunk become part
+    /// of a segment that has added tracks, too.
+    pub(super) fn switch(&mut self, before: &Tracks, tracks: &Tracks, joins: bool) {
+        if tracks.replace(before) || !joins {
+            self.break_off(tracks);
+        } else {
+            self.follow(tracks);
+        }
+    }
+
+    fn follow(&mut self, tracks: &Tracks) {
         self.chunker.follow(tracks.led_by());
     }
 
@@ -111,18 +124,18 @@ impl Chunks {
         }
     }
 
-    /// A chunk that begins on the tape with a frame that begins no chunk in the ring; `None` where the chunk that the frame is a
-    /// part of may have been played already.
-    pub(super) fn in_the_middle(&self) -> Option<ChunkStart> {
-        (!self.played).then(|| ChunkStart {
-            target: self.chunker.target(),
-            ..ChunkStart::default()
-        })
+    /// True where chunks may have been played out of the ring: their frames are the same chunks for ever.
+    pub(super) fn are_fixed(&self) -> bool {
+        self.played
     }
 
     /// The values for the next publish of the stream. This one ends at tape time `end`.
     pub(super) fn end(&self, end: Micros) -> Numbered {
-        let own = self.chunker.target().target_s().map(|target| (target, end));
+        let own = self
+            .any
+            .then(|| self.chunker.target().at_end().target_s())
+            .flatten();
+        let own = own.map(|target| (target, end));
         Numbered {
             target: own.or(self.numbered.target),
             ..self.numbered
@@ -139,7 +152,7 @@ impl Chunks {
         if breaks && self.numbered.any {
             self.numbered.discontinuity = self.numbered.discontinuity.saturating_add(1);
         }
-        self.numbered.any = true;
+        (self.any, self.numbered.any) = (true, true);
         let number = self.numbered.next;
         self.numbered.next = number.saturating_add(1);
         ChunkStart {

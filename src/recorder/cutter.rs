@@ -48,10 +48,11 @@ impl Cutter {
     /// Sets the tracks that decode the next frames. The waiting frames decode with the old ones and are given back, unless the
     /// new ones decode them as well.
     pub(super) fn set_tracks(&mut self, tracks: Tracks) -> Option<Fragment> {
-        let replaced = |old: bool, same: bool| old && !same;
-        let changes = replaced(self.tracks.video.is_some(), self.tracks.video == tracks.video)
-            || replaced(self.tracks.audio.is_some(), self.tracks.audio == tracks.audio);
-        let done = if changes { self.cut(None) } else { None };
+        let done = if tracks.replace(&self.tracks) {
+            self.cut(None)
+        } else {
+            None
+        };
         self.tracks = tracks;
         done
     }

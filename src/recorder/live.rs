@@ -249,14 +249,13 @@ impl Live {
             return;
         }
         let (next, mut stretch) = self.fed.unwrap_or((0, Micros::MAX));
-        // The tape begins with a chunk. A chunk that lost its beginning begins anew, unless it may have been played.
-        let in_the_middle = self.chunks.in_the_middle();
-        let entry = ring
-            .entry(from)
-            .filter(|gop| gop.begins_chunk() || in_the_middle.is_some());
-        let entry = entry
-            .or_else(|| ring.chunk_from(from))
-            .map(|gop| (gop.first, gop.start));
+        // The tape begins with a chunk. Chunks that may have been played stay as they are; others begin anew with the tape.
+        let entry = if self.chunks.are_fixed() {
+            ring.entry(from)
+        } else {
+            ring.since(from).next()
+        };
+        let entry = entry.map(|gop| (gop.first, gop.start));
         // If the frame that was fed last and all later ones are in the ring, nothing is missing in between.
         let goes_on = ring.first().is_some_and(|first| first <= next)
             && entry.is_some_and(|(first, _)| first <= next && stretch < Micros::MAX);
@@ -288,6 +287,8 @@ impl Live {
         let mut open_gop = OpenGop::default();
         let mut is_first = !goes_on;
         let mut begins = !goes_on;
+        let begins_anew = !goes_on && !self.chunks.are_fixed();
+        let mut before = None;
         let (mut left_out, mut is_whole) = (0, true);
         for gop in ring.since(from.min(stretch)) {
             let wanted = gop
@@ -297,6 +298,9 @@ impl Live {
                 .filter(|(_, number)| *number >= first);
             for (n, (frame, number)) in wanted.enumerate() {
                 if n == 0 {
+                    if begins_anew {
+                        self.decode_with(before.replace(&gop.tracks), &gop.tracks);
+                    }
                     self.set_tracks(gop.tracks.clone(), fed);
                 }
                 let first = gop.tracks.video.as_deref();
@@ -311,15 +315,17 @@ impl Live {
                     continue;
                 }
                 let place = usize::try_from(number.saturating_sub(gop.first)).unwrap_or(usize::MAX);
-                let mut chunk = gop.chunk_at(place).map(|(start, _)| start);
-                if std::mem::take(&mut begins) {
-                    // The time line of the tape breaks here: what came before is not on it.
-                    let chunk_here = chunk.or(in_the_middle);
-                    chunk = chunk_here.map(|chunk| ChunkStart {
-                        breaks: true,
-                        ..chunk
-                    });
-                }
+                let chunk = if begins_anew {
+                    self.chunks.take(frame, gop.tracks.micros(frame.kind, frame.dts))
+                } else {
+                    let known = gop.chunk_at(place).map(|(start, _)| start);
+                    // Where the tape begins, its time line breaks: what came before is not on it.
+                    let breaks = std::mem::take(&mut begins);
+                    known.map(|start| ChunkStart {
+                        breaks: start.breaks || breaks,
+                        ..start
+                    })
+                };
                 self.feed(frame.clone(), chunk, fed);
             }
         }
@@ -332,9 +338,21 @@ impl Live {
         if !is_whole && is_missed {
             self.untold = self.notice(Oddity::NotWholeYet { on_tape: false }).oddity;
         }
+        if let Some(before) = before.filter(|before| **before != self.tracks) {
+            self.decode_with(Some(before), &self.tracks.clone());
+        }
         self.set_tracks(self.tracks.clone(), fed);
         self.fed = Some((self.placed, stretch));
         self.begin_if_worth_it(fed, false);
+    }
+
+    /// Has chunks that begin anew go on with frames of the ring that other tracks decode. Without tracks before, they begin here.
+    fn decode_with(&mut self, before: Option<&Tracks>, tracks: &Tracks) {
+        match before {
+            None => self.chunks.break_off(tracks),
+            Some(before) if before == tracks => {}
+            Some(before) => self.chunks.switch(before, tracks, true),
+        }
     }
 
     /// Takes the publish off the tape, from the first frame on that is not handed over yet.
@@ -620,14 +638,8 @@ impl Live {
         {
             self.keep(fragment, fed);
         }
-        let replaces = |old: bool, same: bool| old && !same;
-        let is_other = replaces(self.tracks.video.is_some(), self.tracks.video == tracks.video)
-            || replaces(self.tracks.audio.is_some(), self.tracks.audio == tracks.audio);
-        if is_other || !matches!(self.stage, Stage::Waiting { .. }) {
-            self.chunks.break_off(&tracks);
-        } else {
-            self.chunks.follow(&tracks);
-        }
+        let joins = matches!(self.stage, Stage::Waiting { .. });
+        self.chunks.switch(&self.tracks, &tracks, joins);
         if self.is_wanted() {
             self.set_tracks(tracks.clone(), fed);
         }

@@ -1,7 +1,7 @@
 //! What is played out of the ring: the complete chunks of a stream that are in memory.
 
 use super::ring::{Gop, Ring};
-use crate::media::{ChunkStart, Frame, Micros, PublishId, TrackKind, Tracks};
+use crate::media::{ChunkStart, Frame, Micros, PublishId, TargetDuration, TrackKind, Tracks};
 
 /// A complete chunk in memory. The payloads are shared with all other holders of the frames.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub struct RingChunk {
     pub discontinuity: u64,
     /// True when the chunk begins with a discontinuity.
     pub breaks: bool,
+    /// The target of the publish at the beginning of the chunk.
+    pub target: TargetDuration,
     /// The configurations that decode the frames.
     pub tracks: Tracks,
     /// The frames, in the order in which they came.
@@ -65,6 +67,7 @@ fn begin(start: ChunkStart, tracks: &Tracks) -> RingChunk {
         number: start.number,
         discontinuity: start.discontinuity,
         breaks: start.breaks,
+        target: start.target,
         tracks: tracks.clone(),
         frames: Vec::new(),
         next_video_dts: None,

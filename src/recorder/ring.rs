@@ -108,19 +108,15 @@ impl Ring {
     }
 
     /// The GOP with which a chunk begins that shows everything from tape time `from` on. Where the ring does not go back to the
-    /// beginning of that chunk: the first GOP that shows everything from then on.
+    /// beginning of that chunk: the first GOP from then on with which a chunk begins.
     pub(super) fn entry(&self, from: Micros) -> Option<&Gop> {
         let first = self.gops.iter().rposition(|gop| gop.shown <= from).unwrap_or(0);
         let before = self.gops.iter().take(first.saturating_add(1));
+        let begins = |gop: &&Gop| gop.begins_chunk();
         before
             .rev()
-            .find(|gop| gop.begins_chunk())
-            .or(self.gops.get(first))
-    }
-
-    /// The first GOP from tape time `from` on with which a chunk begins.
-    pub(super) fn chunk_from(&self, from: Micros) -> Option<&Gop> {
-        self.since(from).find(|gop| gop.begins_chunk())
+            .find(begins)
+            .or_else(|| self.since(from).find(begins))
     }
 
     /// All GOPs, oldest first.
@@ -289,8 +285,7 @@ mod tests {
         assert_eq!(entry(&ring, 1_900_000), Some(1_200_000));
         assert_eq!(ring.since(1_900_000).next().map(|gop| gop.start), Some(1_800_000));
         // The beginning of the first chunk is not there any more.
-        assert_eq!(entry(&ring, 300_000), Some(200_000));
-        assert_eq!(ring.chunk_from(300_000).map(|gop| gop.start), Some(400_000));
+        assert_eq!(entry(&ring, 300_000), Some(400_000));
     }
 
     #[test]

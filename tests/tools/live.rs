@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use edgereel::format::hls::live::{ChunkFile, ChunkPlace, Init, LiveChunk, Playlist, chunk_name};
 use edgereel::format::hls::{Hls, KEYFRAMES, Served, Start, Update, Uris};
 use edgereel::format::{TapeSource, View, ViewSegment, VirtualFile};
-use edgereel::media::{Micros, RecordingId, StreamName};
+use edgereel::media::{Micros, RecordingId, StreamName, TargetDuration};
 use edgereel::store::{Library, LibrarySource};
 use tempfile::TempDir;
 
@@ -103,6 +103,7 @@ fn places(segment: &ViewSegment, view: &View<LibrarySource>, first: u64) -> Vec<
     let places = starts.map(|(start, number)| ChunkPlace {
         number,
         fragments: start..(start + TOGETHER).min(fragments),
+        target: TargetDuration::default(),
     });
     places.collect()
 }

@@ -127,10 +127,12 @@ fn sound_goes_on_in_chunks_when_no_picture_comes() {
             .filter(|at| chunker.begins(TrackKind::Audio, *at, true))
             .collect()
     };
-    assert_eq!(sound(&mut chunker, 0, 400), [3_000_000, 6_000_000]);
-    // A picture that comes back belongs to the chunk, or begins another as always.
-    assert!(chunker.begins(TrackKind::Video, 8_000_000, true));
+    assert_eq!(sound(&mut chunker, 0, 400), [3_000_000, 5_400_000, 7_800_000]);
+    // A picture that comes back belongs to the chunk if that has just begun.
+    assert!(!chunker.begins(TrackKind::Video, 8_000_000, false));
     assert!(sound(&mut chunker, 400, 540).is_empty());
+    assert_eq!(sound(&mut chunker, 540, 600), [11_000_000]);
+    assert!(chunker.begins(TrackKind::Video, 12_100_000, false));
 }
 
 #[test]

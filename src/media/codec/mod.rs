@@ -179,6 +179,12 @@ impl Tracks {
         }
     }
 
+    /// True when these tracks do not decode all that the other ones decode: a track has another configuration, or is gone.
+    pub fn replace(&self, other: &Tracks) -> bool {
+        (other.video.is_some() && other.video != self.video)
+            || (other.audio.is_some() && other.audio != self.audio)
+    }
+
     /// Microseconds of `ticks` ticks of a track. Ticks of a missing track are milliseconds.
     pub fn micros(&self, kind: TrackKind, ticks: i64) -> Micros {
         rescale(ticks, self.timescale(kind).unwrap_or(MILLISECONDS), 1_000_000)

@@ -9,7 +9,7 @@ use crate::recorder::publish::EndReason;
 
 pub(super) const CAM: &str = "live/cam";
 
-fn rule(template: &str, record: RecordWhen) -> Rule {
+pub(super) fn rule(template: &str, record: RecordWhen) -> Rule {
     Rule {
         template: template.to_owned(),
         record,

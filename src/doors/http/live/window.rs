@@ -80,6 +80,7 @@ pub(super) fn place(chunk: &TapeChunk) -> ChunkPlace {
     ChunkPlace {
         number: chunk.number,
         fragments: chunk.fragments.clone(),
+        target: chunk.target,
     }
 }
 
@@ -87,6 +88,7 @@ pub(super) fn place(chunk: &TapeChunk) -> ChunkPlace {
 pub(super) fn bytes(ring: &RingChunks, chunk: &RingChunk) -> Result<ChunkBytes, FileError> {
     ChunkBytes::of(&ChunkFrames {
         number: chunk.number,
+        target: chunk.target,
         tracks: &chunk.tracks,
         tape_zero: ring.tape_zero,
         frames: &chunk.frames,

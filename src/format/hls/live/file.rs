@@ -12,7 +12,7 @@ use crate::format::line::{Extent, Tape};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
 use crate::format::{FileError, Mark, SourceError, TapeSource, View, ViewSegment, VirtualFile};
-use crate::media::{Frame, TrackKind};
+use crate::media::{Frame, TargetDuration, TrackKind};
 
 /// A chunk of a segment, as a file that is made while it is read.
 pub type ChunkFile<S> = Spliced<S, Chunk>;
@@ -24,6 +24,8 @@ pub struct ChunkPlace {
     pub number: u64,
     /// The fragments of the chunk, by their places in the segment's index.
     pub fragments: Range<usize>,
+    /// The target of the publish at the beginning of the chunk.
+    pub target: TargetDuration,
 }
 
 /// The script of a chunk: one part.
@@ -50,7 +52,7 @@ impl<S: TapeSource> ChunkFile<S> {
             Some(segment) => Chunk::of(segment, &index, place)?,
             None => {
                 defect!("a view of one segment has none");
-                return Err(empty(place));
+                return Err(empty(place.number));
             }
         };
         Ok(Self::new(tape, chunk))
@@ -81,10 +83,10 @@ fn tag(head: &[u8]) -> Mark {
     marker.finish()
 }
 
-fn empty(place: &ChunkPlace) -> FileError {
+fn empty(number: u64) -> FileError {
     FileError::Unsupported {
         format: "hls",
-        reason: format!("chunk {} has neither picture nor sound", place.number),
+        reason: format!("chunk {number} has neither picture nor sound"),
     }
 }
 
@@ -129,10 +131,10 @@ fn samples<'a>(
     };
     let (video, audio) = (run(TrackKind::Video), run(TrackKind::Audio));
     if video.samples.is_empty() && audio.samples.is_empty() {
-        return Err(empty(place));
+        return Err(empty(place.number));
     }
     Ok(Samples::new(
-        place.number,
+        (place.number, place.target),
         &segment.tracks,
         segment.publish_zero,
         video,
@@ -235,9 +237,7 @@ impl ChunkBytes {
     /// Makes the file of a chunk. Fails when the chunk has neither picture nor sound.
     pub fn of(chunk: &ChunkFrames<'_>) -> Result<Self, FileError> {
         if chunk.frames.is_empty() {
-            let fragments = 0..0;
-            let number = chunk.number;
-            return Err(empty(&ChunkPlace { number, fragments }));
+            return Err(empty(chunk.number));
         }
         let samples = Samples::of_frames(chunk);
         let of_kind = |kind| {

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Everything here is a function of the frames and of the chunk's number. Only the last sample of a run does not say how long it
-//! lasts. A picture lasts until the picture that begins the next chunk; if that is not known, as long as the picture before it.
-//! Sound lasts as long as one of its frames sounds.
+//! lasts. A picture lasts until the picture that begins the next chunk, but not beyond the longest chunk that a playlist of its
+//! target duration may have; if the next picture is not known, it lasts as long as the picture before it. Sound lasts as long as
+//! one of its frames sounds. So where the timestamps of a publish pause, no chunk has the pause.
 
 use bytes::Bytes;
 
@@ -17,7 +18,7 @@ use crate::format::FileError;
 use crate::format::fmp4::{self, TrackRun};
 use crate::format::hls::STYP;
 use crate::format::index::Sample;
-use crate::media::{Frame, MILLISECONDS, Micros, TrackKind, Tracks, rescale};
+use crate::media::{Frame, MILLISECONDS, Micros, TargetDuration, TrackKind, Tracks, rescale};
 
 /// How long a single picture lasts whose successor is not known: 25 pictures a second, as on the tape.
 const GUESSED_VIDEO_MS: i64 = 40;
@@ -30,6 +31,8 @@ const MDAT_HEADER: u64 = 8;
 pub struct ChunkFrames<'a> {
     /// The chunk's number in its stream.
     pub number: u64,
+    /// The target of the publish at the beginning of the chunk.
+    pub target: TargetDuration,
     /// The configurations that decode the frames.
     pub tracks: &'a Tracks,
     /// Tape time of the media time zero of the frames' publish.
@@ -47,7 +50,8 @@ pub struct ChunkFacts {
     pub bytes: u64,
     /// Tape time of the chunk's first picture, by its DTS; of its first sound, where it has no picture.
     pub start: Micros,
-    /// How long the pictures last, in microseconds; the sound, where there is no picture.
+    /// How long the pictures last, in microseconds; the sound, where there is no picture. Never longer than the
+    /// [limit](TargetDuration::limit) of the chunk's target.
     pub duration_us: u64,
     /// Number of pictures.
     pub pictures: u32,
@@ -72,6 +76,7 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(super) struct Samples<'a> {
     number: u64,
+    target: TargetDuration,
     tracks: &'a Tracks,
     tape_zero: Micros,
     video: Run,
@@ -108,6 +113,17 @@ impl Run {
         self.samples.iter().map(Timed::pts).min()
     }
 
+    /// Has the last sample end no later than so many ticks behind the beginning of the first.
+    fn end_within(&mut self, ticks: i64) {
+        let Some(ends) = self.first_dts().map(|first| first.saturating_add(ticks)) else {
+            return;
+        };
+        if let Some(last) = self.samples.last_mut() {
+            let most = u32::try_from(ends.saturating_sub(last.dts).max(1)).unwrap_or(u32::MAX);
+            last.sample.duration = last.sample.duration.min(most);
+        }
+    }
+
     fn bytes(&self) -> u64 {
         self.samples
             .iter()
@@ -137,10 +153,19 @@ impl Timed {
 
 impl<'a> Samples<'a> {
     /// Takes the runs of a chunk, and fills in silence where sound is missing.
-    pub(super) fn new(number: u64, tracks: &'a Tracks, tape_zero: Micros, video: Run, audio: Run) -> Self {
+    pub(super) fn new(
+        (number, target): (u64, TargetDuration),
+        tracks: &'a Tracks,
+        tape_zero: Micros,
+        mut video: Run,
+        audio: Run,
+    ) -> Self {
+        let scale = tracks.timescale(TrackKind::Video).unwrap_or(MILLISECONDS);
+        video.end_within(rescale(target.limit(), 1_000_000, scale));
         let (audio, filling) = sound::filled(tracks, &video, audio);
         Self {
             number,
+            target,
             tracks,
             tape_zero,
             video,
@@ -171,7 +196,13 @@ impl<'a> Samples<'a> {
             }
         }
         let audio = run(TrackKind::Audio, None);
-        Self::new(chunk.number, chunk.tracks, chunk.tape_zero, video, audio)
+        Self::new(
+            (chunk.number, chunk.target),
+            chunk.tracks,
+            chunk.tape_zero,
+            video,
+            audio,
+        )
     }
 
     /// The bytes before the media: `styp moof`, and the head of `mdat`.
@@ -216,7 +247,10 @@ impl<'a> Samples<'a> {
         ChunkFacts {
             bytes: (STYP.len() as u64 + moof as u64 + MDAT_HEADER).saturating_add(media),
             start: self.tape_zero.saturating_add(start),
-            duration_us: end.saturating_sub(start).max(1).unsigned_abs(),
+            duration_us: end
+                .saturating_sub(start)
+                .clamp(1, self.target.limit())
+                .unsigned_abs(),
             pictures: fitted!(self.video.samples.len(), "the pictures of a chunk"),
             independent: self.video.is_independent(),
         }

@@ -6,7 +6,7 @@ use super::footage::{Sent, footage, plain, sent};
 use crate::format::fragmented::tests::samples;
 use crate::format::hls::live::{ChunkBytes, ChunkFile, ChunkFrames, ChunkPlace, Init};
 use crate::format::testing::{self, all, assert_same_in_pieces, timescales};
-use crate::media::TrackKind;
+use crate::media::{TargetDuration, TrackKind};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
@@ -134,17 +134,46 @@ fn an_absurd_hole_is_not_filled() {
 }
 
 #[test]
+fn a_pause_of_the_timestamps_is_in_no_chunk() {
+    let mut footage = footage(&plain());
+    let chunk = footage.chunk(1);
+    for frame in &mut footage.frames[chunk.start..] {
+        frame.dts += 30 * i64::from(footage.tracks.timescale(frame.kind).unwrap());
+    }
+    let target = TargetDuration::default();
+    let first = footage.in_memory(0).facts();
+    assert_eq!(first.duration_us, target.limit().unsigned_abs());
+    let next = footage.in_memory(1).facts();
+    assert_eq!(
+        (next.start - first.start, next.duration_us),
+        (32_000_000, 2_000_000)
+    );
+    // The tape says the same, also where a segment ends at the pause.
+    for these in [0..1, 0..2] {
+        let (segment, source, places) = footage.on_tape(these, 30);
+        assert_eq!(segment.chunk_facts(&source.index, &places[0]).unwrap(), first);
+        let mut tape = ChunkFile::open(segment, source, &places[0]).unwrap();
+        assert_eq!(all(&mut tape), all(&mut footage.in_memory(0)));
+    }
+}
+
+#[test]
 fn what_is_no_chunk_is_an_error() {
     let footage = footage(&plain());
     let (segment, source, places) = footage.on_tape(0..2, 30);
     for fragments in [0..0, 3..99, 90..91] {
-        let place = ChunkPlace { number: 5, fragments };
+        let place = ChunkPlace {
+            number: 5,
+            fragments,
+            target: TargetDuration::default(),
+        };
         assert!(ChunkFile::open(segment.clone(), source.clone(), &place).is_err());
         assert!(segment.chunk_facts(&source.index, &place).is_err());
     }
     assert!(ChunkFile::open(segment, source, &places[0]).is_ok());
     let none = ChunkFrames {
         number: 1,
+        target: TargetDuration::default(),
         tracks: &footage.tracks,
         tape_zero: 0,
         frames: &[],

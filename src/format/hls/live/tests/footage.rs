@@ -11,7 +11,7 @@ use crate::format::hls::live::{ChunkBytes, ChunkFrames, ChunkPlace};
 use crate::format::index::SampleIndex;
 use crate::format::testing::{self, SOME_DAY};
 use crate::format::{Gaps, Kept, SourceError, TapeSource, TrackBase, ViewSegment};
-use crate::media::{Fragment, Frame, SegmentId, TrackKind, Tracks, rescale};
+use crate::media::{Fragment, Frame, SegmentId, TargetDuration, TrackKind, Tracks, rescale};
 
 /// A segment in memory, as the store writes it.
 #[derive(Clone)]
@@ -52,6 +52,7 @@ impl Footage {
         let next = self.chunks.get(chunk + 1).and_then(|next| self.frames.get(*next));
         ChunkBytes::of(&ChunkFrames {
             number: 4_711 + chunk as u64,
+            target: TargetDuration::default(),
             tracks: &self.tracks,
             tape_zero: self.tape_zero,
             frames: &self.frames[self.chunk(chunk)],
@@ -130,6 +131,7 @@ impl Footage {
             places.push(ChunkPlace {
                 number: 4_711 + chunk as u64,
                 fragments: first..index.fragments.len(),
+                target: TargetDuration::default(),
             });
         }
         let segment = ViewSegment {
