@@ -242,4 +242,16 @@ fn a_box_whose_media_reaches_no_flash_is_healthy_and_not_ready() {
     std::fs::remove_file(&store).unwrap();
     std::fs::rename(&moved, &store).unwrap();
     wait_until("it is ready again", is_ready);
+
+    // The file that is written is removed: a gap, and its cause.
+    let failed = "edgereel_stream_gaps_total{stream=\"live/cam1\",reason=\"failed\"}";
+    let before = value(&metrics(door), failed).unwrap();
+    wait_for_value(door, failed, |gaps| {
+        for folder in std::fs::read_dir(store.join("tape")).unwrap() {
+            for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+                std::fs::remove_file(file.unwrap().path()).unwrap();
+            }
+        }
+        gaps > before
+    });
 }

@@ -95,7 +95,10 @@ impl Writer {
             }
             Outcome::Lost(_, fragment, Lacks::Publish) => self.lose(fragment.payload_bytes() as u64),
             Outcome::Lost(publish, fragment, Lacks::Keyframe) => {
-                self.lose_fragment(publish, &fragment, (GapCause::NoKeyframe, NO_KEYFRAME));
+                let writer = self.streams.writers.get(&publish);
+                let gave_up = writer.and_then(|writer| writer.gave_up.clone());
+                let (cause, reason) = gave_up.unwrap_or((GapCause::NoKeyframe, NO_KEYFRAME.to_owned()));
+                self.lose_fragment(publish, &fragment, (cause, &reason));
             }
             Outcome::Lost(publish, fragment, Lacks::Segment) => {
                 let writer = self.streams.writers.get_mut(&publish);

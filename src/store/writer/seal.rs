@@ -69,9 +69,12 @@ impl Writer {
     /// Ends a publish's segment at its last durable fragment.
     pub(super) fn give_up(&mut self, publish: PublishId, reason: &str) {
         let writer = self.streams.writers.get_mut(&publish);
-        let Some(mut segment) = writer.and_then(|writer| writer.segment.take()) else {
-            return;
-        };
+        let taken = writer.and_then(|writer| {
+            let segment = writer.segment.take()?;
+            writer.gave_up = Some((GapCause::Failed, reason.to_owned()));
+            Some(segment)
+        });
+        let Some(mut segment) = taken else { return };
         let written = segment.written.end;
         let lost = segment.give_up();
         self.lose(lost);
@@ -125,6 +128,7 @@ impl Writer {
             Ok(segment) => {
                 if let Some(writer) = self.streams.writers.get_mut(&publish) {
                     writer.segment = Some(segment);
+                    writer.gave_up = None;
                 }
                 self.progress.streams.entry(stream).or_default().open_segment = Some(sequence);
             }

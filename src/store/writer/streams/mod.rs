@@ -47,6 +47,8 @@ pub(super) struct StreamWriter {
     /// The reason why a segment could not be begun for the next fragment.
     pub(super) refused: Option<(GapCause, String)>,
     pub(super) failed: bool,
+    /// The reason why the open segment was given up, until another one begins. What comes before a keyframe is lost for it.
+    pub(super) gave_up: Option<(GapCause, String)>,
     /// Tape time at which the last segment that was sealed ends.
     pub(super) sealed_end: Option<Micros>,
     pub(super) gap: Option<Gap>,
@@ -95,6 +97,7 @@ impl Streams {
             rotates: false,
             refused: None,
             failed: false,
+            gave_up: None,
             sealed_end: None,
             gap: None,
         };
