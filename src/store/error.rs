@@ -133,9 +133,13 @@ const MEND: &str = "; start the service anew, or stop it and run `edgereel verif
                     the journal is then set aside and made again from the files";
 
 impl StoreError {
-    /// True when the journal's file or its medium cannot be read or written.
+    /// True when the journal's file or its medium cannot be read or written, or when its rows contradict each other. Only opening
+    /// it again can help.
     pub(super) fn is_unreachable(&self) -> bool {
-        matches!(self, StoreError::Journal { source, .. } if fault::is_unreachable(source))
+        let StoreError::Journal { source, .. } = self else {
+            return false;
+        };
+        fault::is_unreachable(source) || fault::judge(source) == Fault::Damaged
     }
 
     pub(super) fn journal(path: PathBuf, source: rusqlite::Error) -> Self {

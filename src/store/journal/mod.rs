@@ -68,6 +68,9 @@ pub(super) struct Journal {
     file: Option<FileId>,
     /// A commit or a read found damage.
     damaged: bool,
+    /// A commit failed. What SQLite reads from memory that it shares with the file may not be what it wrote: the kernel lets go of
+    /// pages that the medium does not take.
+    doubtful: bool,
     /// The reserve was used, and is to be held again.
     owes_reserve: bool,
     /// Tape time up to which every sealed segment belongs to a recording.
@@ -174,6 +177,7 @@ impl Journal {
                 file: disk::file_id(&path).ok(),
                 path,
                 damaged: false,
+                doubtful: false,
                 owes_reserve: false,
                 nobodys: Cell::new(i64::MIN),
                 held: RefCell::default(),
@@ -251,7 +255,13 @@ impl Journal {
     }
 
     /// Carries out `ops` in one transaction; durable when it returns. `utc` dates the events.
+    ///
+    /// After a commit that failed, the journal is opened again first: its index of the WAL is made anew from the WAL, each page of
+    /// which has a checksum.
     pub(super) fn commit(&mut self, ops: &[Op], utc: i64) -> Result<(), StoreError> {
+        if self.doubtful {
+            self.open_again()?;
+        }
         let mut result = self.transact(ops, utc);
         // SQLite calls it an error of I/O when a quota of the file system is used up.
         let refused = |error: &rusqlite::Error| is_full(error) || fault::is_write_refused(error);
@@ -264,8 +274,27 @@ impl Journal {
         }
         result.map_err(|error| {
             self.judge(&error);
+            self.doubtful = true;
             self.error(error)
         })
+    }
+
+    fn open_again(&mut self) -> Result<(), StoreError> {
+        if !self.is_in_place() {
+            let gone = std::io::ErrorKind::NotFound;
+            return Err(StoreError::disk("open again", &self.path)(gone.into()));
+        }
+        let file = self.file;
+        // SQLite makes the index of the WAL anew when nobody else has the journal open.
+        self.close();
+        self.file = file;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut opened = Self::connect(self.path.clone(), flags)?;
+        opened.expect_schema()?;
+        opened.prepare().map_err(|error| opened.error(error))?;
+        self.connection = opened.connection;
+        self.doubtful = false;
+        Ok(())
     }
 
     /// Reads from the file the pages that are otherwise read from memory. Without that, a journal that another program wrote

@@ -1,10 +1,11 @@
 //! The store goes away while it is recorded to, and comes back.
 
 use super::rig::{Publisher, Rig, check_invariants, expected, stream, tape};
+use crate::event::Event;
 use crate::media::{Micros, RecordingId};
 use crate::store::disk::Disk as _;
 use crate::store::journal::Journal;
-use crate::store::{Filter, paths};
+use crate::store::{Command, Filter, GapCause, paths};
 
 const SECOND: Micros = 1_000_000;
 
@@ -74,6 +75,9 @@ fn a_journal_that_is_removed_is_made_again_and_recording_goes_on() {
     let rows = rig.library().recordings(&Filter::default()).unwrap();
     assert_eq!(rows.len(), 1, "one recording, before and after");
     assert_eq!((rows[0].id, rows[0].gaps.len()), (recording(), 1));
+    // What came before the next keyframe is missing because the store failed.
+    let gaps = &rig.writer.progress().streams[&stream("a")].gaps;
+    assert_eq!((gaps.of(GapCause::Failed), gaps.total()), (1, 1));
     let kinds = kinds(&rig);
     let count = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
     assert_eq!(
@@ -131,6 +135,61 @@ fn a_store_that_came_back_as_another_device_is_known_by_that() {
     assert!(rig.writer.away().is_some());
     come_back(&mut rig);
 }
+
+/// A row for the next commit.
+fn row() -> Command {
+    Command::Report {
+        event: Event::StorageRecovered {},
+    }
+}
+
+#[test]
+fn a_journal_whose_rows_contradict_each_other_is_opened_again() {
+    let (mut rig, a) = started();
+    // SQLite says so each time, but not that the file is damaged.
+    let foreign_key = rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+    rig.writer.book.journal.refuse(&[foreign_key; 32]);
+    while rig.writer.away().is_none() {
+        rig.handle(vec![row()]);
+        rig.pass(SECOND);
+    }
+    let why = rig.writer.away().unwrap();
+    assert!(why.contains("the journal cannot be written"), "{why}");
+    come_back(&mut rig);
+    let rig = go_on(rig, &a, 10);
+    let kept = [expected(0..5), expected(6..10)].concat();
+    assert_eq!(tape(rig.dir.path(), &rig.disk, &stream("a")), kept);
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test writes into the index of the WAL, as the kernel may leave it"
+)]
+fn what_the_kernel_let_go_of_after_a_commit_that_failed_is_not_believed() {
+    let (mut rig, a) = started();
+    // Pages of the journal are in the WAL. Where they are is in a file that is mapped into memory, behind its header.
+    let shared = rig.dir.path().join("journal.db-shm");
+    let file = std::fs::OpenOptions::new().write(true).open(&shared).unwrap();
+    let length = file.metadata().unwrap().len();
+    let zeros = vec![0; usize::try_from(length - HEADER_OF_SHM).unwrap()];
+    rig.writer
+        .book
+        .journal
+        .refuse(&[rusqlite::ffi::SQLITE_IOERR_FSYNC]);
+    rig.handle(vec![row()]);
+    assert!(rig.writer.progress().failed.is_some());
+    std::os::unix::fs::FileExt::write_all_at(&file, &zeros, HEADER_OF_SHM).unwrap();
+    rig.pass(SECOND);
+    assert_eq!((rig.writer.away(), &rig.writer.progress().failed), (None, &None));
+    let dir = rig.dir.path().to_owned();
+    let rig = go_on(rig, &a, 10);
+    check_invariants(&dir, &rig.disk);
+    assert_eq!(tape(&dir, &rig.disk, &stream("a")), expected(0..10));
+}
+
+/// Bytes of the header of `journal.db-shm`: two copies of 48 bytes, and the marks of readers.
+const HEADER_OF_SHM: u64 = 136;
 
 #[test]
 fn a_directory_that_is_removed_is_made_again() {
