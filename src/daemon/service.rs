@@ -20,6 +20,7 @@ use crate::access::Admission;
 use crate::api::{Api, Reloaded};
 use crate::config::{self, Advice, ByteSize, Changes, Config};
 use crate::delivery::{NAMESPACE, Said, Uploader, UploaderSettings};
+use crate::doors::http::DATES;
 use crate::doors::mqtt::Tally;
 use crate::doors::rtmp::{self, Listen, PUBLISHER, Server};
 use crate::https::with_causes;
@@ -177,7 +178,8 @@ impl Service {
             let _ = stopped.await;
         }));
         let time = tokio::task::spawn(recorder.clone().keep_time());
-        let viewing = viewers::open(&config, &api, &recorder, (&store, &clock)).await;
+        let dates = opened.kept.get(DATES).cloned().unwrap_or_default();
+        let viewing = viewers::open(&config, &api, &recorder, (&store, &clock), dates).await;
         let mqtt = broker::connect(&config, &api, (&store, &reader), &clock, &tally).await;
         let service = Self {
             config,

@@ -20,17 +20,19 @@ pub(super) struct Viewing {
     running: Running,
 }
 
-/// Opens the door, if the configuration has one. If that fails, an error is logged, and the service works without it.
+/// Opens the door, if the configuration has one. If that fails, an error is logged, and the service works without it. `dates` are
+/// those that live playlists had in earlier runs.
 pub(super) async fn open(
     config: &Config,
     api: &Api,
     recorder: &Recorder,
     (store, clock): (&Store, &Arc<dyn Clock>),
+    dates: Vec<(String, String)>,
 ) -> Option<Viewing> {
     if !config.http.is_on() {
         return None;
     }
-    match try_to_open(config, api, recorder, (store, clock)).await {
+    match try_to_open(config, api, recorder, (store, clock), dates).await {
         Ok(viewing) => {
             for url in viewing.running.urls() {
                 tracing::info!("listening for viewers: {url}");
@@ -52,6 +54,7 @@ async fn try_to_open(
     api: &Api,
     recorder: &Recorder,
     (store, clock): (&Store, &Arc<dyn Clock>),
+    dates: Vec<(String, String)>,
 ) -> anyhow::Result<Viewing> {
     let of = config.clone();
     let read = may_block(move || (keys::viewers(&of), keys::https_certificate(&of))).await?;
@@ -69,6 +72,7 @@ async fn try_to_open(
         clock: clock.clone(),
         identity: identity.clone(),
         dir: config.storage.dir.clone(),
+        dates,
         sender: Sender {
             source: format!("edgereel/{}", config.device.id),
             device: config.device.id.clone(),

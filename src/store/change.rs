@@ -10,7 +10,7 @@ use crate::media::RecordingId;
 /// [`Command`](super::Command) of its own: the writer makes the journal's rows of it.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A value that the recorder keeps over restarts.
+    /// A value that is kept over restarts: of the recorder, of the delivery, or of the door for viewers.
     Keep {
         /// The kind of value.
         namespace: &'static str,

@@ -103,7 +103,7 @@ pub struct ChunkCounts {
 }
 
 /// The target durations of streams are known whose tape ended within this time before the start.
-const RECENT: Micros = 180_000_000;
+const RECENT: Micros = 190_000_000;
 
 /// The store of this process; clones share it. Dropping the last clone shuts the store down.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! The door for viewers: recordings as files, over HTTP.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 
@@ -527,6 +528,36 @@ fn live(door: SocketAddr, chunks: usize) -> String {
     })
 }
 
+/// The dates of the chunks of a playlist, in microseconds, by their numbers.
+fn dates(playlist: &str) -> BTreeMap<u64, i64> {
+    let dates = playlist
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:"));
+    let dates = dates.map(|date| date.parse::<jiff::Timestamp>().unwrap().as_microsecond());
+    let numbers = listed(playlist).into_iter().map(|(number, _)| number);
+    numbers.zip(dates).collect()
+}
+
+/// The dates that the journal keeps for the playlist of a stream.
+fn kept_dates(service: &Service) -> Option<String> {
+    let path = service.data().join("journal.db");
+    let journal = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let sql = "SELECT body FROM shelves WHERE shelf = 'live' AND id = 'live/cam1'";
+    journal.ok()?.query_row(sql, [], |row| row.get(0)).ok()
+}
+
+const HOUR: i64 = 3_600_000_000;
+
+/// Has the journal keep other dates, an hour later.
+fn move_kept_dates(data: &std::path::Path, body: &str) {
+    let publishes: Vec<(i64, i64)> = serde_json::from_str(body).unwrap();
+    let later: Vec<_> = publishes.iter().map(|(zero, date)| (zero, date + HOUR)).collect();
+    let journal = rusqlite::Connection::open(data.join("journal.db")).unwrap();
+    let body = serde_json::to_string(&later).unwrap();
+    let sql = "UPDATE shelves SET body = ?1 WHERE shelf = 'live'";
+    assert_eq!(journal.execute(sql, [body]).unwrap(), 1);
+}
+
 #[test]
 fn a_stream_plays_live_and_its_chunks_never_change() {
     let home = home();
@@ -534,7 +565,7 @@ fn a_stream_plays_live_and_its_chunks_never_change() {
     let mut service = Service::start_with(home.path(), config);
     let mut door = service.http();
     assert_eq!(get(door, "/live/cam1.m3u8", &[]).status, 404);
-    let mut kept: std::collections::BTreeMap<u64, Vec<u8>> = std::collections::BTreeMap::new();
+    let mut kept: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
     // A kill, and then the end of a publish: numbers go on, and no number comes again with other bytes.
     for turn in 0..2 {
         let pusher = Pusher::start(service.address(), "live/cam1", &sample(), 4.0);
@@ -568,10 +599,28 @@ fn a_stream_plays_live_and_its_chunks_never_change() {
         assert!(master.text().contains("CODECS=\"avc1.") && master.text().contains("../cam1.m3u8"));
         assert_eq!(get(door, "/live/cam1/c/99999.m4s", &[]).status, 404);
         if turn == 0 {
+            let body = wait_for("the dates to be kept", || kept_dates(&service));
+            let before = live(door, 3);
+            let data = service.data();
             service.kill();
             pusher.over();
+            // The playlist says what was kept, and not what the clock says now.
+            move_kept_dates(&data, &body);
             service = Service::start_with(home.path(), config);
             door = service.http();
+            let after = live(door, 3);
+            assert_eq!(tag(&after, "#EXT-X-TARGETDURATION"), Some("2"), "{after}");
+            let (before, after) = (dates(&before), dates(&after));
+            let same = after
+                .iter()
+                .filter_map(|(number, date)| Some((before.get(number)?, date)));
+            let moved: Vec<i64> = same.map(|(before, after)| after - before).collect();
+            assert!(moved.iter().all(|moved| *moved == HOUR), "{moved:?}");
+            let last = before.values().max().unwrap();
+            assert!(
+                after.values().all(|date| date - last > HOUR / 2),
+                "{before:?} {after:?}"
+            );
         } else {
             pusher.stop();
             let ended = wait_for("the end of the playlist", || {

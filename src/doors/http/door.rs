@@ -41,6 +41,8 @@ pub struct Inside {
     pub identity: Identity,
     /// The storage directory.
     pub dir: std::path::PathBuf,
+    /// The dates of live playlists that the journal kept, of each stream: the values of [`DATES`](super::DATES).
+    pub dates: Vec<(String, String)>,
     /// What events say of this box.
     pub sender: Sender,
     /// The name of the machine, which a request may be for.
@@ -74,7 +76,7 @@ impl Door {
             gate: inside.gate,
             identity: inside.identity,
             layouts: Layouts::default(),
-            dates: Dates::default(),
+            dates: Dates::restored(&inside.dates),
             store: inside.store,
             flow,
             machine: inside.machine,

@@ -44,4 +44,5 @@ mod tests;
 pub use door::Inside;
 #[doc(hidden)]
 pub use fuzz::{fuzz_range, fuzz_target};
+pub use live::DATES;
 pub use server::{HttpError, Running, Server};

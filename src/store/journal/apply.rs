@@ -441,7 +441,7 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
         db,
         "UPDATE streams SET next_chunk = max(next_chunk, ifnull(of.chunk + of.chunks + ?3, 0)),
             skipped = streams.skipped + iif(next_chunk < ifnull(of.chunk + of.chunks + ?3, 0), ?3, 0),
-            target_s = ifnull(?2, streams.target_s)
+            target_s = iif(next_chunk <= of.chunk + of.chunks, ifnull(?2, 0), streams.target_s)
          FROM segments of WHERE of.id = ?1 AND streams.stream = of.stream",
         params![sealed.id.to_bytes(), sealed.target_s, whole(sealed.lost)],
     )?;

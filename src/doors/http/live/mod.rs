@@ -21,12 +21,12 @@ use crate::config::stream_path;
 use crate::format::chunks::TapeChunk;
 use crate::format::hls::live::{ChunkFile, Init, InitName, Playlist, master as master_text};
 use crate::format::hls::{Start, Uris};
-use crate::format::index::SampleIndex;
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
-use crate::media::{ChunkNumbers, Micros, StreamName, TargetDuration};
+use crate::media::{Micros, StreamName, TargetDuration};
 use crate::recorder::RingChunks;
-use crate::store::{ChunkAt, Filter, Library, OpenTape, RecordingState};
+use crate::store::{ChunkAt, Command, Filter, Library, OpenTape, RecordingState};
 
+pub use dates::DATES;
 pub(super) use dates::Dates;
 use window::{Playable, Window, bytes, place, target};
 
@@ -34,9 +34,6 @@ use window::{Playable, Window, bytes, place, target};
 const SAYS_SO: Micros = 600_000_000;
 /// Chunks never change, so a player or a proxy need not ask for one again.
 const IMMUTABLE_S: u64 = 3_600;
-
-/// No chunk is longer, in seconds.
-const LONGEST_S: u16 = 6;
 
 /// The state of a stream for its playlist.
 struct Now {
@@ -55,6 +52,8 @@ pub(super) async fn playlist(
     let now = look(door, stream).await?;
     let target_s = now.target_s()?;
     let chunks = now.window.listed(|zero, utc| door.dates.of(stream, zero, utc));
+    door.dates
+        .keep(|change| door.store.submit(Command::Change(change)).is_ok());
     let prefix = format!("{}/c/", file_name(stream));
     let uris = uris(&prefix, inherited)?;
     let text = Playlist {
@@ -231,7 +230,7 @@ fn on_the_tape(
             let playable = Playable::of_segment(&sealed.segment, &index, &sealed.numbers, &list);
             chunks.extend(playable.map_err(|error| of_file(&error))?);
             if open.is_none() {
-                known = Some(at_end(&sealed.segment, &index, &sealed.numbers));
+                known = Some(target(&sealed.segment, &index, &sealed.numbers).at_end());
             }
         }
     }
@@ -240,14 +239,6 @@ fn on_the_tape(
         chunks,
         target_s: known.and_then(TargetDuration::target_s),
     })
-}
-
-/// The target of a stream whose last segment this is. A publish that was too short for one has the longest that there is.
-fn at_end(segment: &ViewSegment, index: &SampleIndex, numbers: &ChunkNumbers) -> TargetDuration {
-    match target(segment, index, numbers) {
-        TargetDuration::Unknown { .. } => TargetDuration::Known(LONGEST_S),
-        known => known,
-    }
 }
 
 /// True while a recording of the stream waits for its publisher. Blocks.
