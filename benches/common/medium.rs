@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 /// `target/bench`. It is kept between runs for the sources.
 pub(crate) fn bench_dir() -> anyhow::Result<PathBuf> {
@@ -111,6 +112,25 @@ pub(crate) fn written(device: &str) -> Option<u64> {
 pub(crate) fn settle(dir: &Path) -> anyhow::Result<()> {
     nix::unistd::syncfs(std::fs::File::open(dir)?)?;
     Ok(())
+}
+
+/// Drops what the page cache holds of a directory, and says how.
+pub(crate) fn forget(dir: &Path) -> anyhow::Result<&'static str> {
+    settle(dir)?;
+    if std::fs::write("/proc/sys/vm/drop_caches", "3").is_ok() {
+        return Ok("nothing of any file is in the page cache");
+    }
+    for path in files(dir) {
+        posix_fadvise(
+            std::fs::File::open(path)?,
+            0,
+            0,
+            PosixFadviseAdvice::POSIX_FADV_DONTNEED,
+        )?;
+    }
+    Ok(
+        "nothing of the store's files is in the page cache, as far as posix_fadvise can tell; root can drop the rest, too",
+    )
 }
 
 fn sync_costs(dir: &Path) -> anyhow::Result<Duration> {

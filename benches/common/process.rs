@@ -101,6 +101,16 @@ pub(crate) fn usage(id: u32) -> Usage {
     usage
 }
 
+/// The program nginx. Debian puts it where only root's PATH leads.
+pub(crate) fn nginx() -> &'static str {
+    let debian = "/usr/sbin/nginx";
+    if std::path::Path::new(debian).exists() {
+        debian
+    } else {
+        "nginx"
+    }
+}
+
 /// Ports that the system calls free, all different.
 pub(crate) fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
     let listeners: Vec<TcpListener> = (0..count)

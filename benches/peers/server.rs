@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use nix::sys::signal::Signal;
 
 use crate::arguments::Arguments;
-use crate::common::process::{Process, Usage, free_ports, is_busy, listens, usage};
+use crate::common::process::{Process, Usage, free_ports, is_busy, listens, nginx, usage};
 use crate::common::push::Target;
 use crate::copier;
 
@@ -211,16 +211,6 @@ impl fmt::Display for Server {
             Self::Ffmpeg => "ffmpeg",
             Self::Copier => "copier",
         })
-    }
-}
-
-/// Debian puts nginx where only root's PATH leads.
-fn nginx() -> &'static str {
-    let debian = "/usr/sbin/nginx";
-    if Path::new(debian).exists() {
-        debian
-    } else {
-        "nginx"
     }
 }
 

@@ -13,10 +13,7 @@ mod arguments;
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
-mod device;
-mod service;
 mod startup;
-mod tape;
 mod wear;
 mod writers;
 

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 use crate::arguments::Arguments;
+use crate::client;
 use crate::common::medium;
 use crate::common::push::{Pace, Push};
+use crate::common::service::{Lines, Setup};
 use crate::common::source;
 use crate::common::table::{self, Spread};
-use crate::service::Setup;
-use crate::{client, tape};
+use crate::common::tape::{self, Shape};
 
 const STREAMS: usize = 4;
 /// The time until the kill, which comes within a segment of a minute: recovery must read the open segments.
@@ -29,8 +30,8 @@ struct Dirty {
 pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<()> {
     let store = dir.join("store");
     eprintln!("making {} segments …", arguments.segments);
-    tape::make(&store, STREAMS, arguments.segments)?;
-    let setup = Setup::new(&arguments.edgereel, dir, &store, "")?;
+    tape::make(&store, &Shape::segments(STREAMS, arguments.segments))?;
+    let setup = Setup::new(&arguments.edgereel, dir, &store, Lines::default())?;
     eprintln!(
         "recording 4 × 4 Mbit/s for {} s, then kill -9 …",
         RECORDED.as_secs()

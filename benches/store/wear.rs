@@ -9,16 +9,12 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 
 use crate::arguments::Arguments;
+use crate::common::device::{Device, FileSystem};
 use crate::common::push::{Pace, Push};
+use crate::common::service::{FULL, Lines, Setup};
 use crate::common::source::{self, Source};
-use crate::common::{medium, table};
-use crate::device::{Device, FileSystem};
-use crate::service::Setup;
+use crate::common::table;
 use crate::writers::{Load, Way};
-
-/// The quota of the store in a row with a full store. Eviction must be allowed because nothing is ever delivered here.
-const QUOTA: u64 = 1 << 30;
-const FULL: &str = "quota = \"1GiB\"\nmin_free = \"64MiB\"\non_full = \"overwrite-oldest\"\n";
 
 struct Workload {
     name: &'static str,
@@ -174,7 +170,13 @@ impl<'a> Row<'a> {
     ) -> anyhow::Result<Result<Self, String>> {
         std::fs::create_dir_all(dir)?;
         let store = dir.join("device").join("store");
-        let setup = |storage| Setup::new(&arguments.edgereel, dir, &store, storage);
+        let setup = |storage| {
+            let lines = Lines {
+                storage,
+                ..Lines::default()
+            };
+            Setup::new(&arguments.edgereel, dir, &store, lines)
+        };
         let setup = match writer {
             Writer::Fresh => Some(setup("")?),
             Writer::Full => {
@@ -197,28 +199,11 @@ impl<'a> Row<'a> {
         };
         match (writer, &row.setup) {
             (Writer::Bare(way), _) => way.prepare(row.device.path(), row.load())?,
-            (Writer::Full, Some(setup)) => row.fill(setup, &store)?,
+            (Writer::Full, Some(setup)) => setup.fill(source, workload.streams, &store)?,
             _ => {}
         }
         row.device.remount()?;
         Ok(Ok(row))
-    }
-
-    /// Records unpaced until the quota is used up and the oldest segment was evicted.
-    fn fill(&self, setup: &Setup, store: &Path) -> anyhow::Result<()> {
-        let service = setup.start()?;
-        let loops = (QUOTA + QUOTA / 4).div_ceil(self.source.bytes * self.streams as u64);
-        let pushes = self.publish(setup, loops, Pace::Unpaced)?;
-        pushes.into_iter().try_for_each(Push::finish)?;
-        service.stop()?;
-        let tape = medium::allocated(store);
-        let state = format!("{} of {} MiB are taken", tape >> 20, QUOTA >> 20);
-        eprintln!("{}: {state}", self.writer.name());
-        ensure!(
-            tape > QUOTA / 10 * 8 && tape < QUOTA / 10 * 11,
-            "the quota is not what the store holds to: {state}"
-        );
-        Ok(())
     }
 
     fn measure(&mut self) -> anyhow::Result<Outcome> {
@@ -257,7 +242,7 @@ impl<'a> Row<'a> {
         // Earlier warnings do not belong to this run.
         std::fs::write(&setup.log, "")?;
         let service = setup.start()?;
-        let pushes = self.publish(setup, self.loops, Pace::RealTime)?;
+        let pushes = setup.publish(self.source, self.streams, self.loops, Pace::RealTime)?;
         pushes.into_iter().try_for_each(Push::finish)?;
         service.stop()?;
         for complaint in setup.complaints() {
@@ -274,12 +259,6 @@ impl<'a> Row<'a> {
             (_, Some(setup)) => setup.recordings(),
             (_, None) => Ok(Vec::new()),
         }
-    }
-
-    fn publish(&self, setup: &Setup, loops: u64, pace: Pace) -> anyhow::Result<Vec<Push>> {
-        (0..self.streams)
-            .map(|number| setup.push(number, self.source, loops, pace))
-            .collect()
     }
 
     fn load(&self) -> Load {

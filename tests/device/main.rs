@@ -24,7 +24,8 @@ mod mosquitto;
 mod programs;
 #[path = "../support/mod.rs"]
 mod support;
-#[path = "../../benches/store/tape.rs"]
+#[path = "../../benches/common/tape.rs"]
+#[allow(dead_code, reason = "benches make other tapes, too")]
 mod tape;
 
 mod clock;

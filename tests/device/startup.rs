@@ -15,7 +15,8 @@ pub(crate) fn long_tape(lab: &mut Lab, report: &mut Report) {
     lab.guest().put("/etc/edgereel/edgereel.toml", quiet.as_bytes());
     lab.shut_down();
     let folder = home();
-    tape::make(&folder.path().join("store"), STREAMS, SEGMENTS).unwrap();
+    let shape = tape::Shape::segments(STREAMS, SEGMENTS);
+    tape::make(&folder.path().join("store"), &shape).unwrap();
     let image = lab.parts.folder.join("long.img");
     format(&image, "4G", Some(folder.path()));
     drop(folder);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::common::medium;
+use super::medium;
 
 /// The size of the device. The file behind it is sparse.
 const SIZE: u64 = 4 << 30;

@@ -4,14 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use nix::sys::signal::Signal;
 
-use crate::common::process::{Process, free_ports, is_busy, listens};
-use crate::common::push::{Pace, Push, Target};
-use crate::common::source::Source;
+use super::medium;
+use super::process::{Process, Usage, free_ports, is_busy, listens, usage};
+use super::push::{Pace, Push, Target};
+use super::source::Source;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The quota of a store that is to be full, and its lines in `[storage]`. Eviction must be allowed because nothing is ever
+/// delivered here.
+const QUOTA: u64 = 1 << 30;
+pub(crate) const FULL: &str = "quota = \"1GiB\"\nmin_free = \"64MiB\"\non_full = \"overwrite-oldest\"\n";
 /// The number of consecutive looks that must see no publisher.
 const IDLE_LOOKS: u32 = 10;
 
@@ -21,6 +26,19 @@ pub(crate) struct Setup {
     config: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) port: u16,
+    /// The port for viewers; 0 without the HTTP server.
+    pub(crate) http: u16,
+}
+
+/// Lines of a configuration, beside those that every bench needs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Lines<'a> {
+    /// In `[storage]`.
+    pub(crate) storage: &'a str,
+    /// In `[http]`. With `None`, there is no HTTP server.
+    pub(crate) http: Option<&'a str>,
+    /// Further sections.
+    pub(crate) sections: &'a str,
 }
 
 /// A running service.
@@ -30,20 +48,27 @@ pub(crate) struct Service {
 }
 
 impl Setup {
-    /// Writes a configuration into `dir`, for a store in `tape`; `storage` is more lines for its section.
-    pub(crate) fn new(edgereel: &Path, dir: &Path, tape: &Path, storage: &str) -> anyhow::Result<Self> {
-        let port = free_ports(1)?.into_iter().next().context("no free port")?;
+    /// Writes a configuration into `dir`, for a store in `tape`.
+    pub(crate) fn new(edgereel: &Path, dir: &Path, tape: &Path, lines: Lines<'_>) -> anyhow::Result<Self> {
+        let ports = free_ports(2)?;
+        let port = ports.first().copied().context("no free port")?;
+        let http = lines.http.and(ports.last()).copied().unwrap_or(0);
         let config = dir.join("edgereel.toml");
-        let text = format!(
-            "[rtmp]\nlisten = [\"127.0.0.1:{port}\"]\n\n[storage]\ndir = \"{}\"\ndurability = \"1s\"\n{storage}",
-            tape.display()
+        let mut text = format!(
+            "[rtmp]\nlisten = [\"127.0.0.1:{port}\"]\n\n[storage]\ndir = \"{}\"\ndurability = \"1s\"\n{}\n",
+            tape.display(),
+            lines.storage
         );
-        std::fs::write(&config, text)?;
+        if let Some(more) = lines.http {
+            text += &format!("\n[http]\nlisten = [\"127.0.0.1:{http}\"]\n{more}\n");
+        }
+        std::fs::write(&config, text + lines.sections)?;
         Ok(Self {
             edgereel: edgereel.to_owned(),
             config,
             log: dir.join("service.log"),
             port,
+            http,
         })
     }
 
@@ -62,7 +87,25 @@ impl Setup {
 
     /// Starts the service and does not wait for anything.
     pub(crate) fn spawn(&self) -> anyhow::Result<Service> {
-        let mut command = Command::new(&self.edgereel);
+        self.spawn_by(Command::new(&self.edgereel))
+    }
+
+    /// Starts the service and waits until it listens.
+    pub(crate) fn start(&self) -> anyhow::Result<Service> {
+        self.wait_for(self.spawn()?)
+    }
+
+    /// The same under `strace`, which writes each sync to a file. strace is no parent of the service, and it looks at no other
+    /// system call, so the figures of the service's process are its own.
+    pub(crate) fn start_traced(&self, trace: &Path) -> anyhow::Result<Service> {
+        let mut command = Command::new("strace");
+        command.args(["-D", "-f", "--seccomp-bpf", "--decode-pids=comm", "-qq"]);
+        command.args(["-e", "trace=fsync,fdatasync", "-e", "signal=none", "-ttt", "-T"]);
+        command.arg("-o").arg(trace).arg(&self.edgereel);
+        self.wait_for(self.spawn_by(command)?)
+    }
+
+    fn spawn_by(&self, mut command: Command) -> anyhow::Result<Service> {
         command.arg("run").arg("--config").arg(&self.config);
         Ok(Service {
             process: Process::start(&mut command, &self.log)?,
@@ -70,11 +113,9 @@ impl Setup {
         })
     }
 
-    /// Starts the service and waits until it listens.
-    pub(crate) fn start(&self) -> anyhow::Result<Service> {
-        let service = self.spawn()?;
+    fn wait_for(&self, service: Service) -> anyhow::Result<Service> {
         let begun = Instant::now();
-        while !listens(self.port) {
+        while !listens(self.port) || (self.http > 0 && !listens(self.http)) {
             if begun.elapsed() > PATIENCE || !service.process.is_running() {
                 let said = std::fs::read_to_string(&self.log).unwrap_or_default();
                 bail!("edgereel does not listen; it said:\n{said}");
@@ -94,6 +135,36 @@ impl Setup {
     ) -> anyhow::Result<Push> {
         let target = Target::Rtmp(format!("rtmp://127.0.0.1:{}/live/cam{number}", self.port));
         Push::start(source, loops, pace, &target, &self.log)
+    }
+
+    /// Starts a publisher of each of so many streams.
+    pub(crate) fn publish(
+        &self,
+        source: &Source,
+        streams: usize,
+        loops: u64,
+        pace: Pace,
+    ) -> anyhow::Result<Vec<Push>> {
+        (0..streams)
+            .map(|number| self.push(number, source, loops, pace))
+            .collect()
+    }
+
+    /// Records unpaced until the quota of [`FULL`] is used up and the oldest segment was evicted.
+    pub(crate) fn fill(&self, source: &Source, streams: usize, store: &Path) -> anyhow::Result<()> {
+        let service = self.start()?;
+        let loops = (QUOTA + QUOTA / 4).div_ceil(source.bytes * streams as u64);
+        let pushes = self.publish(source, streams, loops, Pace::Unpaced)?;
+        pushes.into_iter().try_for_each(Push::finish)?;
+        service.stop()?;
+        let tape = medium::allocated(store);
+        let state = format!("{} of {} MiB are taken", tape >> 20, QUOTA >> 20);
+        eprintln!("a store with its quota used up: {state}");
+        ensure!(
+            tape > QUOTA / 10 * 8 && tape < QUOTA / 10 * 11,
+            "the quota is not what the store holds to: {state}"
+        );
+        Ok(())
     }
 
     /// The id, and the bytes on the tape, of each recording.
@@ -126,6 +197,11 @@ impl Setup {
 }
 
 impl Service {
+    /// What the service used so far.
+    pub(crate) fn usage(&self) -> Usage {
+        usage(self.process.id())
+    }
+
     /// Ends the service normally, when it has read everything that was sent.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         let begun = Instant::now();

@@ -10,40 +10,91 @@ use bytes::Bytes;
 use edgereel::media::{
     ChunkStart, Fragment, Frame, PublishId, RecordingId, StreamName, TrackKind, Tracks, parse_aac, parse_avc,
 };
-use edgereel::store::{Command, RealClock, RealDisk, RecordingSpec, Store, StoreSettings};
+use edgereel::store::{Clock as _, Command, RealClock, RealDisk, RecordingSpec, Store, StoreSettings};
 
 const RECORD: &[u8] =
     b"\x01\x42\xc0\x0d\xff\xe1\x00\x16\x67\x42\xc0\x0d\xda\x05\x07\xec\x04\x40\x00\x00\x03\x00\x40\x00\
 \x00\x0f\x03\xc5\x0a\xa8\x01\x00\x04\x68\xce\x0f\xc8";
 
-/// The length of one segment.
+/// The length of one segment, in microseconds and in seconds.
 const MINUTE: i64 = 60_000_000;
-/// The number of segments of one recording.
-const RECORDING: u32 = 60;
+const SEGMENT: u32 = 60;
 
-/// A minute of 25 pictures a second and 48 kHz AAC, in one fragment: with as many samples as a camera's, but
-/// of a few bytes each.
-struct Minute {
-    tracks: Tracks,
-    payloads: Vec<Bytes>,
+/// What is made.
+pub(crate) struct Shape {
+    /// The number of streams, `live/cam0` and on.
+    streams: usize,
+    /// The number of segments of each stream.
+    segments: u32,
+    /// The number of segments of one recording.
+    recording: u32,
+    /// Seconds in a fragment. A minute is a whole number of them.
+    fragment: u32,
+    /// True when the recording is not closed: it waits for its publisher, from now on.
+    waits: bool,
 }
 
-/// Records so many segments of a minute, of streams `live/cam0` and on in turn, and closes the store.
-pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<()> {
+/// The pieces of a publish: 25 pictures a second and 48 kHz AAC, with as many samples as a camera's, but of a few bytes each.
+struct Footage {
+    tracks: Tracks,
+    payloads: Vec<Bytes>,
+    /// Seconds in a piece.
+    seconds: i64,
+}
+
+impl Shape {
+    /// So many segments in all, each of one fragment, in recordings of an hour.
+    pub(crate) fn segments(streams: usize, segments: u32) -> Self {
+        Self {
+            streams,
+            segments: segments / u32::try_from(streams).unwrap_or(1),
+            recording: 60,
+            fragment: SEGMENT,
+            waits: false,
+        }
+    }
+
+    /// One recording of so many hours, with fragments of a second as the service writes them, that waits for its publisher.
+    pub(crate) fn waiting(hours: u32) -> Self {
+        Self {
+            streams: 1,
+            segments: hours * 60,
+            recording: hours * 60,
+            fragment: 1,
+            waits: true,
+        }
+    }
+
+    fn spec(&self) -> Arc<RecordingSpec> {
+        let mut spec = RecordingSpec::built_in();
+        if self.waits {
+            spec.output.split.after = None;
+        }
+        Arc::new(spec)
+    }
+}
+
+/// Records the streams in turn, and closes the store.
+pub(crate) fn make(dir: &Path, shape: &Shape) -> anyhow::Result<()> {
+    ensure!(shape.segments > 0, "fewer segments than streams");
     let mut settings = StoreSettings::new(dir, "bench");
     settings.durability = Duration::from_secs(60);
-    settings.segment_duration = Duration::from_secs(60);
-    // Each fragment is a segment, however little space a store may reserve for one.
+    settings.segment_duration = Duration::from_secs(SEGMENT.into());
+    // Each minute is a segment, however little space a store may reserve for one.
     settings.segment_bytes = 128 << 10;
     let (store, opened) = Store::open(settings, Arc::new(RealDisk), Arc::new(RealClock))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let minute = Minute::new()?;
-    let names = (0..streams)
+    let footage = Footage::new(shape.fragment)?;
+    let names = (0..shape.streams)
         .map(|number| StreamName::new("live", &format!("cam{number}")))
         .collect::<Result<Vec<_>, _>>()?;
-    let each = segments / u32::try_from(streams)?;
-    ensure!(each > 0, "fewer segments than streams");
-    for first in (0..each).step_by(RECORDING as usize) {
+    // What waits has waited since now: its publisher may be back in time.
+    let boot_zero = if shape.waits {
+        RealClock.boot() - i64::from(shape.segments) * MINUTE
+    } else {
+        0
+    };
+    for first in (0..shape.segments).step_by(shape.recording as usize) {
         let tape_zero = opened.tape_base + i64::from(first) * MINUTE;
         let publishes: Vec<_> = names
             .iter()
@@ -55,33 +106,40 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
                 publish: *publish,
                 stream: stream.clone(),
                 tape_zero,
-                boot_zero: 0,
+                boot_zero,
                 about: Default::default(),
             })?;
             store.submit(Command::RecordingStarted {
                 recording: *recording,
                 publish: *publish,
                 start: tape_zero,
-                spec: Arc::new(RecordingSpec::built_in()),
+                spec: shape.spec(),
             })?;
         }
-        let count = RECORDING.min(each - first);
-        for number in 0..count {
+        let count = shape.recording.min(shape.segments - first);
+        for number in 0..count * SEGMENT / shape.fragment {
             for (publish, _) in &publishes {
                 runtime.block_on(store.room());
-                let fragment = minute.fragment(i64::from(number));
                 store.submit(Command::Append {
                     publish: *publish,
-                    fragment,
+                    fragment: footage.fragment(number.into()),
                 })?;
             }
         }
+        let end = tape_zero + i64::from(count) * MINUTE;
         for (publish, recording) in publishes {
-            let end = tape_zero + i64::from(count) * MINUTE;
-            store.submit(Command::RecordingClosed {
-                recording,
-                end,
-                reason: "closed".to_owned(),
+            store.submit(if shape.waits {
+                Command::RecordingPaused {
+                    recording,
+                    end,
+                    reason: "broken".to_owned(),
+                }
+            } else {
+                Command::RecordingClosed {
+                    recording,
+                    end,
+                    reason: "closed".to_owned(),
+                }
             })?;
             store.submit(Command::PublishEnded {
                 publish,
@@ -101,8 +159,8 @@ pub(crate) fn make(dir: &Path, streams: usize, segments: u32) -> anyhow::Result<
     Ok(())
 }
 
-impl Minute {
-    fn new() -> anyhow::Result<Self> {
+impl Footage {
+    fn new(seconds: u32) -> anyhow::Result<Self> {
         let video = parse_avc(Bytes::from_static(RECORD)).context("the bench's video configuration")?;
         let audio =
             parse_aac(Bytes::from_static(&[0x11, 0x90])).context("the bench's audio configuration")?;
@@ -112,22 +170,23 @@ impl Minute {
                 audio: Some(Arc::new(audio)),
             },
             payloads: (1..=8).map(|length| Bytes::from(vec![0x5A; length])).collect(),
+            seconds: seconds.into(),
         })
     }
 
     /// The `number`th fragment of its publish.
     fn fragment(&self, number: i64) -> Fragment {
-        let video =
-            (0..1_500).map(|i| self.frame(TrackKind::Video, number * 60_000 + i * 40, i, i % 50 == 0));
-        // 48,000 samples a second in frames of 1,024 are not a whole number of frames a minute.
-        let (from, to) = (frames(number), frames(number + 1));
+        let (begins, ends) = (number * self.seconds, (number + 1) * self.seconds);
+        let video = (begins * 25..ends * 25).map(|i| self.frame(TrackKind::Video, i * 40, i, i % 50 == 0));
+        // 48,000 samples a second in frames of 1,024 are not a whole number of frames.
+        let (from, to) = (frames(begins), frames(ends));
         let audio = (from..to).map(|i| self.frame(TrackKind::Audio, i * 1_024, i, true));
         Fragment {
             tracks: self.tracks.clone(),
-            chunk: Some(ChunkStart::default()),
+            chunk: (begins % 2 == 0).then(ChunkStart::default),
             video: video.collect(),
             audio: audio.collect(),
-            next_video_dts: Some((number + 1) * 60_000),
+            next_video_dts: Some(ends * 1_000),
             next_audio_dts: Some(to * 1_024),
         }
     }
@@ -145,7 +204,7 @@ impl Minute {
     }
 }
 
-/// Audio frames of so many minutes.
-fn frames(minutes: i64) -> i64 {
-    (minutes * 60 * 48_000).div_euclid(1_024)
+/// Audio frames of so many seconds.
+fn frames(seconds: i64) -> i64 {
+    (seconds * 48_000).div_euclid(1_024)
 }
