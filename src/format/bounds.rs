@@ -101,6 +101,14 @@ impl<S: TapeSource> View<S> {
         }
     }
 
+    /// A tape time that no sample of a segment ends after. Nothing if the segment has no sample.
+    pub(in crate::format) fn end_of(&self, segment: &ViewSegment) -> Result<Option<Micros>, SourceError> {
+        match segment.end {
+            Some(end) => Ok(Some(end)),
+            None => Ok(self.times(segment, |run| Some(run.end_dts()))?.into_iter().max()),
+        }
+    }
+
     /// One tape time of each run of a segment.
     fn times(
         &self,

@@ -11,14 +11,15 @@ impl<S: TapeSource> View<S> {
     /// presented in between, and the pictures that decode them. It begins at the last keyframe at or before `from` and ends
     /// with the last picture that is needed. Pictures outside the range are [not shown](View::shown_from) where a format can
     /// say so. The view has no segment if there is nothing in between.
-    pub fn trim(mut self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
-        let entry = self.last_entry(|segment| segment.tape_at(from))?;
+    pub fn trim(self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
+        let mut part = self.without_earlier(from, to)?;
+        let entry = part.last_entry(|segment| segment.tape_at(from))?;
         let begin = entry.unwrap_or(Micros::MIN);
-        for segment in &mut self.segments {
+        for segment in &mut part.segments {
             segment.kept.shown_to = segment.kept.shown_to.min(segment.tape_at(to));
         }
         // Some encoders present a picture before it is decoded.
-        let mut view = self.narrow(|segment| (begin, segment.tape_at(to).saturating_add(EARLY)))?;
+        let mut view = part.narrow(|segment| (begin, segment.tape_at(to).saturating_add(EARLY)))?;
         let end = view.bounds()?.and_then(|(_, end)| view.utc(end));
         if end.is_none_or(|end| end <= from) {
             // Only a keyframe from before the range is left, and no picture follows it.
@@ -33,6 +34,22 @@ impl<S: TapeSource> View<S> {
             }
         }
         Ok(view)
+    }
+
+    /// The same view without segments that are over by `from`, and come behind one of the range: the clock was wrong when one of
+    /// them was recorded. Nobody decodes the range with them.
+    fn without_earlier(mut self, from: Micros, to: Micros) -> Result<View<S>, SourceError> {
+        let mut is_within = false;
+        let mut left = Vec::with_capacity(self.segments.len());
+        for segment in std::mem::take(&mut self.segments) {
+            let goes_on = self.end_of(&segment)?.is_some_and(|end| segment.utc(end) > from);
+            if goes_on || !is_within {
+                is_within |= goes_on && segment.utc(segment.begins()) < to;
+                left.push(segment);
+            }
+        }
+        self.segments = left;
+        Ok(self)
     }
 
     /// The same view, with pictures before tape time `at` hidden by formats that can say so: MP4, by an edit list. These
@@ -125,6 +142,28 @@ mod tests {
         let within = whole.trim(SOME_DAY + 12_000_000, utc + 100_000).unwrap();
         let bounds = within.bounds().unwrap().unwrap();
         assert_eq!((bounds.0, within.segments.len()), (10_000_000, 2));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_hides_nothing_that_was_recorded_before() {
+        let mut whole = view(&eventful());
+        // The last publish came after a restart of a box without a clock: it is dated long before the others.
+        whole.segments[3].publish_zero_utc -= SOME_DAY;
+        let utc = |tape: Micros| SOME_DAY + tape;
+        let early = whole.clone().trim(utc(6_000_000), utc(8_000_000)).unwrap();
+        let bounds = early.bounds().unwrap().unwrap();
+        assert!(bounds.0 <= 6_000_000 && bounds.1 >= 8_000_000, "{bounds:?}");
+        assert!(
+            early
+                .segments
+                .iter()
+                .all(|segment| segment.publish_zero_utc >= SOME_DAY - 1)
+        );
+        let zero = whole.segments[3].publish_zero_utc;
+        let late = whole.clone().trim(zero + 1_200_000, zero + 1_500_000).unwrap();
+        assert_eq!(late.segments.len(), 1);
+        let whole_of_it = whole.clone().trim(Micros::MIN, Micros::MAX).unwrap();
+        assert_eq!(whole_of_it.segments.len(), whole.segments.len());
     }
 
     #[test]
