@@ -111,10 +111,15 @@ impl Summary {
         }
         match self.last_end {
             None => row.start = start,
-            Some(tape_end) if begins.saturating_sub(tape_end) > GAP => row.gaps.push(Gap {
-                from: row.end,
-                to: start,
-            }),
+            // The tape goes on at once after a restart of the box, however long the box was off. Only the clock tells.
+            Some(tape_end)
+                if begins.saturating_sub(tape_end) > GAP || start.saturating_sub(row.end) > GAP =>
+            {
+                row.gaps.push(Gap {
+                    from: row.end,
+                    to: start,
+                });
+            }
             Some(_) => {}
         }
         // The sound of a segment may end after the picture of the next began: no moment is counted twice.

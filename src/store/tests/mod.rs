@@ -10,6 +10,7 @@ mod deleted;
 mod delivery;
 mod faults;
 mod growing;
+mod instants;
 mod library;
 mod listeners;
 mod measure;
