@@ -125,7 +125,8 @@ impl<'a> Text<'a> {
             text.line(format_args!("#EXT-X-INDEPENDENT-SEGMENTS"));
         }
         text.line(format_args!("#EXT-X-TARGETDURATION:{}", head.target_s));
-        if head.sequence > 0 {
+        // Without the tag the first number is 0 (RFC 8216 §4.3.3.2). Chromium reads a playlist again only if the tag is there.
+        if head.sequence > 0 || head.kind == Kind::Sliding {
             text.line(format_args!("#EXT-X-MEDIA-SEQUENCE:{}", head.sequence));
         }
         if head.discontinuities > 0 {

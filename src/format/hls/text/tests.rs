@@ -27,6 +27,15 @@ fn written(head: &Head, entries: &[Entry<String>], skipped: usize, ended: bool) 
 }
 
 #[test]
+fn a_playlist_that_slides_says_its_first_number_also_where_it_is_0() {
+    for (kind, says) in [(Kind::Sliding, true), (Kind::Event, false), (Kind::Vod, false)] {
+        let text = written(&Head::new(kind, 2), &entries(3), 0, false);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text.contains("#EXT-X-MEDIA-SEQUENCE:0\n"), says, "{kind:?}");
+    }
+}
+
+#[test]
 fn another_reader_understands_every_line() {
     let head = Head {
         independent: true,
