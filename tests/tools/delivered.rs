@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::judge::decodes;
-use crate::players::MPV_OPTIONS;
-use crate::programs::{CVLC, FFMPEG, FFPROBE, MPV, SETPRIV};
+use crate::players::{MPV_OPTIONS, vlc};
+use crate::programs::{FFMPEG, FFPROBE, MPV};
 use crate::session::{flash_and_beep, push_copy};
 use crate::support::bucket::Bucket;
 use crate::support::delivered::{ALL, all_delivered, rows, sync_to};
@@ -116,21 +116,7 @@ fn vlc_plays_past_a_break() {
         .find(|key| key.ends_with("/master.m3u8"))
         .unwrap();
     let url = format!("{}/media/{key}", bucket.endpoint());
-    // VLC refuses to run as root.
-    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    std::fs::set_permissions(folder.path(), everybody).unwrap();
-    let played = folder.path().join("played.ts");
-    let sout = format!("#std{{access=file,mux=ts,dst={}}}", played.display());
-    let options = "--no-video-title-show --intf dummy --play-and-exit --sout";
-    let cvlc = CVLC.path();
-    let command = options.split(' ').chain([sout.as_str(), url.as_str()]);
-    if nix::unistd::geteuid().is_root() {
-        let other = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-        SETPRIV.run(other.into_iter().chain([cvlc.to_str().unwrap()]).chain(command))
-    } else {
-        CVLC.run(command)
-    }
-    .ok();
+    let played = vlc(folder.path(), &[], &url);
     let probed = FFPROBE.run([
         "-v",
         "error",

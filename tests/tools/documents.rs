@@ -10,13 +10,13 @@ use crate::support::cli::{Done, command, run};
 use crate::support::home;
 
 /// A block of a document.
-struct Block {
+pub(crate) struct Block {
     language: String,
     line: usize,
-    text: String,
+    pub(crate) text: String,
 }
 
-fn blocks(document: &str) -> Vec<Block> {
+pub(crate) fn blocks(document: &str) -> Vec<Block> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = std::fs::read_to_string(&path).unwrap();
     let mut blocks = Vec::new();

@@ -26,6 +26,7 @@ mod deleted;
 mod delivered;
 mod demo;
 mod documents;
+mod door;
 mod encoders;
 mod faults;
 mod fleet;

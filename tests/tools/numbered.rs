@@ -8,7 +8,7 @@ use crate::support::rtmp::Rtmp;
 use crate::support::{Flv, Recording, Service, edgereel, export, home, recordings, wait_for};
 
 /// The bits of a number. Each is a block of eight by 32 pixels.
-const BITS: usize = 11;
+pub(crate) const BITS: usize = 12;
 
 /// A recording is split after 30 s of media.
 const SPLIT: &str = "\n[[template]]\nname = \"cut\"\nformats = [\"mp4\"]\nsplit = \"30s\"\n\
@@ -25,10 +25,18 @@ fn numbered(folder: &Path, seconds: u32, codecs: &str) -> PathBuf {
 /// So many numbered pictures a second, and a tone.
 fn numbered_by(program: Program, folder: &Path, (rate, seconds): (u32, u32), codecs: &str) -> PathBuf {
     let path = folder.join("numbered.flv");
+    draw(program, &path, 1, (rate, seconds), codecs);
+    path
+}
+
+/// Writes so many numbered pictures a second, and a tone. Each picture is `size` times as wide and high as it must be.
+pub(crate) fn draw(program: Program, path: &Path, size: usize, (rate, seconds): (u32, u32), codecs: &str) {
+    let block = 8 * size;
     let picture = format!(
-        "nullsrc=s={}x32:r={rate}:d={seconds},format=yuv420p,\
-         geq=lum='16+219*mod(floor(N/pow(2,floor(X/8))),2)':cb=128:cr=128",
-        BITS * 8
+        "nullsrc=s={}x{}:r={rate}:d={seconds},format=yuv420p,\
+         geq=lum='16+219*mod(floor(N/pow(2,floor(X/{block}))),2)':cb=128:cr=128",
+        BITS * block,
+        32 * size
     );
     let tone = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
     let start = [
@@ -37,11 +45,10 @@ fn numbered_by(program: Program, folder: &Path, (rate, seconds): (u32, u32), cod
     let codecs = format!("{codecs} -c:a aac -b:a 64k -f flv");
     let end = codecs.split(' ').chain([path.to_str().unwrap()]);
     program.run(start.into_iter().chain(end)).ok();
-    path
 }
 
 /// The numbers of the shown pictures.
-fn numbers(path: &Path) -> Vec<usize> {
+pub(crate) fn numbers(path: &Path) -> Vec<usize> {
     numbers_by(FFMPEG, path)
 }
 
@@ -59,6 +66,11 @@ fn numbers_by(program: Program, path: &Path) -> Vec<usize> {
     ];
     let words = "-fps_mode passthrough -f rawvideo -";
     let pixels = program.run(start.into_iter().chain(words.split(' '))).ok().stdout;
+    numbers_of(&pixels)
+}
+
+/// The numbers of pictures that were made as small as one pixel for each bit, of one byte each.
+pub(crate) fn numbers_of(pixels: &[u8]) -> Vec<usize> {
     let number = |bits: &[u8]| {
         let set = bits.iter().enumerate().filter(|(_, luma)| **luma > 128);
         set.map(|(bit, _)| 1 << bit).sum()

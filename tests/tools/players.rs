@@ -1,9 +1,9 @@
 //! Players play each file to its end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::judge::decodes;
-use crate::programs::{FFMPEG, FFPROBE, GST_LAUNCH, MPV};
+use crate::programs::{CVLC, FFMPEG, FFPROBE, GST_LAUNCH, MPV, SETPRIV};
 use crate::session::plain_session;
 
 /// Plays without waiting for the media's time.
@@ -31,6 +31,28 @@ pub(crate) fn plays(path: &Path) {
         "{} was not played to its end: {said}",
         path.display()
     );
+}
+
+/// Has VLC write the pictures and the sound that it finds into a file in this folder. Returns the path of the file.
+#[track_caller]
+pub(crate) fn vlc(folder: &Path, options: &[&str], url: &str) -> PathBuf {
+    // VLC refuses to run as root.
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder, everybody).unwrap();
+    let played = folder.join("played.ts");
+    let sout = format!("#std{{access=file,mux=ts,dst={}}}", played.display());
+    let always = "--no-video-title-show --intf dummy --play-and-exit --sout";
+    let cvlc = CVLC.path();
+    let words = always.split(' ').chain([sout.as_str()]);
+    let words = words.chain(options.iter().copied()).chain([url]);
+    if nix::unistd::geteuid().is_root() {
+        let other = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+        SETPRIV.run(other.into_iter().chain([cvlc.to_str().unwrap()]).chain(words))
+    } else {
+        CVLC.run(words)
+    }
+    .ok();
+    played
 }
 
 #[test]

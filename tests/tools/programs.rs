@@ -20,6 +20,10 @@ pub(crate) const GST_LAUNCH: Program = Program {
     name: "gst-launch-1.0",
     package: "gstreamer1.0-tools",
 };
+pub(crate) const GST_PLAY: Program = Program {
+    name: "gst-play-1.0",
+    package: "gstreamer1.0-plugins-base-apps",
+};
 pub(crate) const MPV: Program = Program {
     name: "mpv",
     package: "mpv",

@@ -1,4 +1,5 @@
-//! Chromium, with hls.js where a playlist is played: one browser for all tests, which play one after another.
+//! Chromium, with hls.js where a playlist is played: one browser for all tests, which play one after another. What is live plays
+//! beside them.
 //!
 //! ```ignore
 //! let seen = Case::hls(&folder).rate(2.0).play();
@@ -9,12 +10,14 @@ mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::programs::CHROMIUM;
+use crate::support::wait_for;
 use server::Server;
 
 /// A case: the media, and how it is played.
@@ -22,7 +25,19 @@ use server::Server;
 pub(crate) struct Case {
     #[serde(skip)]
     folder: PathBuf,
+    #[serde(skip)]
+    text: String,
     file: String,
+    /// The address on another server, in place of a file.
+    url: Option<String>,
+    /// Whether the page of the case plays, in place of the browser's own.
+    page: bool,
+    /// Whether the browser plays a playlist itself, without hls.js.
+    native: bool,
+    /// Whether the numbers in the pictures are read.
+    numbered: bool,
+    /// Whether the test follows what is shown.
+    followed: bool,
     rate: f64,
     listen: bool,
     seeks: Vec<f64>,
@@ -54,6 +69,8 @@ pub(crate) struct Seen {
     pub(crate) requests: u32,
     /// Media times of the shown pictures, in seconds.
     pub(crate) times: Vec<f64>,
+    /// The shown pictures in their order, where their numbers are read.
+    pub(crate) numbers: Vec<Shown>,
     pub(crate) buffered: Vec<(f64, f64)>,
     pub(crate) seeks: Vec<Seek>,
     /// The times at which a picture lit up, in milliseconds of one clock.
@@ -69,6 +86,19 @@ pub(crate) struct Seek {
     pub(crate) to: f64,
     pub(crate) landed: bool,
     pub(crate) at: f64,
+    /// The number in the picture that is shown there.
+    pub(crate) number: Option<usize>,
+}
+
+/// A shown picture: its media time in seconds, its number, and its width.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Shown(pub(crate) f64, pub(crate) usize, pub(crate) u32);
+
+/// A case that is being played.
+pub(crate) struct Playing {
+    id: u64,
+    answer: Receiver<String>,
+    patience: Duration,
 }
 
 impl Case {
@@ -85,11 +115,34 @@ impl Case {
         )
     }
 
+    /// Plays an address, in hls.js where it is of a playlist. The server must let pages of [`origin`] read it.
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            url: Some(url.to_owned()),
+            ..Self::of(Path::new(""), "")
+        }
+    }
+
+    /// Opens a page that plays by itself. `hls.min.js` is beside it.
+    pub(crate) fn page(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            page: true,
+            ..Self::of(Path::new(""), "")
+        }
+    }
+
     /// A file of a folder.
     pub(crate) fn of(folder: &Path, file: &str) -> Self {
         Self {
             folder: folder.to_owned(),
+            text: String::new(),
             file: file.to_owned(),
+            url: None,
+            page: false,
+            native: false,
+            numbered: false,
+            followed: false,
             rate: 1.0,
             listen: false,
             seeks: Vec::new(),
@@ -122,15 +175,56 @@ impl Case {
         self
     }
 
+    /// Has the browser play a playlist itself, without hls.js.
+    pub(crate) fn native(mut self) -> Self {
+        self.native = true;
+        self
+    }
+
+    /// Reads the number in each picture that is shown.
+    pub(crate) fn numbered(mut self) -> Self {
+        self.numbered = true;
+        self
+    }
+
     /// Waits until the case was played.
     #[track_caller]
     pub(crate) fn play(self) -> Seen {
-        static BROWSER: OnceLock<Browser> = OnceLock::new();
-        let browser = BROWSER.get_or_init(Browser::start);
-        // The results of other cases may come first.
-        let patience = Duration::from_secs_f64(self.limit + 600.0);
-        let answer = browser.server.ask(self.folder.clone(), &self);
-        let answer = answer.recv_timeout(patience).expect("Chromium answers");
+        self.start().end()
+    }
+
+    /// Plays beside other cases, and says how far it is.
+    pub(crate) fn follow(mut self) -> Playing {
+        self.followed = true;
+        self.numbered().start()
+    }
+
+    fn start(self) -> Playing {
+        let (id, answer) = browser().server.ask(&self);
+        Playing {
+            id,
+            answer,
+            // The results of other cases may come first.
+            patience: Duration::from_secs_f64(self.limit + 600.0),
+        }
+    }
+}
+
+impl Playing {
+    /// Waits until a picture with this number, or a later one, is shown.
+    #[track_caller]
+    pub(crate) fn wait_shown(&self, number: usize) {
+        wait_for("the browser to show the picture", || {
+            let shown = browser().server.shown(self.id);
+            let shown = shown.unwrap_or_else(|| panic!("it ended: {:?}", self.answer.try_recv()));
+            shown.filter(|shown| *shown >= number)
+        });
+    }
+
+    /// Waits until the case was played.
+    #[track_caller]
+    pub(crate) fn end(self) -> Seen {
+        let answer = self.answer.recv_timeout(self.patience).expect("Chromium answers");
         let seen: Seen = serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"));
         assert_eq!(seen.crash, None, "the page failed");
         seen
@@ -157,6 +251,16 @@ impl Seen {
             self.at
         );
     }
+}
+
+/// The origin of the browser's page, as in `http://127.0.0.1:4711`.
+pub(crate) fn origin() -> String {
+    format!("http://127.0.0.1:{}", browser().server.port)
+}
+
+fn browser() -> &'static Browser {
+    static BROWSER: OnceLock<Browser> = OnceLock::new();
+    BROWSER.get_or_init(Browser::start)
 }
 
 struct Browser {

@@ -23,13 +23,17 @@ pub(super) struct Server {
 struct State {
     next: u64,
     waiting: VecDeque<String>,
+    waiting_live: VecDeque<String>,
     cases: HashMap<u64, Running>,
 }
 
 struct Running {
     folder: PathBuf,
+    page: String,
     answer: Sender<String>,
     requests: u32,
+    /// The number of the picture that is shown.
+    shown: Option<usize>,
 }
 
 impl Server {
@@ -52,26 +56,30 @@ impl Server {
         server
     }
 
-    /// Adds a case at the end of the queue.
-    pub(super) fn ask(&self, folder: PathBuf, case: &Case) -> Receiver<String> {
+    /// Adds a case at the end of its queue.
+    pub(super) fn ask(&self, case: &Case) -> (u64, Receiver<String>) {
         let (answer, answers) = channel();
         let mut state = self.state.lock().unwrap();
         let id = state.next;
         state.next += 1;
         let mut told = serde_json::to_value(case).unwrap();
         told["id"] = id.into();
-        state.waiting.push_back(told.to_string());
-        let requests = 0;
-        state.cases.insert(
-            id,
-            Running {
-                folder,
-                answer,
-                requests,
-            },
-        );
+        queue(&mut state, case.followed).push_back(told.to_string());
+        let running = Running {
+            folder: case.folder.clone(),
+            page: case.text.clone(),
+            answer,
+            requests: 0,
+            shown: None,
+        };
+        state.cases.insert(id, running);
         self.more.notify_all();
-        answers
+        (id, answers)
+    }
+
+    /// The number of the picture that a case shows now. None when the case has ended.
+    pub(super) fn shown(&self, id: u64) -> Option<Option<usize>> {
+        self.state.lock().unwrap().cases.get(&id).map(|case| case.shown)
     }
 
     fn answer(&self, stream: TcpStream) -> std::io::Result<()> {
@@ -97,7 +105,7 @@ impl Server {
         match words.as_slice() {
             [""] => send(stream, "text/html", PAGE.as_bytes()),
             ["hls.js"] => send(stream, "text/javascript", &self.hls_js),
-            ["next"] => match self.next() {
+            ["next", queue] => match self.next(*queue == "live") {
                 Some(case) => send(stream, "application/json", case.as_bytes()),
                 None => head(&stream, "204 No Content", &[("content-length", "0".to_owned())]),
             },
@@ -109,6 +117,15 @@ impl Server {
                     format!("{{\"requests\":{requests}}}").as_bytes(),
                 )
             }
+            ["shown", id, number] => {
+                self.of(id, |case| case.shown = number.parse().ok());
+                send(stream, "text/plain", b"")
+            }
+            ["p", id, ""] => {
+                let page = self.of(id, |case| case.page.clone()).unwrap_or_default();
+                send(stream, "text/html", page.as_bytes())
+            }
+            ["p", _, "hls.min.js"] => send(stream, "text/javascript", &self.hls_js),
             ["done", id] => {
                 let text = String::from_utf8_lossy(&body).into_owned();
                 let case = id
@@ -136,18 +153,27 @@ impl Server {
     }
 
     /// The next case; none when there was no case for so long that the browser should ask again.
-    fn next(&self) -> Option<String> {
+    fn next(&self, is_live: bool) -> Option<String> {
         let state = self.state.lock().unwrap();
         let wait = Duration::from_secs(20);
         let waited = self
             .more
-            .wait_timeout_while(state, wait, |state| state.waiting.is_empty());
-        waited.unwrap().0.waiting.pop_front()
+            .wait_timeout_while(state, wait, |state| queue(state, is_live).is_empty());
+        queue(&mut waited.unwrap().0, is_live).pop_front()
     }
 
     fn of<T>(&self, id: &str, what: impl FnOnce(&mut Running) -> T) -> Option<T> {
         let id: u64 = id.parse().ok()?;
         self.state.lock().unwrap().cases.get_mut(&id).map(what)
+    }
+}
+
+/// The cases that wait. What is live has a queue of its own.
+fn queue(state: &mut State, is_live: bool) -> &mut VecDeque<String> {
+    if is_live {
+        &mut state.waiting_live
+    } else {
+        &mut state.waiting
     }
 }
 

@@ -1,0 +1,153 @@
+//! A box with the door open, and what is published to it: numbered pictures, a break, and another picture size.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::browser::origin;
+use crate::numbered::draw;
+use crate::programs::FFMPEG;
+use crate::support::flv::SCRIPT;
+use crate::support::{Flv, Recording, Service, Tag, edgereel, home, http, recordings, wait_for, wait_until};
+
+/// Pictures a second, and of a GOP.
+pub(super) const RATE: usize = 25;
+/// The numbers of the pictures in the three parts: before the break, behind it, and in the other size.
+pub(super) const PARTS: [Range<usize>; 3] = [0..200, 200..325, 325..450];
+/// The widths of the parts.
+pub(super) const WIDTHS: [u32; 3] = [96, 96, 192];
+
+const CODECS: &str = "-c:v libx264 -preset veryfast -sc_threshold 0 -pix_fmt yuv420p -bf 0 -g 25";
+const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
+
+/// What is pushed before the break, and behind it.
+pub(super) struct Programme {
+    pub(super) before: Flv,
+    pub(super) after: Flv,
+}
+
+impl Programme {
+    pub(super) fn draw(folder: &Path) -> Self {
+        let seconds = u32::try_from(PARTS[2].end / RATE).unwrap();
+        let drawn = [1, 2].map(|size| {
+            let path = folder.join(format!("size-{size}.flv"));
+            draw(FFMPEG, &path, size, (RATE as u32, seconds), CODECS);
+            Flv::read(&path)
+        });
+        // The first picture is later than the first sound by less than a picture.
+        let starts = |part: usize| (PARTS[part].start * 1_000 / RATE) as u32;
+        let part = |flv: &Flv, times: Range<u32>| {
+            let headers = flv.only(Tag::is_header).tags;
+            let headers = headers.into_iter().map(|tag| Tag {
+                time: times.start,
+                ..tag
+            });
+            let media = flv.only(|tag| !tag.is_header() && times.contains(&tag.time));
+            headers.chain(media.tags).collect::<Vec<Tag>>()
+        };
+        let mut after = part(&drawn[0], starts(1)..starts(2));
+        let large = part(&drawn[1], starts(2)..u32::MAX);
+        after.extend(large.into_iter().filter(|tag| tag.kind != SCRIPT));
+        Self {
+            before: Flv {
+                tags: part(&drawn[0], 0..starts(1)),
+            },
+            after: Flv { tags: after },
+        }
+    }
+}
+
+/// A service with the door on loopback. Recordings wait for their publisher, and the browser's page may read everything.
+pub(super) struct OpenDoor {
+    pub(super) home: TempDir,
+    pub(super) service: Service,
+    address: SocketAddr,
+}
+
+impl OpenDoor {
+    #[track_caller]
+    pub(super) fn start() -> Self {
+        let home = home();
+        let service = Service::start_with(
+            home.path(),
+            &format!(
+                "[http]\nlisten = [\"127.0.0.1:0\"]\ncors = [\"{}\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
+                 [[viewer]]\nname = \"here\"\naddresses = [\"127.0.0.1\"]\n\
+                 [[template]]\nname = \"waits\"\nformats = [\"mp4\"]\nresume_window = \"1min\"\nresume_after = \"any\"\n\
+                 [[rule]]\ntemplate = \"waits\"\n",
+                origin()
+            ),
+        );
+        Self {
+            address: service.http(),
+            service,
+            home,
+        }
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.home.path().join("edgereel.toml")
+    }
+
+    /// Waits until the playlist of the stream has so many chunks.
+    #[track_caller]
+    pub(super) fn wait_listed(&self, chunks: usize) {
+        wait_until("a live playlist", || {
+            let got = http::get(self.address, "/live/cam1.m3u8", &[]);
+            got.status == 200 && got.text().matches(".m4s").count() >= chunks
+        });
+    }
+
+    /// The only recording, in this state.
+    #[track_caller]
+    pub(super) fn recording(&self, state: &str) -> Recording {
+        wait_for("the recording", || {
+            let all = recordings(&self.service.data());
+            assert!(all.len() <= 1, "{all:#?}");
+            all.into_iter().find(|recording| recording.state == state)
+        })
+    }
+
+    /// Closes the recording, which waits for its publisher.
+    #[track_caller]
+    pub(super) fn finish(&self) {
+        let config = self.config();
+        edgereel(&[
+            "recording",
+            "finish",
+            "live/cam1",
+            "--config",
+            config.to_str().unwrap(),
+        ])
+        .ok();
+    }
+
+    /// The beginning of addresses that a token of this length of time opens.
+    #[track_caller]
+    pub(super) fn token(&self, valid: &str) -> String {
+        let config = self.config();
+        let words = [
+            "token", "create", "--stream", "live/*", "--json", "--valid", valid,
+        ];
+        let done = edgereel(&[&words[..], &["--config", config.to_str().unwrap()]].concat()).ok();
+        let made: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        self.url(&format!("/t/{}", made["result"]["token"].as_str().unwrap()))
+    }
+}
+
+/// The pictures at the beginning of what a player decoded, up to the first one that does not follow the one before.
+#[track_caller]
+pub(super) fn run(numbers: &[usize]) -> Range<usize> {
+    let first = *numbers.first().expect("a picture");
+    let count = numbers
+        .iter()
+        .zip(first..)
+        .take_while(|(one, next)| **one == *next);
+    first..first + count.count()
+}
