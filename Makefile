@@ -11,7 +11,7 @@ export PATH := $(TOOLS)/bin:$(PATH)
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
-demo: ## Record a clip on this machine and leave files that play in edgereel-demo/
+demo: ## Record a clip on this machine, play it over HTTP, and leave files that play in edgereel-demo/
 	@scripts/setup.sh demo
 	cargo run --release --locked -- demo
 

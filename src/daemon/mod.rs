@@ -25,7 +25,7 @@ pub(crate) use keys::{
 };
 pub use log::{LogTarget, flush_log, init_log};
 pub use pulse::Silence;
-pub use service::{Service, Snapshot};
+pub use service::{Service, Snapshot, TakenPort, Tuning};
 
 use std::future::Future;
 use std::path::PathBuf;

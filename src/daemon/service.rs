@@ -68,6 +68,24 @@ pub struct Service {
     reloads: Option<mpsc::Receiver<Reloading>>,
 }
 
+/// What of a service no configuration sets.
+pub struct Tuning {
+    /// The settings of the store.
+    pub store: StoreSettings,
+    /// What happens where another program has a port of `[http]`.
+    pub taken_port: TakenPort,
+}
+
+/// What happens where another program has a port that viewers are to connect to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TakenPort {
+    /// Viewers cannot connect, and the log says why.
+    #[default]
+    Fails,
+    /// The system chooses another port.
+    IsReplaced,
+}
+
 /// The state of the service at one moment.
 pub struct Snapshot {
     /// Streams on the air.
@@ -88,8 +106,8 @@ impl Service {
         Self::start_with(config, |_| ()).await
     }
 
-    /// Starts the service like [`start`](Self::start). `tune` may change store settings that no configuration sets.
-    pub async fn start_with(config: Config, tune: impl FnOnce(&mut StoreSettings)) -> anyhow::Result<Self> {
+    /// Starts the service like [`start`](Self::start). `tune` may change what no configuration sets.
+    pub async fn start_with(config: Config, tune: impl FnOnce(&mut Tuning)) -> anyhow::Result<Self> {
         let limits = rtmp::limits(&config.rtmp);
         let admission = Arc::new(Admission::new(&PUBLISHER, keys::authorizer(&config)?, limits));
         let identity = Identity::default();
@@ -97,10 +115,13 @@ impl Service {
             .into_iter()
             .for_each(|certificate| identity.set(certificate));
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let mut settings = store_settings(&config);
-        tune(&mut settings);
+        let mut tuning = Tuning {
+            store: store_settings(&config),
+            taken_port: TakenPort::default(),
+        };
+        tune(&mut tuning);
         let of = clock.clone();
-        let (store, opened) = may_block(move || Store::open(settings, Arc::new(RealDisk), of))
+        let (store, opened) = may_block(move || Store::open(tuning.store, Arc::new(RealDisk), of))
             .await?
             .with_context(|| format!("cannot open the store in '{}'", config.storage.dir.display()))?;
         tracing::info!(dir = %config.storage.dir.display(), "store open: {}", opened.report);
@@ -179,7 +200,14 @@ impl Service {
         }));
         let time = tokio::task::spawn(recorder.clone().keep_time());
         let dates = opened.kept.get(DATES).cloned().unwrap_or_default();
-        let viewing = viewers::open(&config, &api, &recorder, (&store, &clock), dates).await;
+        let viewing = viewers::open(
+            (&config, tuning.taken_port),
+            &api,
+            &recorder,
+            (&store, &clock),
+            dates,
+        )
+        .await;
         let mqtt = broker::connect(&config, &api, (&store, &reader), &clock, &tally).await;
         let service = Self {
             config,
@@ -233,14 +261,18 @@ impl Service {
         facts.callbacks = callbacks::rows(&self.config);
         facts.config = self.config.to_toml();
         facts.has_broker = self.config.mqtt.is_some();
-        let viewing = self.viewing.as_ref();
-        facts.gate = viewing.map(viewers::Viewing::gate);
-        facts.address = viewing.and_then(|viewing| viewing.address(&self.config));
+        facts.gate = self.viewing.as_ref().map(viewers::Viewing::gate);
+        facts.address = self.viewers_address();
     }
 
     /// The addresses that the service listens on, with the ports that the system chose.
     pub fn addresses(&self) -> &[std::net::SocketAddr] {
         &self.addresses
+    }
+
+    /// The address under which viewers reach the box, without a slash at its end, if the door for them is open.
+    pub fn viewers_address(&self) -> Option<String> {
+        self.viewing.as_ref()?.address(&self.config)
     }
 
     /// The uploader, if recordings are delivered.

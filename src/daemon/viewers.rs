@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::service::TakenPort;
 use super::{keys, may_block};
 use crate::access::viewer::{Gate, limits};
 use crate::api::Api;
@@ -23,7 +24,7 @@ pub(super) struct Viewing {
 /// Opens the door, if the configuration has one. If that fails, an error is logged, and the service works without it. `dates` are
 /// those that live playlists had in earlier runs.
 pub(super) async fn open(
-    config: &Config,
+    (config, taken_port): (&Config, TakenPort),
     api: &Api,
     recorder: &Recorder,
     (store, clock): (&Store, &Arc<dyn Clock>),
@@ -32,7 +33,7 @@ pub(super) async fn open(
     if !config.http.is_on() {
         return None;
     }
-    match try_to_open(config, api, recorder, (store, clock), dates).await {
+    match try_to_open((config, taken_port), api, recorder, (store, clock), dates).await {
         Ok(viewing) => {
             for url in viewing.running.urls() {
                 tracing::info!("listening for viewers: {url}");
@@ -50,7 +51,7 @@ pub(super) async fn open(
 }
 
 async fn try_to_open(
-    config: &Config,
+    (config, taken_port): (&Config, TakenPort),
     api: &Api,
     recorder: &Recorder,
     (store, clock): (&Store, &Arc<dyn Clock>),
@@ -81,7 +82,11 @@ async fn try_to_open(
         },
         machine: machine(),
     };
-    let running = Server::bind(&config.http)?.start(config.http.clone(), inside)?;
+    let server = match (Server::bind(&config.http), taken_port) {
+        (Err(error), TakenPort::IsReplaced) if error.is_taken() => Server::bind(&config.http.on_any_port()),
+        (bound, _) => bound,
+    };
+    let running = server?.start(config.http.clone(), inside)?;
     Ok(Viewing {
         gate,
         identity,

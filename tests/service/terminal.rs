@@ -2,11 +2,13 @@
 //!
 //! The terminal is that of `script`, which Debian always has.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::cli::command;
+use crate::support::http::{ask, get};
 use crate::support::{Service, edgereel, home, recordings, sample_path, wait_for};
 
 const COLUMNS: usize = 80;
@@ -17,6 +19,16 @@ pub(super) fn at_a_terminal(
     arguments: &[&str],
     typed: &str,
 ) -> (Option<i32>, String) {
+    let mut running = begun_at_a_terminal(environment, arguments);
+    let mut keyboard = running.stdin.take().unwrap();
+    keyboard.write_all(typed.as_bytes()).unwrap();
+    drop(keyboard);
+    let done = running.wait_with_output().unwrap();
+    (done.status.code(), String::from_utf8(done.stdout).unwrap())
+}
+
+/// Begins to run the program at a terminal.
+fn begun_at_a_terminal(environment: &[(&str, &str)], arguments: &[&str]) -> Child {
     let program = command();
     let words = std::iter::once(program.get_program()).chain(program.get_args());
     let words: Vec<String> = words
@@ -34,12 +46,7 @@ pub(super) fn at_a_terminal(
     script.envs([("TERM", "xterm"), ("LC_ALL", "C.UTF-8")]);
     script.envs(environment.iter().copied());
     script.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut running = script.spawn().expect("script of util-linux");
-    let mut keyboard = running.stdin.take().unwrap();
-    keyboard.write_all(typed.as_bytes()).unwrap();
-    drop(keyboard);
-    let done = running.wait_with_output().unwrap();
-    (done.status.code(), String::from_utf8(done.stdout).unwrap())
+    script.spawn().expect("script of util-linux")
 }
 
 /// The lines that the terminal showed, also those that others overwrote, without their colours.
@@ -191,4 +198,75 @@ fn help_fits_a_terminal_and_is_coloured_there_alone() {
     assert!(coloured.contains("\x1b["), "{coloured}");
     let plain = at_a_terminal(&[("NO_COLOR", "1")], &["--help"], "").1;
     assert!(plain.contains("Usage:") && !plain.contains('\x1b'), "{plain}");
+}
+
+/// What the terminal shows, until it shows `words` and the end of their line.
+fn shown_up_to(running: &mut Child, seen: &mut String, words: &str) {
+    let output = running.stdout.as_mut().unwrap();
+    let mut bytes = [0; 4096];
+    while seen
+        .split_once(words)
+        .is_none_or(|(_, rest)| !rest.contains('\n'))
+    {
+        let count = output.read(&mut bytes).unwrap();
+        assert!(count > 0, "the demo ended without '{words}': {seen}");
+        seen.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+    }
+}
+
+/// The address and the path in a URL behind `words`.
+fn url_behind(seen: &str, words: &str) -> (SocketAddr, String) {
+    let (_, url) = seen.split_once(words).expect("a URL");
+    let url = url.split_whitespace().next().unwrap();
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    (address.parse().unwrap(), format!("/{path}"))
+}
+
+#[test]
+fn the_demo_plays_while_it_records_and_until_somebody_ends_it() {
+    let home = home();
+    // The demo takes another port where the usual one is taken, by this test or by another program.
+    let _taken = TcpListener::bind("127.0.0.1:8080");
+    let dir = home.path().join("demo");
+    let arguments = ["demo", "--seconds", "6", "--dir", dir.to_str().unwrap()];
+    let (mut running, mut seen) = (begun_at_a_terminal(&[], &arguments), String::new());
+    shown_up_to(&mut running, &mut seen, "recording:   ");
+    let (door, recording) = url_behind(&seen, "recording:   ");
+    let (_, live) = url_behind(&seen, "live:        ");
+    assert_ne!(door.port(), 8080);
+    let open = get(door, &recording.replace("master", "index"), &[]);
+    assert_eq!(open.status, 200, "{}", open.text());
+    assert!(!open.text().contains("#EXT-X-ENDLIST"), "{}", open.text());
+    wait_for("the stream to play", || {
+        Some(()).filter(|()| get(door, &live, &[]).status == 200)
+    });
+
+    shown_up_to(&mut running, &mut seen, "until you press Ctrl-C");
+    let index = recording.replace("master", "index");
+    assert!(get(door, &index, &[]).text().ends_with("#EXT-X-ENDLIST\n"));
+    assert_eq!(get(door, &recording, &[]).status, 200);
+    // Whoever is on this machine may watch. To operate takes the key of the viewer that the demo has made.
+    let (_, key) = seen.split_once("Bearer ").expect("a key");
+    let bearer = format!("Bearer {}", &key[..32]);
+    let list = |key: Option<&str>| {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Authorization", key.unwrap_or_default()),
+        ];
+        let count = if key.is_some() { 2 } else { 1 };
+        let body = b"{\"stream\":\"live/nobody\"}";
+        ask(door, "POST", "/api/v1/recording.start", &headers[..count], body).status
+    };
+    assert_eq!((list(None), list(Some(&bearer))), (403, 409), "{seen}");
+    // Nobody is on this machine who asks through a proxy.
+    assert_eq!(
+        get(door, &recording, &[("Forwarded", "for=192.0.2.1")]).status,
+        401
+    );
+
+    running.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    let done = running.wait_with_output().unwrap();
+    let rest = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.status.code(), Some(0), "{seen}{rest}");
+    assert!(!rest.contains("WARN") && !rest.contains("ERROR"), "{rest}");
 }

@@ -126,7 +126,7 @@ impl Viewers {
         };
         let (mut viewer, mut is_elsewhere) = (None::<Viewer>, false);
         for entry in &self.entries {
-            let is_here = entry.is_from(request.peer);
+            let is_here = entry.is_from(request);
             match entry.judge(request, &shown) {
                 Judged::Proved(proved) if is_here => match &mut viewer {
                     Some(viewer) => viewer.join(proved),
@@ -145,7 +145,7 @@ impl Viewers {
     /// The hashes of passwords that log the viewer with this name in from this address.
     pub(super) fn passwords(&self, name: &str, request: &Request<'_>) -> Vec<PasswordHash> {
         let entry = self.entries.iter().find(|entry| entry.name == name);
-        let entry = entry.filter(|entry| entry.is_from(request.peer));
+        let entry = entry.filter(|entry| entry.is_from(request));
         let proofs = entry.into_iter().flat_map(|entry| &entry.proofs);
         let hash = |proof: &Known| match proof {
             Known::Password(hash) => Some(hash.clone()),
@@ -209,8 +209,12 @@ impl Entry {
         })
     }
 
-    fn is_from(&self, peer: std::net::IpAddr) -> bool {
-        self.addresses.is_empty() || self.addresses.iter().any(|range| range.contains(peer))
+    /// Whether a request comes from one of the entry's addresses. A loopback address is one only where no proxy stands between:
+    /// whoever asks the proxy is somewhere else.
+    fn is_from(&self, request: &Request<'_>) -> bool {
+        let stands_for_others = request.peer.is_loopback() && !request.is_local;
+        let is_listed = || self.addresses.iter().any(|range| range.contains(request.peer));
+        self.addresses.is_empty() || (!stands_for_others && is_listed())
     }
 
     /// Judges what a request shows, wherever it comes from.

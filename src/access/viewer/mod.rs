@@ -30,7 +30,7 @@ pub use entry::{ViewerKeyError, Viewers};
 #[doc(hidden)]
 pub use fuzz::{fuzz_signatures, fuzz_token};
 pub use gate::{Denial, Gate, VIEWER, ViewerVerdict, limits};
-pub use password::{NoRandom, hash_password};
+pub use password::{NoRandom, hash_password, new_key};
 pub use redacted::Redacted;
 pub use request::{MediaAddress, Request};
 pub use session::{IDLE, LIFE, Sessions};

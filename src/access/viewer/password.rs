@@ -1,6 +1,7 @@
 //! Passwords of viewers, by argon2id (RFC 9106).
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq as _;
 
 use crate::config::PasswordHash;
@@ -25,6 +26,11 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], NoRandom> {
     let provider = rustls::crypto::ring::default_provider();
     provider.secure_random.fill(&mut bytes).map_err(|_| NoRandom)?;
     Ok(bytes)
+}
+
+/// A new key for a `[[viewer]]`, or to sign tokens: 128 random bits in hexadecimal.
+pub fn new_key() -> Result<String, NoRandom> {
+    Ok(HEXLOWER.encode(&random::<16>()?))
 }
 
 /// The hash of a password with a new salt, for the configuration. It takes 8 MiB and some hundredths of a second.

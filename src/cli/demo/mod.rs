@@ -1,25 +1,29 @@
 //! `edgereel demo`: the service, a broker, a publisher and the resulting files, on one machine, in half a minute.
 
 mod broker;
+mod screen;
+mod viewers;
 
-use std::io::{Cursor, IsTerminal as _, Write as _};
+use std::io::{Cursor, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::broker::{Broker, Heard};
+use self::screen::Screen;
+use self::viewers::Viewers;
 use super::export;
 use super::output;
 use super::publish::{LoopClock, Pace, send};
-use super::shown;
 use super::source::Source;
 use crate::config::{Config, Target};
-use crate::daemon::{self, Service, Snapshot};
+use crate::daemon::{self, Service, Snapshot, TakenPort};
 use crate::doors::rtmp::{Publisher, RtmpUrl};
-use crate::recorder::StreamStatus;
+use crate::media::{RecordingId, StreamName};
 use crate::store::{Library, RecordingState};
 
 /// Twenty seconds with a running clock and a beep each second, made by `assets/make-sample.sh`.
@@ -27,8 +31,6 @@ static SAMPLE: &[u8] = include_bytes!("../../../assets/sample.flv");
 const STREAM: &str = "live/demo";
 /// The beginning of all topics.
 const PREFIX: &str = "edgereel";
-/// The last events have come within this time.
-const LAST_EVENTS: Duration = Duration::from_millis(500);
 /// Marks a directory that the demo made. The demo may empty such a directory.
 const MARKER: &str = ".edgereel-demo";
 /// A clip of some seconds is delivered within this time, or there is a problem.
@@ -58,14 +60,14 @@ impl Demo {
         let store = self.dir.join("store");
         daemon::block_on(async {
             let broker = Broker::start(&self.dir).await?;
-            self.record(self.config(&store, broker.as_ref())?, broker.as_ref())
-                .await
-        })?;
-        self.tell(&store)
+            let viewers = Viewers::new()?;
+            let config = self.config(&store, broker.as_ref(), &viewers)?;
+            self.record(config, broker.as_ref(), &viewers).await
+        })
     }
 
     /// The usual configuration, with a port that the system chooses, and short names for delivered files.
-    fn config(&self, store: &Path, broker: Option<&Broker>) -> anyhow::Result<Config> {
+    fn config(&self, store: &Path, broker: Option<&Broker>, viewers: &Viewers) -> anyhow::Result<Config> {
         let mqtt = broker.map_or(String::new(), |broker| {
             format!("[mqtt]\nurl = \"{}\"\n", broker.url())
         });
@@ -82,18 +84,24 @@ impl Demo {
         let text = format!(
             "[device]\nid = \"demo\"\n[rtmp]\nlisten = [\"127.0.0.1:0\"]\n[storage]\ndir = {store:?}\n\
              {mqtt}[sync]\nurl = {url:?}\n{endpoint}when = \"live\"\n\
-             [[template]]\nname = \"default\"\nformats = [\"hls\", \"mp4\"]\nkey = \"{{StreamName}}\"\n"
+             [[template]]\nname = \"default\"\nformats = [\"hls\", \"mp4\"]\nkey = \"{{StreamName}}\"\n{viewers}",
+            viewers = viewers.sections()
         );
         Ok(Config::parse(Some((Path::new("demo"), &text)), [], "demo")?)
     }
 
-    async fn record(&self, config: Config, broker: Option<&Broker>) -> anyhow::Result<()> {
+    async fn record(&self, config: Config, broker: Option<&Broker>, viewers: &Viewers) -> anyhow::Result<()> {
         let device = config.device.id.clone();
         let mut heard = match broker {
             Some(broker) => Some(broker.listen(PREFIX, &device).await?),
             None => None,
         };
-        let service = Service::start_with(config, |store| store.segment_duration = SEGMENT).await?;
+        let service = Service::start_with(config, |tuning| {
+            tuning.store.segment_duration = SEGMENT;
+            // The usual port is easy to type, and any other one will do.
+            tuning.taken_port = TakenPort::IsReplaced;
+        });
+        let service = service.await?;
         let address = service
             .addresses()
             .first()
@@ -108,6 +116,10 @@ impl Demo {
             Some(broker) => println!("events go to the broker at {}", broker.url()),
             None => println!("no broker is installed; with mosquitto the demo prints events, too"),
         }
+        let (stream, door): (StreamName, _) = (STREAM.parse()?, service.viewers_address());
+        if let Some(door) = &door {
+            println!("{}", viewers.invitation(door, &stream));
+        }
         println!(
             "a publisher sends a clip to {text} for {} seconds:\n",
             self.seconds
@@ -118,12 +130,22 @@ impl Demo {
         let until = began + Duration::from_secs(self.seconds);
         let publishing = tokio::spawn(publish(publisher, until));
         let mut screen = Screen::new();
+        let mut urls = door.as_deref();
         let mut every = interval(Duration::from_secs(1));
         every.set_missed_tick_behavior(MissedTickBehavior::Skip);
         every.tick().await;
         while !publishing.is_finished() {
             tokio::select! {
-                _ = every.tick() => screen.show(began.elapsed(), &service.snapshot()),
+                _ = every.tick() => {
+                    let snapshot = service.snapshot();
+                    screen.show(began.elapsed(), &snapshot);
+                    if let Some(recording) = playable(&snapshot)
+                        && let Some(door) = urls.take()
+                    {
+                        screen.say_whole(&format!("live:        {}", viewers::live(door, &stream)));
+                        screen.say_whole(&format!("recording:   {}", viewers::recorded(door, recording)));
+                    }
+                }
                 Some(line) = next(&mut heard) => screen.say(&line),
             }
         }
@@ -131,11 +153,20 @@ impl Demo {
         let ended = start();
         screen.done();
         let delivered = self.delivered(&service).await;
+        let took = ended.elapsed();
+        let stays = door.filter(|_| delivered.is_ok() && is_watched());
+        if stays.is_some() {
+            self.tell(took, stays.as_deref())?;
+            println!("\neverything plays until you press Ctrl-C");
+            listen_until_the_end(&screen, &mut heard).await?;
+        }
         service.stop().await?;
         screen.hear(&mut heard).await;
         delivered?;
-        println!("\ndelivered {:.1} s after the end", ended.elapsed().as_secs_f64());
-        Ok(())
+        match stays {
+            Some(_) => Ok(()),
+            None => self.tell(took, None),
+        }
     }
 
     /// Waits until all files are delivered.
@@ -166,9 +197,12 @@ impl Demo {
         )
     }
 
-    fn tell(&self, store: &Path) -> anyhow::Result<()> {
-        let library = Library::open(store)?;
+    /// Prints what there is now. `door` is the address of the door for viewers, if it stays open.
+    fn tell(&self, took: Duration, door: Option<&str>) -> anyhow::Result<()> {
+        let store = self.dir.join("store");
+        let library = Library::open(&store)?;
         let recording = library.find("last")?;
+        println!("\ndelivered {:.1} s after the end", took.as_secs_f64());
         println!(
             "\nrecorded {} of {}: {} in {} segments\n",
             output::clock(recording.duration),
@@ -187,6 +221,9 @@ impl Demo {
                 _ => rendition.url.clone(),
             };
             println!("play it:     mpv {place}");
+        }
+        if let Some(door) = door {
+            println!("over HTTP:   mpv {}", viewers::recorded(door, recording.id));
         }
         // The name as it was called, because the program may not be on the PATH.
         let edgereel = std::env::args().next().unwrap_or_else(|| "edgereel".to_owned());
@@ -218,105 +255,35 @@ async fn publish(mut publisher: Publisher, until: Instant) -> anyhow::Result<()>
     Ok(())
 }
 
+/// The recording that viewers can play now.
+fn playable(snapshot: &Snapshot) -> Option<RecordingId> {
+    let recording = snapshot.streams.first()?.recordings.first()?;
+    (snapshot.progress.bytes_durable > 0).then_some(*recording)
+}
+
+/// True when somebody sees what the demo shows, and can end it.
+fn is_watched() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Prints events until the user, or the system, wants the demo to end.
+async fn listen_until_the_end(screen: &Screen, heard: &mut Option<Heard>) -> anyhow::Result<()> {
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    loop {
+        tokio::select! {
+            _ = interrupted.recv() => return Ok(()),
+            _ = terminated.recv() => return Ok(()),
+            Some(line) = next(heard) => screen.say(&line),
+        }
+    }
+}
+
 /// The next line from the broker. Without a broker it never comes.
 async fn next(heard: &mut Option<Heard>) -> Option<String> {
     match heard {
         Some(heard) => heard.lines.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-/// One line that is written over on a terminal. In a pipe it is a line each second.
-struct Screen {
-    /// Columns of the terminal, if there is one.
-    width: Option<usize>,
-    segments: u64,
-}
-
-impl Screen {
-    fn new() -> Self {
-        Self {
-            width: std::io::stdout().is_terminal().then(shown::terminal_width),
-            segments: 0,
-        }
-    }
-
-    fn show(&mut self, elapsed: Duration, snapshot: &Snapshot) {
-        let Some(stream) = snapshot.streams.first() else {
-            return;
-        };
-        let progress = &snapshot.progress;
-        let mut out = std::io::stdout().lock();
-        let (over, end) = if self.width.is_some() {
-            ("\r\x1b[K", "")
-        } else {
-            ("", "\n")
-        };
-        if progress.segments_sealed > self.segments {
-            self.segments = progress.segments_sealed;
-            let _ = writeln!(out, "{over}       segment {} sealed", self.segments);
-        }
-        let line = self.line(elapsed, snapshot, stream);
-        let _ = write!(out, "{over}{line}{end}");
-        let _ = out.flush();
-    }
-
-    /// The most important part comes first. The line is cut where the terminal ends, because a line that wraps is not written
-    /// over.
-    fn line(&self, elapsed: Duration, snapshot: &Snapshot, stream: &StreamStatus) -> String {
-        let tracks: Vec<String> = [
-            stream.tracks.video.as_ref().map(|video| format!("{video:?}")),
-            stream.tracks.audio.as_ref().map(|audio| format!("{audio:?}")),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let elapsed = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
-        let durable = output::bytes(snapshot.progress.bytes_durable);
-        let parts = [
-            output::clock(elapsed),
-            stream.stream.to_string(),
-            format!("{} kbit/s", stream.bits_per_second / 1000),
-            format!("received {}, durable {durable}", output::bytes(stream.bytes)),
-            format!("in memory {}", output::bytes(stream.ring_bytes as u64)),
-            tracks.join(" + "),
-        ];
-        let mut line = String::new();
-        for part in parts {
-            let longer = line.chars().count() + 2 + part.chars().count();
-            if !line.is_empty() && self.width.is_some_and(|width| longer >= width) {
-                break;
-            }
-            if !line.is_empty() {
-                line.push_str("  ");
-            }
-            line.push_str(&part);
-        }
-        line
-    }
-
-    /// Prints a line above the line of the progress.
-    fn say(&self, line: &str) {
-        match self.width {
-            Some(width) => println!("\r\x1b[K{}", shown::fitted(&format!("       {line}"), width)),
-            None => println!("       {line}"),
-        }
-    }
-
-    /// Prints the remaining lines, up to the end of the service.
-    async fn hear(&self, heard: &mut Option<Heard>) {
-        while let Ok(Some(line)) = tokio::time::timeout(LAST_EVENTS, next(heard)).await {
-            self.say(&line);
-            if line.ends_with("is stopped") {
-                return;
-            }
-        }
-    }
-
-    fn done(&self) {
-        if self.width.is_some() {
-            println!();
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use names::{BaseUrl, HostName, Origin};
-pub use paths::stream_path;
+pub use paths::{recording_path, stream_path};
 
 use super::changes::tls_in_force;
 use super::texts::{SecretPath, Texts, sources};
@@ -122,6 +122,17 @@ impl Http {
     /// The keys that sign tokens: the first one signs new tokens, each of them is valid.
     pub fn token_keys(&self) -> Vec<SecretSource> {
         sources(&[&self.token_key], &self.token_key_file)
+    }
+
+    /// The section with the same addresses, on ports that the system chooses.
+    pub fn on_any_port(&self) -> Http {
+        let mut http = self.clone();
+        let tls = http.tls.iter_mut().flat_map(|tls| &mut tls.listen);
+        http.listen
+            .iter_mut()
+            .chain(tls)
+            .for_each(|address| address.set_port(0));
+        http
     }
 
     /// The section after a reload: this one, where the server listened before.

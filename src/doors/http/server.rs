@@ -45,6 +45,13 @@ pub enum HttpError {
     Thread(std::io::Error),
 }
 
+impl HttpError {
+    /// True when another program has an address.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, HttpError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse)
+    }
+}
+
 /// The remedy for an address that another program has, as a part of a sentence.
 fn taken(source: &std::io::Error) -> &'static str {
     if source.kind() == std::io::ErrorKind::AddrInUse {
