@@ -215,6 +215,18 @@ const PATHS: &[Path] = &[
         codes: &[Code::Unauthorized, Code::Refused, Code::Unavailable],
     },
     Path {
+        path: "/",
+        id: "home",
+        tag: "box",
+        about: "A page for browsers that lists and plays what the viewer may see.",
+        more: "It has nothing of the box in it: it asks the commands.",
+        right: None,
+        media_type: "text/html",
+        parameters: &[],
+        ranges: false,
+        codes: &[],
+    },
+    Path {
         path: "/openapi.yaml",
         id: "openapi",
         tag: "box",

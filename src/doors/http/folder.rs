@@ -77,11 +77,7 @@ fn chunk_number(name: &str) -> Option<usize> {
 
 /// The response with a playlist.
 pub(super) fn playlist(text: Vec<u8>, (method, headers): (&Method, &HeaderMap)) -> Answer {
-    let reads_gzip = headers
-        .get(ACCEPT_ENCODING)
-        .and_then(|accepted| accepted.to_str().ok())
-        .is_some_and(reads_gzip);
-    let compressed = (reads_gzip && text.len() >= WORTH_COMPRESSING).then(|| gzipped(&text));
+    let compressed = (takes_gzip(headers) && text.len() >= WORTH_COMPRESSING).then(|| gzipped(&text));
     let is_compressed = compressed.is_some();
     let text = compressed.unwrap_or(text);
     let length = text.len();
@@ -162,6 +158,13 @@ async fn find(door: &Arc<Door>, row: &RecordingRow, bounds: Bounds) -> Result<Ar
     let folder = Arc::new(door.read(read).await?);
     door.keep(key, version, Layout::Folder(folder.clone()));
     Ok(folder)
+}
+
+/// True when the client of a request takes gzip.
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT_ENCODING);
+    let accepted = accepted.and_then(|accepted| accepted.to_str().ok());
+    accepted.is_some_and(reads_gzip)
 }
 
 /// True when a client takes gzip (RFC 9110, section 12.5.3).

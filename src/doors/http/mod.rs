@@ -6,6 +6,8 @@
 //! /<app>/<stream>.m3u8                         a stream as it is now
 //! /t/<token>/…                                 the same, for whoever has the token
 //! /api/v1/<command>                            the commands
+//! /                                            a page that lists and plays what there is
+//! /openapi.yaml                                the description of this interface
 //! /healthz /readyz /metrics                    for monitoring
 //! ```
 //!
@@ -29,6 +31,7 @@ mod gate;
 mod layouts;
 mod live;
 mod metrics;
+mod page;
 mod patience;
 mod query;
 mod range;

@@ -18,7 +18,7 @@ use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
 use super::target::{Asked, MAX_TARGET, OTHER, StreamFile, Target};
-use super::{commands, events, files, folder, gate, live, session, still};
+use super::{commands, events, files, folder, gate, live, page, session, still};
 use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
 use crate::config::{Http, stream_path};
 use crate::media::{Micros, RecordingId, StreamName};
@@ -124,7 +124,8 @@ impl Asking<'_> {
         }
         let how = (self.method, self.headers);
         match &asked.target {
-            Target::Home => Ok(bytes(StatusCode::OK, "text/plain; charset=utf-8", "edgereel\n")),
+            Target::Home => page::home(self.door, how),
+            Target::OpenApi => page::openapi(self.door, how),
             Target::File(recording, format) => {
                 let right = if query.is_set("download") {
                     Right::Download
@@ -197,9 +198,6 @@ impl Asking<'_> {
                 });
                 Ok(bytes(StatusCode::OK, content_type, text))
             }
-            Target::OpenApi => Err(Refusal::not_found(
-                "this release has nothing at this address: docs/openapi.yaml describes the commands",
-            )),
         }
     }
 
