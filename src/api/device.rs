@@ -143,6 +143,7 @@ async fn info(api: &Api, arguments: Map<String, Value>) -> Result<DeviceAbout, F
         pid: std::process::id(),
         started: rfc3339(api.clock.utc().saturating_sub(up)),
         config_hash: hash(&host.config()),
+        url: host.address(),
     })
 }
 

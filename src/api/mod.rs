@@ -136,6 +136,11 @@ impl Api {
         host.ok_or_else(|| Failure::new(Code::Unavailable, "the service is still starting"))
     }
 
+    /// The address under which viewers reach the box, without a slash at its end, if they can.
+    pub fn address(&self) -> Option<String> {
+        self.host().ok()?.address()
+    }
+
     /// The streams on the air.
     pub fn streams(&self) -> Vec<StreamStatus> {
         self.recorder.status()

@@ -335,7 +335,7 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<RecordingList,
     };
     let rows = api.read(move |library| library.page(&query).map(|rows| (query, rows)));
     let (query, rows) = rows.await?;
-    Ok(page(&query, &rows))
+    Ok(page(&query, &rows, api.address().as_deref()))
 }
 
 fn query(asked: List) -> Result<Query, Failure> {
@@ -358,8 +358,8 @@ fn query(asked: List) -> Result<Query, Failure> {
 }
 
 /// As many of the rows as an answer may hold.
-fn page(query: &Query, rows: &[(Cursor, RecordingRow)]) -> RecordingList {
-    let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS)));
+fn page(query: &Query, rows: &[(Cursor, RecordingRow)], address: Option<&str>) -> RecordingList {
+    let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS, address)));
     let all = recordings.len() == rows.len() && rows.len() < query.limit;
     let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));
     let last = last.map(|(place, _)| place.to_string());
@@ -377,7 +377,8 @@ struct One {
 
 async fn get(api: &Api, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
     let One { recording } = typed(arguments)?;
-    Ok(row::bounded(&row_of(api, recording).await?, MOST_GAPS))
+    let row = row_of(api, recording).await?;
+    Ok(row::bounded(&row, MOST_GAPS, api.address().as_deref()))
 }
 
 #[derive(Deserialize)]
@@ -508,13 +509,13 @@ fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingD
 /// The same list as [`list`], from the store alone.
 fn list_alone(library: &Library, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
     let query = query(typed(arguments)?)?;
-    Ok(page(&query, &library.page(&query)?))
+    Ok(page(&query, &library.page(&query)?, None))
 }
 
 /// The same recording as [`get`], from the store alone.
 fn get_alone(library: &Library, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
     let One { recording } = typed(arguments)?;
-    Ok(row::bounded(&library.find(&recording)?, MOST_GAPS))
+    Ok(row::bounded(&library.find(&recording)?, MOST_GAPS, None))
 }
 
 /// The id of a recording. The recording may be so new that it has no row yet, or the text may be only the beginning of its id.

@@ -1,13 +1,21 @@
 //! A recording as lists show it. Answers and `ls --json` use the same function.
 
+use crate::config::recording_path;
 use crate::event::rfc3339;
 use crate::format::Gaps;
 use crate::model::About;
 use crate::model::reply::{Delivery, Gap, Recording, Track};
-use crate::store::{self, RecordingRow, Rendition, TrackRow};
+use crate::store::{self, RecordingRow, RecordingState, Rendition, TrackRow};
 
-/// A recording's row.
-pub fn recording(row: &RecordingRow) -> Recording {
+/// A recording's row. `address` is the one under which viewers reach the box, without a slash at its end, if they can.
+pub fn recording(row: &RecordingRow, address: Option<&str>) -> Recording {
+    let base = address
+        .filter(|_| row.state != RecordingState::Expired)
+        .map(|address| format!("{address}{}", recording_path(row.id)));
+    let frozen = match row.state {
+        RecordingState::Open => format!("?to={}", rfc3339(row.end)),
+        _ => String::new(),
+    };
     Recording {
         id: row.id.to_string(),
         stream: row.stream.to_string(),
@@ -30,14 +38,16 @@ pub fn recording(row: &RecordingRow) -> Recording {
         more_gaps: None,
         short: row.short.clone(),
         renditions: row.renditions.iter().map(delivery).collect(),
+        url: base.as_ref().map(|base| format!("{base}/master.m3u8")),
+        mp4_url: base.map(|base| format!("{base}.mp4{frozen}")),
     }
 }
 
 /// A recording's row for an answer, which is bounded. If there are very many gaps, the row has the last `gaps` of them, and the
 /// number of the others.
-pub(super) fn bounded(row: &RecordingRow, gaps: usize) -> Recording {
+pub(super) fn bounded(row: &RecordingRow, gaps: usize, address: Option<&str>) -> Recording {
     let more = row.gaps.len().saturating_sub(gaps);
-    let mut recording = recording(row);
+    let mut recording = recording(row, address);
     if more > 0 {
         recording.gaps.drain(..more);
         recording.more_gaps = Some(more);

@@ -8,6 +8,7 @@ use super::answer::{Code, Failure};
 use super::arguments::{Limit, one_stream, typed};
 use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
 use super::paged::{Window, paged};
+use crate::config::stream_path;
 use crate::media::{LeftOut, StreamName, Tracks};
 use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, Track};
 use crate::recorder::StreamStatus;
@@ -58,7 +59,8 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<StreamList, Fa
     let window = Window::new(limit, after.as_deref())?;
     let mut live = api.recorder.status();
     live.retain(|live| api.seen().has(live.stream.as_str()));
-    let (streams, next) = paged(window, &live, row);
+    let address = api.address();
+    let (streams, next) = paged(window, &live, |status| row(status, address.as_deref()));
     Ok(StreamList { streams, next })
 }
 
@@ -84,8 +86,10 @@ async fn kick(api: &Api, arguments: Map<String, Value>) -> Result<StreamKicked, 
     }
 }
 
-/// A stream as answers and `stream/…` show it.
-pub fn row(stream: &StreamStatus) -> Stream {
+/// A stream as answers and `stream/…` show it. `address` is the one under which viewers reach the box, without a slash at its end,
+/// if they can.
+pub fn row(stream: &StreamStatus, address: Option<&str>) -> Stream {
+    let url = |address| format!("{address}{}/master.m3u8", stream_path(&stream.stream));
     Stream {
         stream: stream.stream.to_string(),
         publish: stream.publish.to_string(),
@@ -103,6 +107,7 @@ pub fn row(stream: &StreamStatus) -> Stream {
         recorded: stream.recorded.clone(),
         left_out: stream.left_out.iter().map(left_out).collect(),
         recordings: stream.recordings.iter().map(ToString::to_string).collect(),
+        url: address.filter(|_| stream.plays).map(url),
     }
 }
 

@@ -151,7 +151,7 @@ fn newest() -> Vec<Value> {
         .and_then(|list| list.alone(&library, arguments))
         .and_then(Result::ok);
     let mut rows = rows(answer.as_ref(), "recordings");
-    let last = serde_json::to_value(api::recording_row(&last)).unwrap_or_default();
+    let last = serde_json::to_value(api::recording_row(&last, None)).unwrap_or_default();
     if rows.iter().all(|row| row.get("id") != last.get("id")) {
         rows.push(last);
     }

@@ -2,11 +2,13 @@
 
 use std::io::{StdoutLock, Write as _};
 
+use anyhow::bail;
 use clap_complete::engine::ArgValueCompleter;
 use serde_json::Value;
 
 use super::complete;
 use super::open::StoreArgument;
+use super::service::viewers_address;
 use super::shown::{self, Page};
 use crate::api::recording_row;
 use crate::config::Streams;
@@ -29,6 +31,9 @@ pub(super) struct Ls {
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
+    /// Print the addresses to download the recordings from, a line each, as `wget -i` reads them.
+    #[arg(long, conflicts_with = "json")]
+    urls: bool,
 }
 
 impl Ls {
@@ -39,12 +44,25 @@ impl Ls {
             from: self.from.map(|when| when.before(now)),
             to: self.to.map(|when| when.before(now)),
         };
+        let form = match (self.json, self.urls) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Urls,
+            (false, false) => Form::Table,
+        };
         let library = self.store.library()?;
+        // Only a running service knows whether viewers can connect, and to which port.
+        let address = viewers_address(&self.store);
+        if form == Form::Urls && address.is_none() {
+            bail!(
+                "nothing can be downloaded: no service answers that viewers can connect to; see http.listen"
+            );
+        }
         let page = Page::stdout();
         let mut list = List {
             out: std::io::stdout().lock(),
             table: shown::recordings(&page),
-            json: self.json,
+            form,
+            address,
             listed: 0,
         };
         list.begin()?;
@@ -62,22 +80,38 @@ impl Ls {
 struct List<'a> {
     out: StdoutLock<'a>,
     table: shown::Recordings<'a>,
-    json: bool,
+    form: Form,
+    /// The address under which viewers reach the box, if they can.
+    address: Option<String>,
     listed: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Table,
+    Json,
+    Urls,
 }
 
 impl List<'_> {
     fn begin(&mut self) -> anyhow::Result<()> {
-        if self.json {
+        if self.form == Form::Json {
             write!(self.out, "{{\n  \"next\": null,\n  \"recordings\": [")?;
         }
         Ok(())
     }
 
     fn add(&mut self, rows: &[RecordingRow]) -> anyhow::Result<()> {
-        let rows = rows.iter().map(|row| serde_json::to_value(recording_row(row)));
-        let rows: Vec<Value> = rows.collect::<Result<_, _>>()?;
-        if self.json {
+        let rows = rows.iter().map(|row| recording_row(row, self.address.as_deref()));
+        if self.form == Form::Urls {
+            for url in rows.filter_map(|row| row.mp4_url) {
+                let separator = if url.contains('?') { '&' } else { '?' };
+                writeln!(self.out, "{url}{separator}download=1")?;
+            }
+            return Ok(());
+        }
+        let rows: Vec<Value> = rows.map(serde_json::to_value).collect::<Result<_, _>>()?;
+        if self.form == Form::Json {
             for row in &rows {
                 let comma = if self.listed > 0 { "," } else { "" };
                 let row = serde_json::to_string_pretty(row)?.replace('\n', "\n    ");
@@ -93,7 +127,7 @@ impl List<'_> {
     }
 
     fn end(mut self) -> anyhow::Result<()> {
-        if self.json {
+        if self.form == Form::Json {
             let end = if self.listed > 0 { "\n  ]" } else { "]" };
             writeln!(self.out, "{end}\n}}")?;
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::denied::Refused;
@@ -19,6 +20,8 @@ const MOST_ENTRIES: usize = 10_000;
 const MOST_OTHERS: usize = 4;
 /// The longest wait for an answer. The service answers within half of this, whatever its storage device does.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait for an answer that a command can do without.
+const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 /// The directory of the socket that systemd makes: RuntimeDirectory= of systemd/edgereel.service.
 const PACKAGED: &str = "/run/edgereel";
 
@@ -48,6 +51,24 @@ pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>>
         .into_iter()
         .filter(|path| path.exists() && *path != own);
     Ok(std::iter::once(own.clone()).chain(others).collect())
+}
+
+/// The address under which viewers reach the box, without a slash at its end: None where no service of this store says one.
+pub(super) fn viewers_address(store: &StoreArgument) -> Option<String> {
+    let request = serde_json::to_value(Asked {
+        command: "device.info",
+    })
+    .ok()?;
+    let answer = ask_within(&find_socket(store).ok()?, &request, SHORT_PATIENCE)
+        .ok()?
+        .ok()?;
+    Some(answer.pointer("/result/url")?.as_str()?.to_owned())
+}
+
+/// A request without arguments.
+#[derive(Serialize)]
+struct Asked {
+    command: &'static str,
 }
 
 /// Sends a request to the first of these sockets that exists.

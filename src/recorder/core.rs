@@ -323,7 +323,7 @@ impl Core {
         let mut list: Vec<StreamStatus> = self
             .streams
             .values()
-            .filter_map(|stream| stream.status(now))
+            .filter_map(|stream| stream.status(now, self.settings.live_window > 0))
             .collect();
         list.sort_by(|a, b| a.stream.cmp(&b.stream));
         list

@@ -38,6 +38,8 @@ pub struct StreamStatus {
     pub oddities: Vec<Oddity>,
     /// Media of the stream in memory, bytes.
     pub ring_bytes: usize,
+    /// Viewers can play the stream live: it is recorded, or kept in memory for them.
+    pub plays: bool,
     /// CLOCK_BOOTTIME when the publisher was last heard.
     pub last_heard: Micros,
 }

@@ -43,6 +43,7 @@ pub(super) const RECORDINGS: &[Column] = &[
     column("bytes", "SIZE", Kind::Number, 1),
     column("formats", "FORMATS", Kind::Text, 1),
     column("tracks", "TRACKS", Kind::Text, 3),
+    column("url", "URL", Kind::Text, 4),
 ];
 
 /// The columns of each list that does not show all fields.

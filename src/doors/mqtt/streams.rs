@@ -45,6 +45,7 @@ impl Streams {
         now: Micros,
         utc: Micros,
         every: Micros,
+        address: Option<&str>,
     ) -> Vec<News> {
         let mut news = Vec::new();
         for status in live {
@@ -60,7 +61,7 @@ impl Streams {
                     || now.saturating_sub(known.told) >= every
             });
             if due {
-                news.push(state(status, true, utc));
+                news.push(state(status, true, utc, address));
                 self.known.insert(status.stream.clone(), Known::new(status, now));
             }
         }
@@ -76,7 +77,7 @@ impl Streams {
                     why_not: Some("off_air".to_owned()),
                     ..Recorded::default()
                 };
-                news.push(state(&known.last, false, utc));
+                news.push(state(&known.last, false, utc, None));
             } else if now.saturating_sub(known.told) >= every {
                 gone.push(name.clone());
             }
@@ -113,11 +114,11 @@ impl Known {
     }
 }
 
-fn state(status: &StreamStatus, live: bool, utc: Micros) -> News {
+fn state(status: &StreamStatus, live: bool, utc: Micros, address: Option<&str>) -> News {
     let state = StreamState {
         time: rfc3339(utc),
         live,
-        row: stream_row(status),
+        row: stream_row(status, address),
     };
     News::State(status.stream.clone(), Box::new(state))
 }

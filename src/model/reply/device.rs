@@ -33,6 +33,8 @@ pub struct DeviceAbout {
     pub started: String,
     /// A hash of the configuration.
     pub config_hash: String,
+    /// The address under which viewers reach the box; null when no viewer can connect.
+    pub url: Option<String>,
 }
 
 /// The configuration that is in force.

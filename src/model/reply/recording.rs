@@ -57,6 +57,10 @@ pub struct Recording {
     pub short: Option<Short>,
     /// Its deliveries.
     pub renditions: Vec<Delivery>,
+    /// Where it plays, as HLS; null where no viewer can connect, and when the recording is not on the box any more.
+    pub url: Option<String>,
+    /// Where it plays as an MP4. Of an open recording, it is what the recording has now: the file does not grow.
+    pub mp4_url: Option<String>,
 }
 
 /// A track of a recording, or of a stream.

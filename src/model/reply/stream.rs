@@ -57,6 +57,9 @@ pub struct Stream {
     pub recorded: Recorded,
     /// The recordings that record it now.
     pub recordings: Vec<String>,
+    /// Where it plays live, as HLS; absent where no viewer can connect, and while it is neither recorded nor kept for viewers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// A track that is not recorded.

@@ -27,7 +27,8 @@ impl Stream {
         Some(tape.saturating_add(self.live.as_ref()?.utc_of_tape))
     }
 
-    pub(in crate::recorder) fn status(&self, now: Moment) -> Option<StreamStatus> {
+    /// What is known of the publish that is on the air. `played`: it plays out of memory, whether it is recorded or not.
+    pub(in crate::recorder) fn status(&self, now: Moment, played: bool) -> Option<StreamStatus> {
         let on_air = self.live.as_ref()?;
         Some(StreamStatus {
             stream: self.name.clone(),
@@ -45,6 +46,7 @@ impl Stream {
             bytes: on_air.bytes,
             bits_per_second: on_air.rate.bits_per_second(now.boot),
             ring_bytes: self.ring.bytes(),
+            plays: played || self.is_recorded(),
             last_heard: on_air.last_heard,
         })
     }

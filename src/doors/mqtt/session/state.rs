@@ -32,7 +32,8 @@ impl Session<'_> {
         let every = self.shared.settings.health;
         let live = self.shared.api.streams();
         let micros = Micros::try_from(every.as_micros()).unwrap_or(Micros::MAX);
-        for news in self.streams.look(&live, now, utc, micros) {
+        let address = self.shared.api.address();
+        for news in self.streams.look(&live, now, utc, micros, address.as_deref()) {
             let (stream, body) = match news {
                 News::State(stream, state) => (stream, defect::json(&state).into_bytes()),
                 News::Forget(stream) => (stream, Vec::new()),
