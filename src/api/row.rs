@@ -1,10 +1,9 @@
 //! A recording as lists show it. Answers and `ls --json` use the same function.
 
-use crate::config::recording_path;
 use crate::event::rfc3339;
 use crate::format::Gaps;
-use crate::model::About;
 use crate::model::reply::{Delivery, Gap, Recording, Track};
+use crate::model::{About, recording_path};
 use crate::store::{self, RecordingRow, RecordingState, Rendition, TrackRow};
 
 /// A recording's row. `address` is the one under which viewers reach the box, without a slash at its end, if they can.

@@ -30,7 +30,7 @@ fn listeners(config: &Config) -> Vec<String> {
 
 /// Begins to connect, if a broker is configured. If that fails, an error is logged, and events wait.
 pub(super) async fn connect(
-    config: &Config,
+    (config, played_at): (&Config, Option<&str>),
     api: &Api,
     (store, reader): (&Store, &Reader),
     clock: &Arc<dyn Clock>,
@@ -59,6 +59,7 @@ pub(super) async fn connect(
             device: config.device.id.clone(),
             domain: config.device.id.clone(),
             key,
+            played_at: played_at.map(str::to_owned),
         },
         reader: reader.clone(),
         listeners: listeners(config),

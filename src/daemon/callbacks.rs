@@ -23,7 +23,7 @@ pub(super) fn rows(config: &Config) -> Vec<CallbackRow> {
 
 /// Starts the callbacks that are configured. If one cannot start, an error is logged, and its events wait.
 pub(super) async fn start(
-    config: &Config,
+    (config, played_at): (&Config, Option<&str>),
     (store, reader): (&Store, &Reader),
     clock: &Arc<dyn Clock>,
 ) -> Vec<Callback> {
@@ -43,7 +43,12 @@ pub(super) async fn start(
         let key = may_block(move || callback_key(&wanted)).await.flatten();
         // Each callback has a client of its own, so that no service closes a connection of another.
         let client = client_with(tls.clone()).pool_max_idle_per_host(1).build();
-        let ready = key.and_then(|key| Ok((settings(config, callback, reader.clone(), key), client?)));
+        let ready = key.and_then(|key| {
+            Ok((
+                settings((config, played_at), callback, reader.clone(), key),
+                client?,
+            ))
+        });
         match ready {
             Ok((settings, client)) => {
                 started.push(Callback::start(settings, client, store.clone(), clock.clone()));
@@ -59,7 +64,7 @@ pub(super) async fn start(
 }
 
 fn settings(
-    config: &Config,
+    (config, played_at): (&Config, Option<&str>),
     callback: &config::Callback,
     reader: Reader,
     key: Option<Vec<u8>>,
@@ -84,6 +89,7 @@ fn settings(
             domain: device.clone(),
             // The signature of CloudEvents is a header over the body that is sent.
             key: key.clone().filter(|_| callback.dialect == Dialect::Tencent),
+            played_at: played_at.map(str::to_owned),
         },
         key,
         reader,

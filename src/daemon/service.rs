@@ -208,7 +208,15 @@ impl Service {
             dates,
         )
         .await;
-        let mqtt = broker::connect(&config, &api, (&store, &reader), &clock, &tally).await;
+        let played_at = played_at(&config, viewing.as_ref());
+        let mqtt = broker::connect(
+            (&config, played_at.as_deref()),
+            &api,
+            (&store, &reader),
+            &clock,
+            &tally,
+        )
+        .await;
         let service = Self {
             config,
             store,
@@ -248,7 +256,9 @@ impl Service {
     /// Starts the callbacks of the configuration, in place of those that ran before.
     async fn call_back(&self) {
         self.facts().webhooks.clear();
-        let webhooks = callbacks::start(&self.config, (&self.store, &self.reader), &self.clock).await;
+        let played_at = self.played_at();
+        let settings = (&self.config, played_at.as_deref());
+        let webhooks = callbacks::start(settings, (&self.store, &self.reader), &self.clock).await;
         self.facts().webhooks = webhooks;
     }
 
@@ -272,7 +282,12 @@ impl Service {
 
     /// The address under which viewers reach the box, without a slash at its end, if the door for them is open.
     pub fn viewers_address(&self) -> Option<String> {
-        self.viewing.as_ref()?.address(&self.config)
+        self.viewing.as_ref()?.address()
+    }
+
+    /// Where events say that recordings play.
+    fn played_at(&self) -> Option<String> {
+        played_at(&self.config, self.viewing.as_ref())
     }
 
     /// The uploader, if recordings are delivered.
@@ -341,17 +356,21 @@ impl Service {
             // The uploader's keys may be others now, in a file or at object storage.
             let _ = uploader.check_again().await;
         }
+        let before = self.played_at();
         if let Some(viewing) = &self.viewing {
             warnings.extend(viewing.reconfigure(&config).await);
         }
-        if self.config.mqtt != config.mqtt || self.mqtt.is_none() {
+        // Events say where recordings play.
+        let has_moved = self.played_at() != before;
+        if self.config.mqtt != config.mqtt || self.mqtt.is_none() || has_moved {
             if let Some(mqtt) = self.mqtt.take() {
                 mqtt.stop().await;
             }
             self.config.mqtt = config.mqtt.clone();
             broker::enroll(&self.config, &self.store);
+            let played_at = self.played_at();
             self.mqtt = broker::connect(
-                &self.config,
+                (&self.config, played_at.as_deref()),
                 &self.api,
                 (&self.store, &self.reader),
                 &self.clock,
@@ -359,7 +378,7 @@ impl Service {
             )
             .await;
         }
-        if self.config.callbacks != config.callbacks {
+        if self.config.callbacks != config.callbacks || has_moved {
             self.config.callbacks = config.callbacks.clone();
             broker::enroll(&self.config, &self.store);
             self.call_back().await;
@@ -496,6 +515,11 @@ fn deliver(config: &Config, said: Said, store: &Store, clock: &Arc<dyn Clock>) -
             None
         }
     }
+}
+
+/// Where recordings play that are delivered nowhere. None where they are delivered, and where no viewer can connect.
+fn played_at(config: &Config, viewing: Option<&viewers::Viewing>) -> Option<String> {
+    viewing.filter(|_| config.sync.is_none())?.address()
 }
 
 fn store_settings(config: &Config) -> StoreSettings {

@@ -79,7 +79,9 @@ async fn try_to_open(
             device: config.device.id.clone(),
             domain: config.device.id.clone(),
             key: None,
+            played_at: None,
         },
+        delivers: config.sync.is_some(),
         machine: machine(),
     };
     let server = match (Server::bind(&config.http), taken_port) {
@@ -101,17 +103,8 @@ impl Viewing {
     }
 
     /// The address under which viewers reach the box, without a slash at its end.
-    pub(super) fn address(&self, config: &Config) -> Option<String> {
-        let public = config.http.public_url.as_ref().map(ToString::to_string);
-        let own = || {
-            let url = self.running.urls().into_iter().next()?;
-            // Nobody can open the address that stands for all addresses.
-            let named = url
-                .replacen("//0.0.0.0:", &format!("//{}:", machine()), 1)
-                .replacen("//[::]:", &format!("//{}:", machine()), 1);
-            Some(named.trim_end_matches('/').to_owned())
-        };
-        public.or_else(own)
+    pub(super) fn address(&self) -> Option<String> {
+        self.running.address()
     }
 
     /// Takes over the settings that can change while the door is open. Says what stays as it was.

@@ -63,6 +63,10 @@ pub enum Event {
         recording: String,
         /// When it starts.
         start: String,
+        /// Where it plays while it grows and afterwards, as HLS; only where recordings are delivered nowhere, and viewers can
+        /// connect.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
         /// What it is of and for.
         #[serde(flatten)]
         about: About,
@@ -321,6 +325,12 @@ pub struct RecordingClosed {
     /// What is missing of the requested media.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub short: Option<Box<Short>>,
+    /// Where it plays, as HLS; only where recordings are delivered nowhere, and viewers can connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Where it plays as an MP4, as with `url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mp4_url: Option<String>,
     /// What it is of and for.
     #[serde(flatten)]
     pub about: About,

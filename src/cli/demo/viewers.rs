@@ -1,8 +1,9 @@
 //! The demo's viewers: who they are, and where they watch.
 
 use crate::access::viewer::{NoRandom, new_key};
-use crate::config::{recording_path, stream_path};
+use crate::config::stream_path;
 use crate::media::{RecordingId, StreamName};
+use crate::model::recording_path;
 
 /// Those who watch the demo: whoever is on this machine, and one that may do more. Its key is made anew for each run.
 pub(super) struct Viewers {

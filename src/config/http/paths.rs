@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::RESERVED_APPS;
-use crate::media::{RecordingId, StreamName};
+use crate::media::StreamName;
 
 /// Everything but unreserved characters (RFC 3986 §2.3) is escaped.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -11,11 +11,6 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'-')
     .remove(b'~');
-
-/// The path of a recording, without an extension: `/r/<recording>`. Its files are below it, or have their extension behind it.
-pub fn recording_path(recording: RecordingId) -> String {
-    format!("/r/{recording}")
-}
 
 /// The path under which a stream is played, without an extension: `/live/cam1`; with `/s` before it where the first part of its
 /// app is reserved.

@@ -10,6 +10,7 @@ use super::files::of_store;
 use super::flow::Flow;
 use super::layouts::{Key, Layout, Layouts, Version};
 use super::live::Dates;
+use super::server::address;
 use super::tally::Tally;
 use crate::access::viewer::Gate;
 use crate::api::Api;
@@ -47,6 +48,8 @@ pub struct Inside {
     pub sender: Sender,
     /// The name of the machine, which a request may be for.
     pub machine: String,
+    /// Recordings are delivered. Where they are not, events say where they play.
+    pub delivers: bool,
 }
 
 /// The door's state. One for all connections, on the door's thread.
@@ -62,8 +65,10 @@ pub(super) struct Door {
     pub(super) tally: Arc<Tally>,
     reader: Reader,
     pub(super) api: Api,
-    /// What events say of this box.
-    pub(super) sender: Sender,
+    sender: Sender,
+    delivers: bool,
+    /// The address of the first listener, without a slash at its end.
+    own: Option<String>,
     recorder: Recorder,
     clock: Arc<dyn Clock>,
     http: Arc<Mutex<Arc<Http>>>,
@@ -71,7 +76,11 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(inside: Inside, http: Arc<Mutex<Arc<Http>>>, flow: Flow) -> Arc<Door> {
+    pub(super) fn new(
+        inside: Inside,
+        (http, own): (Arc<Mutex<Arc<Http>>>, Option<String>),
+        flow: Flow,
+    ) -> Arc<Door> {
         Arc::new(Door {
             gate: inside.gate,
             identity: inside.identity,
@@ -84,6 +93,8 @@ impl Door {
             reader: Reader::new(inside.dir, READERS),
             api: inside.api,
             sender: inside.sender,
+            delivers: inside.delivers,
+            own,
             recorder: inside.recorder,
             clock: inside.clock,
             http,
@@ -95,6 +106,15 @@ impl Door {
     pub(super) fn http(&self) -> Arc<Http> {
         let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         http.clone()
+    }
+
+    /// What events say of this box now.
+    pub(super) fn sender(&self) -> Sender {
+        let played_at = || address(&self.http(), self.own.as_deref());
+        Sender {
+            played_at: (!self.delivers).then(played_at).flatten(),
+            ..self.sender.clone()
+        }
     }
 
     /// UTC now, in microseconds, where the clock can be believed.

@@ -104,7 +104,7 @@ async fn send(mut events: Events, reader: Reader, pieces: mpsc::Sender<Bytes>) {
             None => tokio::select! {
                 () = pieces.closed() => return,
                 next = timeout(QUIET, events.next()) => match next {
-                    Ok(Ok(NextEvent::Event { place, event })) => told(&place, &event, &reader.door.sender),
+                    Ok(Ok(NextEvent::Event { place, event })) => told(&place, &event, &reader.door.sender()),
                     Ok(Ok(NextEvent::Reset { place })) => {
                         format!("id: {place}\nevent: reset\ndata: {{}}\n\n")
                     }

@@ -77,6 +77,7 @@ pub(super) enum Transport {
 /// The door, open. It closes when [`stop`](Self::stop) is called.
 pub struct Running {
     addresses: Vec<(SocketAddr, Transport)>,
+    own: Option<String>,
     http: Arc<Mutex<Arc<Http>>>,
     flow: Flow,
     stop: oneshot::Sender<()>,
@@ -110,17 +111,18 @@ impl Server {
             .on_thread_start(give_way)
             .build()
             .map_err(HttpError::Thread)?;
-        let addresses = self
+        let addresses: Vec<(SocketAddr, Transport)> = self
             .listeners
             .iter()
             .filter_map(|(listener, transport)| Some((listener.local_addr().ok()?, *transport)))
             .collect();
+        let own = addresses.first().map(|first| named(url(first), &inside.machine));
         let (stop, stopped) = oneshot::channel();
-        let (of, limits) = (http.clone(), flow.clone());
+        let (of, limits, at) = (http.clone(), flow.clone(), own.clone());
         let serve = move || {
             give_way();
             runtime.block_on(async {
-                let door = Door::new(inside, of, limits);
+                let door = Door::new(inside, (of, at), limits);
                 self.run(&door, async {
                     let _ = stopped.await;
                 })
@@ -132,6 +134,7 @@ impl Server {
         let thread = std::thread::Builder::new().name("http".to_owned()).spawn(serve);
         Ok(Running {
             addresses,
+            own,
             http,
             flow,
             stop,
@@ -196,11 +199,13 @@ impl Server {
 impl Running {
     /// The addresses, as a browser opens them, with the ports that the system chose.
     pub fn urls(&self) -> Vec<String> {
-        let url = |(address, transport): &(SocketAddr, Transport)| match transport {
-            Transport::Plain => format!("http://{address}/"),
-            Transport::Tls => format!("https://{address}/"),
-        };
-        self.addresses.iter().map(url).collect()
+        self.addresses.iter().map(|address| url(address) + "/").collect()
+    }
+
+    /// The address under which viewers reach the box, without a slash at its end.
+    pub fn address(&self) -> Option<String> {
+        let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        address(&http, self.own.as_deref())
     }
 
     /// Sets another configuration, from the next request on. The addresses stay, and so does the memory.
@@ -222,6 +227,25 @@ impl Running {
             crate::watch::failed("the HTTP server", "it panicked", "the service ends anyhow");
         }
     }
+}
+
+/// The address under which viewers reach the box, without a slash at its end. `own` is that of its first listener.
+pub(super) fn address(http: &Http, own: Option<&str>) -> Option<String> {
+    let public = http.public_url.as_ref().map(ToString::to_string);
+    public.or_else(|| own.map(str::to_owned))
+}
+
+fn url((address, transport): &(SocketAddr, Transport)) -> String {
+    match transport {
+        Transport::Plain => format!("http://{address}"),
+        Transport::Tls => format!("https://{address}"),
+    }
+}
+
+/// A URL with the name of the machine in place of the address that stands for all addresses: nobody can open that one.
+fn named(url: String, machine: &str) -> String {
+    url.replacen("//0.0.0.0:", &format!("//{machine}:"), 1)
+        .replacen("//[::]:", &format!("//{machine}:"), 1)
 }
 
 /// Counts a connection, if it may be there. A proxy that is believed connects for many viewers.

@@ -4,30 +4,40 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::played::files;
 use super::{Body, Message, Posted, Sender, md5_hex, seconds, written};
 
 const PUBLISH: &str = "publish";
 const PUBLISH_DONE: &str = "publish_done";
+const FILE: &str = "record_file";
 
 /// The parameters of a push, in the order they have them.
 const INGEST: [&str; 7] = ["action", "ip", "id", "app", "appname", "time", "usrargs"];
 
-/// The message of an event, if they have words for it.
-pub(super) fn render(posted: &Posted, sender: &Sender) -> Option<Message> {
+/// The messages of an event: none where they have no words for it.
+pub(super) fn render(posted: &Posted, sender: &Sender) -> Vec<Message> {
     let body = Body::read(&posted.body);
-    let (name, told) = match posted.kind.as_str() {
+    let message = |(name, told): (&str, String)| Message {
+        name: name.to_owned(),
+        body: told,
+    };
+    let one = match posted.kind.as_str() {
         "recording.started" => state("record_started", &body, sender),
         "recording.paused" => state("record_paused", &body, sender),
         "recording.resumed" => state("record_resumed", &body, sender),
-        "recording.delivered" => ("record_file", file(&body, sender)),
+        "recording.delivered" => (FILE, file(&body, sender, body.word("key"))),
+        // The file is where it was recorded, if it is delivered nowhere.
+        "recording.closed" | "clip.ready" => {
+            let files = files(posted, &body, sender).into_iter();
+            return files
+                .map(|(_, url)| message((FILE, file(&body, sender, &url))))
+                .collect();
+        }
         "publish.started" => ingest(PUBLISH, &body, posted, sender),
         "publish.ended" => ingest(PUBLISH_DONE, &body, posted, sender),
-        _ => return None,
+        _ => return Vec::new(),
     };
-    Some(Message {
-        name: name.to_owned(),
-        body: told,
-    })
+    vec![message(one)]
 }
 
 /// What a callback of a push is with them: the query of a GET. Nothing of any other message.
@@ -69,7 +79,7 @@ struct State<'a> {
     event: &'static str,
 }
 
-/// A file that is where it is delivered to.
+/// A file that can be fetched.
 #[derive(Serialize)]
 struct File<'a> {
     domain: &'a str,
@@ -104,13 +114,13 @@ fn state(event: &'static str, body: &Body, sender: &Sender) -> (&'static str, St
     (event, written(&state))
 }
 
-fn file(body: &Body, sender: &Sender) -> String {
+fn file(body: &Body, sender: &Sender, uri: &str) -> String {
     let (app, stream) = body.stream();
     written(&File {
         domain: body.domain(sender),
         app,
         stream,
-        uri: body.word("key"),
+        uri,
         duration: body.number("duration_s").unwrap_or(0.0),
         start_time: body.time("start").map_or(0, seconds),
         stop_time: body.time("end").map_or(0, seconds),

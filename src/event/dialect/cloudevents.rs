@@ -1,11 +1,14 @@
 //! CloudEvents 1.0 in structured JSON, with the sequence extension: nothing of an event is left out.
 
+use std::borrow::Cow;
+
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
+use super::played::with_addresses;
 use super::{Message, Posted, Sender};
 use crate::event::rfc3339;
 
@@ -23,11 +26,12 @@ struct CloudEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
+    data: Option<Cow<'a, RawValue>>,
 }
 
 /// The one message that every event is.
 pub(super) fn render(posted: &Posted, sender: &Sender, dropped: u64) -> Message {
+    let as_written = || serde_json::from_str(&posted.body).ok().map(Cow::Borrowed);
     let event = CloudEvent {
         specversion: "1.0",
         id: &posted.id,
@@ -38,7 +42,7 @@ pub(super) fn render(posted: &Posted, sender: &Sender, dropped: u64) -> Message 
         sequence: posted.sequence.to_string(),
         dropped: (dropped > 0).then(|| i32::try_from(dropped).unwrap_or(i32::MAX)),
         // As it was written, to the letter: a consumer may have fields that this release does not know.
-        data: serde_json::from_str(&posted.body).ok(),
+        data: with_addresses(posted, sender).map(Cow::Owned).or_else(as_written),
     };
     Message {
         name: posted.kind.clone(),

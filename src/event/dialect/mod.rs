@@ -1,10 +1,12 @@
 //! Events as messages: what others call the things that happen here.
 //!
 //! A consumer that already speaks a cloud's callbacks gets those, another gets CloudEvents. Every message is made of the
-//! outbox's row alone, so that it is the same at every attempt, but for what says when it was sent.
+//! outbox's row alone, so that it is the same at every attempt, but for what says when it was sent, and for the address of the box
+//! where recordings play that are delivered nowhere.
 
 mod aliyun;
 mod cloudevents;
+mod played;
 mod tencent;
 #[cfg(test)]
 mod tests;
@@ -75,6 +77,9 @@ pub struct Sender {
     pub domain: String,
     /// Signs messages, where the dialect has a signature in them.
     pub key: Option<Vec<u8>>,
+    /// Where recordings play that are delivered nowhere: the address under which viewers reach the box, without a slash at its end.
+    /// None where recordings are delivered, and where no viewer can connect.
+    pub played_at: Option<String>,
 }
 
 /// A message.
@@ -105,7 +110,7 @@ impl Dialect {
         match self {
             Dialect::CloudEvents => vec![cloudevents::render(posted, sender, dropped)],
             Dialect::Tencent => tencent::render(posted, sender, now),
-            Dialect::Aliyun => aliyun::render(posted, sender).into_iter().collect(),
+            Dialect::Aliyun => aliyun::render(posted, sender),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::played::files;
 use super::{Body, Message, Posted, SECOND, Sender, md5_hex, seconds, written};
 
 /// How long a message holds, seconds.
@@ -21,17 +22,29 @@ pub(super) fn render(posted: &Posted, sender: &Sender, now: i64) -> Vec<Message>
         states(body, posted, sender, event)
             .map(Told::State)
             .map(sign)
-            .collect()
+            .collect::<Vec<_>>()
+    };
+    // The files are where they were recorded, if they are delivered nowhere.
+    let files = files(posted, body, sender);
+    let here = || {
+        let ready = files
+            .iter()
+            .map(|(format, url)| file_ready(body, sender, (format, url)));
+        ready.map(Told::FileReady).map(sign)
     };
     match posted.kind.as_str() {
-        "recording.delivered" => vec![sign(Told::FileReady(file_ready(body, sender)))],
+        "recording.delivered" => {
+            let file = (body.word("format"), body.word("url"));
+            vec![sign(Told::FileReady(file_ready(body, sender, file)))]
+        }
         "publish.started" => vec![sign(Told::PushBegan(push(body, posted, sender, (0, "ok"))))],
         "publish.ended" => vec![sign(Told::PushEnded(push_ended(body, posted, sender)))],
         "recording.started" => states("record_start_succeeded"),
         "recording.failed" => states(failure(body)),
         "recording.paused" => states("record_paused"),
         "recording.resumed" => states("record_resumed"),
-        "recording.closed" => states("record_ended"),
+        "recording.closed" => states("record_ended").into_iter().chain(here()).collect(),
+        "clip.ready" => here().collect(),
         "stream.exception" | "stream.gap" => vec![sign(Told::Exception(exception(body, posted)))],
         _ => Vec::new(),
     }
@@ -221,8 +234,8 @@ fn task(body: &Body) -> Option<&str> {
     body.text("task").filter(|_| body.text("origin") == Some("task"))
 }
 
-fn file_ready<'a>(body: &'a Body, sender: &'a Sender) -> FileReady<'a> {
-    let (recording, format) = (body.word("recording"), body.word("format"));
+fn file_ready<'a>(body: &'a Body, sender: &'a Sender, (format, url): (&'a str, &'a str)) -> FileReady<'a> {
+    let recording = body.word("recording");
     let part = body.whole("part").unwrap_or(1);
     let is_task = body.text("origin") == Some("task");
     let (start, end) = (body.time("start"), body.time("end"));
@@ -236,7 +249,7 @@ fn file_ready<'a>(body: &'a Body, sender: &'a Sender) -> FileReady<'a> {
         file_format: known_format(format).map_or(format, |(name, _)| name),
         task_id: task(body),
         stream_param: (!is_task).then(|| body.word("param")),
-        video_url: body.word("url"),
+        video_url: url,
         file_size: body.whole("bytes").unwrap_or(0),
         start_time: start.map(seconds),
         start_time_usec: start.map(micros),

@@ -52,6 +52,8 @@ pub(super) fn start(
         stream,
         recording: id.to_string(),
         start: rfc3339(start),
+        // Whoever sends the event knows the address of that moment.
+        url: None,
         about: spec.about.clone(),
     };
     post(db, &event, utc)
@@ -205,6 +207,8 @@ pub(super) fn close(
         bytes: u64::try_from(tape.bytes).unwrap_or(0),
         reason: reason.to_owned(),
         short: short.map(Box::new),
+        url: None,
+        mp4_url: None,
         about: found.spec.about.clone(),
     });
     let event = match found.spec.about.origin {

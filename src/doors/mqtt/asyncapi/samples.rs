@@ -126,12 +126,14 @@ fn recordings() -> Vec<Event> {
             stream: stream(),
             recording: recording(),
             start: time(),
+            url: Some("http://box-17:8080/r/ID/master.m3u8".to_owned()),
             about: about(),
         },
         Event::RecordingStarted {
             stream: stream(),
             recording: recording(),
             start: time(),
+            url: None,
             about: About::default(),
         },
         Event::RecordingPaused {
@@ -213,6 +215,8 @@ fn files() -> Vec<Event> {
         bytes: 15_000_000,
         reason: "closed".into(),
         short: None,
+        url: Some("http://box-17:8080/r/ID/master.m3u8".to_owned()),
+        mp4_url: Some("http://box-17:8080/r/ID.mp4".to_owned()),
         about: about(),
     };
     let bare = RecordingDelivered {

@@ -72,6 +72,7 @@ fn rendered(dialect: Dialect, event: &Event, key: Option<&str>, dropped: u64) ->
         device: "box-17".into(),
         domain: "box-17".into(),
         key: key.map(|key| key.as_bytes().to_vec()),
+        played_at: None,
     };
     let level = match dialect {
         Dialect::CloudEvents => "event",

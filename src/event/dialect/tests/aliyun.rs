@@ -8,6 +8,7 @@ fn aliyun_hears_of_states_and_files() {
         stream: "live/cam1".into(),
         recording: RECORDING.into(),
         start: rfc3339(TIME),
+        url: None,
         about: about("rule"),
     };
     let (name, body) = the_one(Dialect::Aliyun, &event);

@@ -34,6 +34,7 @@ fn sender(key: Option<&str>) -> Sender {
         device: "box-17".into(),
         domain: "box-17".into(),
         key: key.map(|key| key.as_bytes().to_vec()),
+        played_at: None,
     }
 }
 
@@ -106,6 +107,8 @@ fn closed(origin: &str) -> Box<RecordingClosed> {
         bytes: 15_000_000,
         reason: "closed".into(),
         short: None,
+        url: None,
+        mp4_url: None,
         about: about(origin),
     })
 }
@@ -196,6 +199,68 @@ fn clouds_have_no_word_for_much_that_happens() {
     }
     let closed = Event::RecordingClosed(closed("rule"));
     assert_eq!(told(Dialect::Aliyun, &closed), []);
+}
+
+/// Where nothing is delivered, files are on the box. A recording without media is nowhere.
+#[test]
+fn what_is_delivered_nowhere_plays_on_the_box() {
+    let here = Sender {
+        played_at: Some("https://video.example.com/box-17".into()),
+        ..sender(None)
+    };
+    let told = |dialect: Dialect, event: &Event| -> Vec<(String, Value)> {
+        let messages = dialect.render(&posted(event), &here, NOW, 0);
+        let read = |message: Message| (message.name, serde_json::from_str(&message.body).unwrap());
+        messages.into_iter().map(read).collect()
+    };
+    let base = format!("https://video.example.com/box-17/r/{RECORDING}");
+    let (master, playlist, mp4) = (
+        json!(format!("{base}/master.m3u8")),
+        json!(format!("{base}/index.m3u8")),
+        json!(format!("{base}.mp4")),
+    );
+    for event in [
+        Event::RecordingClosed(closed("rule")),
+        Event::ClipReady(closed("clip")),
+    ] {
+        let (_, body) = told(Dialect::CloudEvents, &event).remove(0);
+        assert_eq!((&body["data"]["url"], &body["data"]["mp4_url"]), (&master, &mp4));
+        // The rest is as it was.
+        let mut data = body["data"].clone();
+        data.as_object_mut()
+            .unwrap()
+            .retain(|name, _| !name.ends_with("url"));
+        assert_eq!(data, serde_json::from_str::<Value>(&event.body()).unwrap());
+
+        let files = told(Dialect::Tencent, &event)
+            .into_iter()
+            .filter(|(name, _)| name == "100");
+        let files: Vec<(Value, Value)> = files
+            .map(|(_, mut body)| (body["file_format"].take(), body["video_url"].take()))
+            .collect();
+        assert_eq!(
+            files,
+            [(json!("mp4"), mp4.clone()), (json!("hls"), playlist.clone())]
+        );
+        let uris: Vec<(String, Value)> = told(Dialect::Aliyun, &event)
+            .into_iter()
+            .map(|(name, mut body)| (name, body["uri"].take()))
+            .collect();
+        let file = |uri: &Value| ("record_file".to_owned(), uri.clone());
+        assert_eq!(uris, [file(&mp4), file(&playlist)]);
+    }
+    let nothing = RecordingClosed {
+        bytes: 0,
+        ..*closed("rule")
+    };
+    let nothing = Event::RecordingClosed(Box::new(nothing));
+    assert_eq!(told(Dialect::CloudEvents, &nothing)[0].1["data"].get("url"), None);
+    assert!(
+        told(Dialect::Tencent, &nothing)
+            .iter()
+            .all(|(name, _)| name != "100")
+    );
+    assert_eq!(told(Dialect::Aliyun, &nothing), []);
 }
 
 #[test]
@@ -291,12 +356,14 @@ proptest! {
         id in any::<String>(),
         (sequence, time, now, dropped) in any::<(u64, i64, i64, u64)>(),
         key in any::<Option<Vec<u8>>>(),
+        is_played in any::<bool>(),
     ) {
         let posted = Posted { sequence, id, kind, time, body };
-        let sender = Sender { key, ..sender(None) };
+        let played_at = is_played.then(|| "https://video.example.com".to_owned());
+        let sender = Sender { key, played_at, ..sender(None) };
         for dialect in Dialect::ALL {
             let messages = dialect.render(&posted, &sender, now, dropped);
-            prop_assert!(messages.len() <= 9);
+            prop_assert!(messages.len() <= 18);
             prop_assert!(dialect != Dialect::CloudEvents || messages.len() == 1);
             for message in messages {
                 prop_assert!(serde_json::from_str::<Value>(&message.body).unwrap().is_object());

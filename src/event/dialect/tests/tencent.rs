@@ -125,6 +125,7 @@ fn tencent_has_a_word_for_each_state() {
                 stream: stream.clone(),
                 recording: recording.clone(),
                 start: rfc3339(TIME),
+                url: None,
                 about: about("task"),
             },
             "record_start_succeeded",
