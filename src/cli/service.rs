@@ -55,13 +55,13 @@ pub(super) fn find_socket(store: &StoreArgument) -> anyhow::Result<Vec<PathBuf>>
 
 /// The address under which viewers reach the box, without a slash at its end: None where no service of this store says one.
 pub(super) fn viewers_address(store: &StoreArgument) -> Option<String> {
-    let request = serde_json::to_value(Asked {
-        command: "device.info",
-    })
-    .ok()?;
-    let answer = ask_within(&find_socket(store).ok()?, &request, SHORT_PATIENCE)
-        .ok()?
-        .ok()?;
+    let mut paths = find_socket(store).ok()?;
+    // Where there is no socket, nobody looks for those of other services.
+    paths.retain(|path| path.exists());
+    paths.first()?;
+    let command = "device.info";
+    let request = serde_json::to_value(Asked { command }).ok()?;
+    let answer = ask_within(&paths, &request, SHORT_PATIENCE).ok()?.ok()?;
     Some(answer.pointer("/result/url")?.as_str()?.to_owned())
 }
 

@@ -17,6 +17,7 @@
 mod support;
 
 mod access;
+mod addresses;
 mod broker;
 mod callback;
 mod cli;

@@ -349,6 +349,7 @@ fn streams_are_what_is_said_of_them() {
             }],
             recorded: Recorded::default(),
             recordings: vec!["r".into()],
+            url: Some("http://box-17:8080/live/cam1/master.m3u8".into()),
         },
     };
     assert_fits("stream/#", &json!(state));

@@ -1,0 +1,213 @@
+//! Where recordings and streams play: what the page, the lists, the command line and events say.
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::Value;
+use sha2::Digest as _;
+
+use crate::support::cli::Done;
+use crate::support::http::{ask, get};
+use crate::support::webhook::Webhook;
+use crate::support::{Pusher, Service, edgereel, home, sample, sample_path, wait_for};
+
+const KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
+
+/// A command about the service with this home.
+fn told(home: &Path, arguments: &[&str]) -> Done {
+    let config = home.join("edgereel.toml");
+    edgereel(&[arguments, &["--config", config.to_str().unwrap()]].concat())
+}
+
+/// The rows of `ls --json`.
+fn rows(home: &Path) -> Vec<Value> {
+    let list: Value = serde_json::from_slice(&told(home, &["ls", "--json"]).ok().stdout).unwrap();
+    list["recordings"].as_array().unwrap().clone()
+}
+
+fn push(service: &Service, stream: &str) {
+    let sample = sample_path();
+    let arguments = [
+        "publish",
+        sample.to_str().unwrap(),
+        &service.url(stream),
+        "--fast",
+    ];
+    edgereel(&arguments).ok();
+}
+
+/// The path of an address of this door.
+fn path(door: SocketAddr, url: &Value) -> String {
+    let url = url.as_str().expect("an address");
+    let path = url.strip_prefix(&format!("http://{door}"));
+    path.unwrap_or_else(|| panic!("{url} is not at {door}"))
+        .to_owned()
+}
+
+#[test]
+fn the_page_and_the_description_are_served_to_everybody() {
+    let home = home();
+    let config =
+        format!("[http]\nlisten = [\"127.0.0.1:0\"]\n[[viewer]]\nname = \"staff\"\nkey = \"{KEY}\"\n");
+    let service = Service::start_with(home.path(), &config);
+    let door = service.http();
+    assert_eq!(get(door, "/api/v1/recording.list", &[]).status, 401);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (path, file, media_type) in [
+        ("/", "assets/index.html", "text/html; charset=utf-8"),
+        ("/openapi.yaml", "docs/openapi.yaml", "application/yaml"),
+    ] {
+        let text = std::fs::read(root.join(file)).unwrap();
+        let plain = get(door, path, &[]);
+        assert!(
+            plain.status == 200 && plain.body == text,
+            "{path}: {}",
+            plain.status
+        );
+        assert_eq!(plain.header("content-type"), Some(media_type));
+        assert_eq!(plain.header("content-encoding"), None);
+        let packed = get(door, path, &[("Accept-Encoding", "gzip, br")]);
+        assert_eq!(packed.header("content-encoding"), Some("gzip"), "{path}");
+        let mut unpacked = Vec::new();
+        let mut decoder = flate2::read::GzDecoder::new(packed.body.as_slice());
+        decoder.read_to_end(&mut unpacked).unwrap();
+        assert!(unpacked == text && packed.body.len() * 2 < text.len(), "{path}");
+        // Each form has its own tag, because the tags are strong.
+        let (tag, other) = (plain.header("etag").unwrap(), packed.header("etag").unwrap());
+        assert_ne!(tag, other);
+        assert_eq!(get(door, path, &[("If-None-Match", tag)]).status, 304);
+        let head = ask(door, "HEAD", path, &[], b"");
+        assert_eq!(
+            head.header("content-length"),
+            Some(text.len().to_string().as_str())
+        );
+        assert!(head.body.is_empty());
+        assert_eq!(ask(door, "POST", path, &[], b"{}").status, 405);
+    }
+    // The page runs its own script and style, and nothing else.
+    let page = get(door, "/", &[]);
+    let policy = page.header("content-security-policy").unwrap();
+    for element in ["script", "style"] {
+        let (_, rest) = page.text().split_once(&format!("<{element}>")).unwrap();
+        let (text, _) = rest.split_once(&format!("</{element}>")).unwrap();
+        let sum = data_encoding::BASE64.encode(&sha2::Sha256::digest(text));
+        assert!(
+            policy.contains(&format!("{element}-src 'sha256-{sum}'")),
+            "{policy}"
+        );
+    }
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"));
+}
+
+#[test]
+fn lists_and_the_command_line_say_where_things_play() {
+    let home = home();
+    let service = Service::start_with(home.path(), "[http]\nlisten = [\"127.0.0.1:0\"]\n");
+    let door = service.http();
+    push(&service, "live/cam1");
+    let closed = wait_for("a closed recording", || {
+        rows(home.path()).into_iter().find(|row| row["state"] == "closed")
+    });
+    let id = closed["id"].as_str().unwrap();
+    assert_eq!(path(door, &closed["url"]), format!("/r/{id}/master.m3u8"));
+    assert_eq!(path(door, &closed["mp4_url"]), format!("/r/{id}.mp4"));
+    assert_eq!(get(door, &path(door, &closed["url"]), &[]).status, 200);
+    let shown = told(home.path(), &["recording", "get", "--last"]).ok().text();
+    assert!(shown.contains(closed["url"].as_str().unwrap()), "{shown}");
+    let table = told(home.path(), &["ls"]).ok().text();
+    assert!(table.contains(closed["url"].as_str().unwrap()), "{table}");
+    let over_http = get(door, "/api/v1/recording.list", &[]).json();
+    assert_eq!(over_http["result"]["recordings"][0]["url"], closed["url"]);
+
+    // What is open has an address of what it has now, which stays the same file while more is recorded.
+    let pusher = Pusher::start(service.address(), "live/cam2", &sample(), 2.0);
+    let open = wait_for("an open recording with two seconds", || {
+        let mut open = rows(home.path()).into_iter().filter(|row| row["state"] == "open");
+        open.find(|row| row["duration_s"].as_f64().unwrap() > 2.0)
+    });
+    let frozen = path(door, &open["mp4_url"]);
+    assert!(frozen.contains(".mp4?to="), "{frozen}");
+    let before = get(door, &frozen, &[]);
+    assert_eq!(before.status, 200, "{}", String::from_utf8_lossy(&before.body));
+    wait_for("more to be recorded", || {
+        let grown = rows(home.path())
+            .into_iter()
+            .find(|row| row["id"] == open["id"])?;
+        (grown["duration_s"].as_f64()? > open["duration_s"].as_f64()? + 2.0).then_some(())
+    });
+    let after = get(door, &frozen, &[]);
+    assert_eq!(after.header("etag"), before.header("etag"));
+    assert!(after.body == before.body, "the file has changed");
+    let streams = get(door, "/api/v1/stream.list", &[]).json();
+    let live = path(door, &streams["result"]["streams"][0]["url"]);
+    assert_eq!(live, "/live/cam2/master.m3u8");
+    wait_for("the stream to play", || {
+        (get(door, &live, &[]).status == 200).then_some(())
+    });
+    pusher.stop();
+
+    // For `wget -i`.
+    let urls = told(home.path(), &["ls", "--urls"]).ok().text();
+    assert_eq!(urls.lines().count(), 2, "{urls}");
+    for url in urls.lines() {
+        let file = get(door, &path(door, &url.into()), &[]);
+        assert_eq!(file.status, 200, "{url}");
+        let name = file.header("content-disposition").unwrap();
+        assert!(name.starts_with("attachment; filename=\"live_cam"), "{name}");
+    }
+    let one = told(home.path(), &["ls", "--urls", "--stream", "live/cam1"])
+        .ok()
+        .text();
+    assert_eq!(one.trim(), format!("http://{door}/r/{id}.mp4?download=1"));
+
+    // Nothing plays where no service runs.
+    service.stop();
+    assert!(
+        rows(home.path())
+            .iter()
+            .all(|row| row["url"].is_null() && row["mp4_url"].is_null())
+    );
+    told(home.path(), &["ls", "--urls"]).failed(1, &["nothing can be downloaded", "http.listen"]);
+}
+
+#[test]
+fn events_say_where_a_recording_plays_that_is_delivered_nowhere() {
+    let (home, webhook) = (home(), Webhook::start());
+    let callback =
+        |path: &str, more: &str| format!("[[callback]]\nurl = \"{}\"\n{more}\n", webhook.url(path));
+    let config = format!(
+        "[http]\nlisten = [\"127.0.0.1:0\"]\npublic_url = \"https://video.example.com/box-17\"\n{}{}{}",
+        callback("/events", "events = [\"recording.*\"]"),
+        callback("/tencent", "name = \"tencent\"\ndialect = \"tencent\""),
+        callback("/aliyun", "name = \"aliyun\"\ndialect = \"aliyun\""),
+    );
+    let service = Service::start_with(home.path(), &config);
+    push(&service, "live/cam1");
+    let call = |path: &str, of: &dyn Fn(&Value) -> bool| {
+        wait_for(path, || {
+            let calls = webhook.calls().into_iter().filter(|call| call.path == path);
+            calls
+                .filter(|call| call.method == "POST")
+                .map(|call| call.json())
+                .find(of)
+        })
+    };
+    let closed = call("/events", &|body| body["type"] == "recording.closed");
+    let id = closed["data"]["recording"].as_str().unwrap();
+    let base = format!("https://video.example.com/box-17/r/{id}");
+    assert_eq!(closed["data"]["url"], format!("{base}/master.m3u8"));
+    assert_eq!(closed["data"]["mp4_url"], format!("{base}.mp4"));
+    crate::support::contract::check("x", "x/event/recording.closed", closed.to_string().as_bytes());
+    let started = call("/events", &|body| body["type"] == "recording.started");
+    assert_eq!(started["data"]["url"], closed["data"]["url"]);
+    let file = call("/tencent", &|body| {
+        body["event_type"] == 100 && body["file_format"] == "mp4"
+    });
+    assert_eq!(file["video_url"], format!("{base}.mp4"));
+    let file = call("/aliyun", &|body| {
+        body["uri"].as_str().is_some_and(|uri| uri.ends_with(".mp4"))
+    });
+    assert_eq!(file["uri"], format!("{base}.mp4"));
+    drop(service);
+}
