@@ -37,6 +37,13 @@ impl Events {
         loop {
             match self.reader.next().await? {
                 NextEvent::Event { event, .. } if self.is_hidden(&event) => {}
+                NextEvent::Event { place, event } => {
+                    let event = match &self.scope {
+                        Some(scope) => scope.as_told(event),
+                        None => event,
+                    };
+                    return Ok(NextEvent::Event { place, event });
+                }
                 next => return Ok(next),
             }
         }

@@ -4,6 +4,8 @@
 //! A request that names another stream is refused, whether that stream exists or not. A recording or a task of another stream is
 //! not found.
 
+use serde_json::{Map, Value};
+
 use super::Api;
 use super::answer::{Code, Failure};
 use super::command::{Command, Reach};
@@ -55,7 +57,37 @@ impl Scope {
     }
 }
 
+/// What an event says of its publisher that only those learn who operate.
+const OF_PUBLISHER: [&str; 2] = ["peer", "param"];
+
+impl Scope {
+    /// True when the caller learns where publishers are and what they send along with the name of their stream.
+    pub(super) fn knows_publishers(&self) -> bool {
+        self.rights.has(Right::Operate)
+    }
+
+    /// An event as the caller may have it.
+    pub(super) fn as_told(&self, event: Posted) -> Posted {
+        if self.knows_publishers() || !event.kind.starts_with("publish.") {
+            return event;
+        }
+        let mut body: Map<String, Value> = serde_json::from_str(&event.body).unwrap_or_default();
+        OF_PUBLISHER.iter().for_each(|name| {
+            body.remove(*name);
+        });
+        Posted {
+            body: Value::Object(body).to_string(),
+            ..event
+        }
+    }
+}
+
 impl Api {
+    /// True when the caller learns where publishers are.
+    pub(super) fn knows_publishers(&self) -> bool {
+        self.caller.scope.as_ref().is_none_or(Scope::knows_publishers)
+    }
+
     /// Checks that the caller may give this command.
     pub(super) fn allows(&self, command: &Command) -> Result<(), Failure> {
         match &self.caller.scope {

@@ -8,7 +8,7 @@ use super::answer::{Code, Failure};
 use super::arguments::{Limit, one_stream, typed};
 use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
 use super::paged::{Window, paged};
-use crate::config::stream_path;
+use crate::config::{is_reserved, stream_path};
 use crate::media::{LeftOut, StreamName, Tracks};
 use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, Track};
 use crate::recorder::StreamStatus;
@@ -60,7 +60,14 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<StreamList, Fa
     let mut live = api.recorder.status();
     live.retain(|live| api.seen().has(live.stream.as_str()));
     let address = api.address();
-    let (streams, next) = paged(window, &live, |status| row(status, address.as_deref()));
+    let knows_publishers = api.knows_publishers();
+    let (streams, next) = paged(window, &live, |status| {
+        let row = row(status, address.as_deref());
+        Stream {
+            peer: row.peer.filter(|_| knows_publishers),
+            ..row
+        }
+    });
     Ok(StreamList { streams, next })
 }
 
@@ -101,7 +108,7 @@ pub fn row(stream: &StreamStatus, address: Option<&str>) -> Stream {
         gop_s: stream.gop.map(|gop| gop as f64 / 1e6),
         gaps: stream.gaps,
         dropped_frames: stream.dropped_frames,
-        notes: stream.oddities.iter().map(ToString::to_string).collect(),
+        notes: notes(stream, address),
         bits_per_second: stream.bits_per_second,
         bytes: stream.bytes,
         recorded: stream.recorded.clone(),
@@ -109,6 +116,18 @@ pub fn row(stream: &StreamStatus, address: Option<&str>) -> Stream {
         recordings: stream.recordings.iter().map(ToString::to_string).collect(),
         url: address.filter(|_| stream.plays).map(url),
     }
+}
+
+/// What a user should know of a stream, in sentences.
+fn notes(stream: &StreamStatus, address: Option<&str>) -> Vec<String> {
+    let elsewhere = address.filter(|_| is_reserved(&stream.stream)).map(|address| {
+        format!(
+            "its app is a word of the HTTP server, so it plays under {address}{}",
+            stream_path(&stream.stream)
+        )
+    });
+    let oddities = stream.oddities.iter().map(ToString::to_string);
+    oddities.chain(elsewhere).collect()
 }
 
 fn left_out(track: &LeftOut) -> LeftOutTrack {

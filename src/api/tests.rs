@@ -35,6 +35,7 @@ fn a_box_with(clock: Arc<dyn Clock>) -> Box {
         ring_bytes: 32 << 20,
         takeover_after: 5_000_000,
         live_window: 0,
+        is_viewed: false,
     };
     let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
     let api = Api::new(

@@ -48,7 +48,7 @@ pub use file::ConfigError;
 pub(crate) use file::explain;
 #[doc(hidden)]
 pub use fuzz::fuzz;
-pub use http::{BaseUrl, HostName, Http, Origin, RESERVED_APPS, WithoutClock, stream_path};
+pub use http::{BaseUrl, HostName, Http, Origin, RESERVED_APPS, WithoutClock, is_reserved, stream_path};
 pub use listen::Tls;
 pub use mqtt::{BrokerUrl, BrokerUrlError, Mqtt, MqttVersion};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};

@@ -571,6 +571,7 @@ fn recorder_settings(config: &Config) -> RecorderSettings {
         ring_bytes: memory(config),
         takeover_after: config.rtmp.takeover_after.as_micros(),
         live_window: config.http.live_window.map_or(0, |window| window.as_micros()),
+        is_viewed: config.http.is_on(),
     }
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::index::{FragmentIndex, Run, Sample, SampleIndex};
 use super::mp4::Mp4;
 use super::{FileError, Gaps, Kept, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile};
-use crate::media::{Frame, Micros, SegmentId, TrackKind, Tracks};
+use crate::media::{Frame, Micros, SegmentId, TrackKind, Tracks, rescale};
+
+/// Microseconds of a second.
+const MICROS: u32 = 1_000_000;
 
 /// A keyframe as an MP4 file. Its index stands at the beginning.
 pub struct Still<S> {
@@ -31,6 +34,15 @@ pub struct Picture<'a> {
 pub struct Pictured {
     index: Arc<SampleIndex>,
     frame: Frame,
+}
+
+impl Picture<'_> {
+    /// UTC at which the picture is presented. None where the stream has no picture.
+    pub fn utc(&self) -> Option<Micros> {
+        let timescale = self.tracks.timescale(TrackKind::Video)?;
+        let shown = rescale(self.frame.pts(), timescale, MICROS);
+        Some(self.publish_zero_utc.saturating_add(shown))
+    }
 }
 
 impl<S: TapeSource> View<S> {

@@ -30,6 +30,8 @@ pub struct RecorderSettings {
     /// How much of a stream that nobody records is played out of memory; 0 where no such stream is played. A change holds for
     /// numbers of chunks from the next publish on.
     pub live_window: Micros,
+    /// There is a server for viewers, who play streams by their names.
+    pub is_viewed: bool,
 }
 
 pub(super) struct Core {

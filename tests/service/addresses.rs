@@ -211,3 +211,132 @@ fn events_say_where_a_recording_plays_that_is_delivered_nowhere() {
     assert_eq!(file["uri"], format!("{base}.mp4"));
     drop(service);
 }
+
+#[test]
+fn a_stream_that_nobody_records_has_stills_and_its_publisher_is_told_of_to_operators_alone() {
+    let home = home();
+    let config = format!(
+        "[http]\nlisten = [\"127.0.0.1:0\"]\nlive_window = \"10s\"\n[[rule]]\nstream = \"*\"\nrecord = \"never\"\n\
+         [[viewer]]\nname = \"staff\"\nkey = \"{KEY}\"\nmay = [\"watch\", \"operate\"]\n[[viewer]]\nname = \"all\"\n"
+    );
+    let service = Service::start_with(home.path(), &config);
+    let door = service.http();
+    // Its app is a word of the door.
+    let pusher = Pusher::start(service.address(), "r/cam1", &sample(), 2.0);
+    let still = wait_for("a still", || {
+        Some(get(door, "/s/r/cam1/frame.mp4", &[])).filter(|still| still.status == 200)
+    });
+    assert_eq!(still.header("content-type"), Some("video/mp4"));
+    let time = still.header("x-edgereel-time").unwrap();
+    let at_that_time = get(door, &format!("/s/r/cam1/frame.mp4?at={time}"), &[]);
+    assert!(at_that_time.body == still.body, "the same picture");
+    assert_eq!(
+        get(door, "/s/r/cam1/frame.mp4?at=2001-01-01T00:00:00Z", &[]).status,
+        404
+    );
+    wait_for("a later picture", || {
+        let later = get(door, "/s/r/cam1/frame.mp4", &[]);
+        (later.header("x-edgereel-time") > Some(time)).then_some(())
+    });
+
+    let key = format!("Bearer {KEY}");
+    let list = |headers: &[(&str, &str)]| {
+        let list = get(door, "/api/v1/stream.list", headers).json();
+        list["result"]["streams"][0].clone()
+    };
+    let operator = list(&[("Authorization", &key)]);
+    assert_eq!(
+        (&operator["peer"], &list(&[])["peer"]),
+        (&"127.0.0.1".into(), &Value::Null)
+    );
+    // Whoever publishes it is told where it plays.
+    let url = path(door, &operator["url"]);
+    assert_eq!(url, "/s/r/cam1/master.m3u8");
+    let note = operator["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains("a word of the HTTP server") && note.ends_with("/s/r/cam1"),
+        "{note}"
+    );
+    service.log_with(&["its app is a word of the HTTP server, so it plays under /s/r/cam1"]);
+    assert_eq!(get(door, &url, &[]).status, 200);
+    pusher.stop();
+}
+
+#[test]
+fn nobody_keeps_a_file_longer_than_the_viewer_may_have_it() {
+    let home = home();
+    let config = format!("[http]\nlisten = [\"127.0.0.1:0\"]\ntoken_key = \"{KEY}\"\n");
+    let service = Service::start_with(home.path(), &config);
+    let door = service.http();
+    push(&service, "live/cam1");
+    let id = wait_for("a closed recording", || {
+        let closed = rows(home.path()).into_iter().find(|row| row["state"] == "closed");
+        closed.map(|row| row["id"].as_str().unwrap().to_owned())
+    });
+    let token = |valid: &str| {
+        let made = told(
+            home.path(),
+            &[
+                "token", "create", "--json", "--stream", "live/*", "--valid", valid,
+            ],
+        );
+        let made: Value = serde_json::from_slice(&made.ok().stdout).unwrap();
+        format!("/t/{}", made["result"]["token"].as_str().unwrap())
+    };
+    let kept = |path: &str| {
+        let got = get(door, path, &[]);
+        assert_eq!(got.status, 200, "{path}");
+        got.header("cache-control").unwrap().to_owned()
+    };
+    let playlist = get(door, "/live/cam1.m3u8", &[]);
+    let chunk = playlist
+        .text()
+        .lines()
+        .find(|line| line.ends_with(".m4s"))
+        .unwrap();
+    for (valid, least, most) in [
+        ("forever", 3_600, 3_600),
+        ("24h", 3_600, 3_600),
+        ("30min", 1, 1_800),
+    ] {
+        let under = token(valid);
+        let control = kept(&format!("{under}/live/{chunk}"));
+        let seconds = control.strip_prefix("private, max-age=").unwrap();
+        let seconds: u32 = seconds.strip_suffix(", immutable").unwrap().parse().unwrap();
+        assert!((least..=most).contains(&seconds), "{valid}: {control}");
+        // A recording can lose its beginning. So each use asks again, and a token that has expired is refused then.
+        for file in ["00001.m4s", "init.mp4", "index.m3u8"] {
+            let control = kept(&format!("{under}/r/{id}/{file}"));
+            assert_eq!(control, "private, no-cache", "{file}");
+        }
+    }
+}
+
+#[test]
+fn while_the_storage_directory_is_away_viewers_are_asked_to_come_again() {
+    let home = home();
+    let service = Service::start_with(home.path(), "[http]\nlisten = [\"127.0.0.1:0\"]\n");
+    let door = service.http();
+    push(&service, "live/cam1");
+    let id = wait_for("a closed recording", || {
+        let closed = rows(home.path()).into_iter().find(|row| row["state"] == "closed");
+        closed.map(|row| row["id"].as_str().unwrap().to_owned())
+    });
+    let (here, away) = (service.data(), service.data().with_extension("away"));
+    std::fs::rename(&here, &away).unwrap();
+    for path in [
+        format!("/r/{id}.mp4"),
+        format!("/r/{id}/master.m3u8"),
+        "/live/cam1/frame.mp4".to_owned(),
+    ] {
+        let refused = wait_for("the store to be away", || {
+            Some(get(door, &path, &[])).filter(|got| got.status == 503)
+        });
+        assert_eq!(refused.header("retry-after"), Some("5"), "{path}");
+        assert_eq!(refused.json()["error"]["code"], "unavailable");
+    }
+    std::fs::rename(&away, &here).unwrap();
+    wait_for("the store to be back", || {
+        (get(door, &format!("/r/{id}.mp4"), &[]).status == 200).then_some(())
+    });
+}

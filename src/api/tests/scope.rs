@@ -378,3 +378,25 @@ fn an_event_is_shown_to_who_may_see_its_stream_and_of_the_box_to_who_manages_it(
     assert_eq!(shown(&all), [true; 4]);
     assert_eq!(shown(&nobody), [false; 4]);
 }
+
+#[test]
+fn who_only_watches_does_not_learn_where_publishers_are() {
+    let event = |kind: &str| Posted {
+        sequence: 1,
+        id: "i".to_owned(),
+        kind: kind.to_owned(),
+        time: 0,
+        body: r#"{"encoder":"obs","param":"a=1","peer":"192.0.2.7","stream":"live/cam1"}"#.to_owned(),
+    };
+    let watches = scope(Rights::from_iter([Right::Watch]), set("live/*"));
+    for kind in ["publish.started", "publish.ended"] {
+        let told = watches.as_told(event(kind));
+        assert_eq!(told.body, r#"{"encoder":"obs","stream":"live/cam1"}"#, "{kind}");
+        let operates = scope(Rights::from_iter([Right::Watch, Right::Operate]), set("live/*"));
+        assert_eq!(operates.as_told(event(kind)), event(kind));
+    }
+    assert_eq!(
+        watches.as_told(event("recording.started")),
+        event("recording.started")
+    );
+}

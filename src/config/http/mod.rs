@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 pub use names::{BaseUrl, HostName, Origin};
-pub use paths::stream_path;
+pub use paths::{is_reserved, stream_path};
 
 use super::changes::tls_in_force;
 use super::texts::{SecretPath, Texts, sources};

@@ -10,7 +10,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
 use super::activity::{Activity, Busy};
-use super::answer::{Answer, Refusal, bytes, empty, json};
+use super::answer::{Answer, Refusal, bytes, empty, json, set};
 use super::client::Client;
 use super::cors::{self, Sharing};
 use super::door::Door;
@@ -24,6 +24,9 @@ use crate::config::{Http, stream_path};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::Right;
 use crate::store::RecordingRow;
+
+/// The longest time for which a player or a proxy may keep a file without asking again, in seconds.
+const LONGEST_KEPT_S: u64 = 3_600;
 
 /// How a request came to the box.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +154,9 @@ impl Asking<'_> {
             }
             Target::Frame(recording) => {
                 let (row, viewer) = self.recording(asked, *recording, Right::Watch).await?;
+                let until = self.until(&viewer, Right::Watch, &of_row(&row));
                 let bounds = viewer.bounds(Right::Watch, &of_row(&row));
+                let how = (until, how);
                 let mut answer = still::of_recording(self.door, &row, (&query, bounds), how).await?;
                 self.cache(&mut answer);
                 Ok(answer)
@@ -249,9 +254,10 @@ impl Asking<'_> {
         let viewer = self.stream(asked, stream).await?;
         let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
         let bounds = viewer.bounds(Right::Watch, &of_stream(stream, self.door.utc()));
+        let until = self.until(&viewer, Right::Watch, &of_stream(stream, self.door.utc()));
         match file {
             StreamFile::Frame => {
-                let mut answer = still::of_stream(self.door, stream, (query, bounds), how).await?;
+                let mut answer = still::of_stream(self.door, stream, (query, bounds), (until, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
@@ -267,15 +273,11 @@ impl Asking<'_> {
                 let mut answer = match file {
                     StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
                     StreamFile::Chunk(number) => {
-                        live::chunk(self.door, stream, (*number, bounds), how).await?
+                        live::chunk(self.door, stream, (*number, bounds), (until, how)).await?
                     }
                     _ => return Err(Refusal::internal("a file of a stream is of no kind")),
                 };
-                let now = self.door.utc();
-                let what = of_stream(stream, now);
-                let until = viewer.until(Right::Watch, &what);
-                let left = until.map(|until| until.saturating_sub(now).max(0).unsigned_abs() / 1_000_000);
-                live::cache(&mut answer, self.http.public, left);
+                self.keep(&mut answer, until);
                 Ok(answer)
             }
         }
@@ -328,6 +330,18 @@ impl Asking<'_> {
         let row = row?;
         gate::allow(&viewer, right, &of_row(&row))?;
         Ok((row, viewer))
+    }
+
+    /// Says how long a file that does not change may be kept: no longer than its viewer may have it.
+    fn keep(&self, answer: &mut Answer, until: Option<Instant>) {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
+        let seconds = left.map_or(LONGEST_KEPT_S, |left| left.min(LONGEST_KEPT_S));
+        let who = if self.http.public { "public" } else { "private" };
+        set(
+            answer,
+            CACHE_CONTROL,
+            &format!("{who}, max-age={seconds}, immutable"),
+        );
     }
 
     /// Says who may keep media. Every use asks again, so that a recording that is deleted is not played out of a cache.

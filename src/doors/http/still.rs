@@ -1,18 +1,21 @@
-//! One picture: the keyframe at a time or the last one before, as an MP4 that a browser decodes by itself.
+//! One picture: the keyframe at a time or the last one before, as an MP4 that a browser decodes by itself. It comes off the tape or,
+//! of a stream that nobody records, out of memory.
 
 use std::sync::Arc;
 
 use hyper::{HeaderMap, Method};
+use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, set};
 use super::door::Door;
 use super::files::{Bounds, Reading, Sent, of_file, of_store, send, view};
 use super::query::Query;
 use crate::event::rfc3339;
-use crate::format::{Still, VirtualFile as _};
-use crate::media::{Micros, StreamName};
+use crate::format::{Picture, Pictured, Still, TapeSource, VirtualFile as _};
+use crate::media::{Micros, StreamName, TrackKind};
 use crate::model::When;
-use crate::store::{Library, LibrarySource, RecordingRow, RecordingState};
+use crate::recorder::RingChunk;
+use crate::store::{Library, RecordingRow, RecordingState};
 
 /// The header that says when the picture is from, as RFC 3339.
 pub(super) const TIME: &str = "x-edgereel-time";
@@ -28,7 +31,7 @@ pub(super) async fn of_recording(
     door: &Arc<Door>,
     row: &RecordingRow,
     (query, bounds): (&Query, Bounds),
-    how: (&Method, &HeaderMap),
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(row.end, |when| when.from(row.start));
@@ -39,15 +42,15 @@ pub(super) async fn of_recording(
         view.still(at).map_err(|error| of_file(&error))
     };
     let still = door.read(read).await?;
-    answer(door, still, (&recording.to_string(), bounds), how)
+    answer(door, still, (&recording.to_string(), bounds), (until, how))
 }
 
-/// Answers with a picture of a stream's tape: the last one, or the one at `at`, which may count back from now.
+/// Answers with a picture of a stream: the last one, or the one at `at`, which may count back from now.
 pub(super) async fn of_stream(
     door: &Arc<Door>,
     stream: &StreamName,
     (query, bounds): (&Query, Bounds),
-    how: (&Method, &HeaderMap),
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let now = door.utc();
     let at = query.read::<When>("at", WRITTEN)?;
@@ -62,8 +65,47 @@ pub(super) async fn of_stream(
         }
         view.still(at).map_err(|error| of_file(&error))
     };
-    let still = door.read(read).await?;
-    answer(door, still, ("still", bounds), how)
+    let taped = door.read(read).await?;
+    let (of, how) = (("still", bounds), (until, how));
+    match in_memory(door, stream, at)? {
+        Some(newer) if taped.as_ref().is_none_or(|taped| taped.utc() < newer.utc()) => {
+            answer(door, Some(newer), of, how)
+        }
+        _ => answer(door, taped, of, how),
+    }
+}
+
+/// The keyframe at `at` or the last one before, in memory: where the stream is kept there for viewers, and nobody records it.
+fn in_memory(door: &Door, stream: &StreamName, at: Micros) -> Result<Option<Still<Pictured>>, Refusal> {
+    let kept = door.http().live_window.is_some();
+    let ring = door.recorder().ring_chunks(stream, 0);
+    let Some(ring) = ring.filter(|ring| kept && !ring.recorded) else {
+        return Ok(None);
+    };
+    let newest_first = ring.chunks.iter().rev();
+    let mut pictures = newest_first.flat_map(|chunk| {
+        let pictures: Vec<Picture<'_>> = pictures(chunk, ring.zero_utc).collect();
+        pictures.into_iter().rev()
+    });
+    let shown = |picture: &Picture<'_>| picture.utc().is_some_and(|utc| utc <= at);
+    let still = pictures.find(shown).map(|picture| Still::of_picture(&picture));
+    still.transpose().map_err(|error| of_file(&error))
+}
+
+/// The keyframes of a chunk in memory, in order.
+fn pictures(chunk: &RingChunk, publish_zero_utc: Micros) -> impl Iterator<Item = Picture<'_>> {
+    let video = || chunk.frames.iter().filter(|frame| frame.kind == TrackKind::Video);
+    let next_dts = video()
+        .skip(1)
+        .map(|next| Some(next.dts))
+        .chain([chunk.next_video_dts]);
+    let keyframes = video().zip(next_dts).filter(|(frame, _)| frame.key);
+    keyframes.map(move |(frame, next_dts)| Picture {
+        tracks: &chunk.tracks,
+        frame,
+        next_dts,
+        publish_zero_utc,
+    })
 }
 
 /// A time that the viewer may have a picture of: the latest one that it may, where more is asked for.
@@ -74,14 +116,14 @@ fn allowed(at: Micros, (earliest, latest): Bounds) -> Result<Micros, Refusal> {
     Ok(latest.map_or(at, |latest| at.min(latest)))
 }
 
-fn answer(
+fn answer<S: TapeSource + Send + Sync + 'static>(
     door: &Arc<Door>,
-    still: Option<Still<LibrarySource>>,
+    still: Option<Still<S>>,
     (of, (earliest, _)): (&str, Bounds),
-    how: (&Method, &HeaderMap),
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     // Over a gap the last picture may lie before what the viewer may have.
-    let may_have = |still: &Still<LibrarySource>| earliest.is_none_or(|earliest| still.utc() >= earliest);
+    let may_have = |still: &Still<S>| earliest.is_none_or(|earliest| still.utc() >= earliest);
     let Some(still) = still.filter(may_have) else {
         return Err(Refusal::not_found(
             "there is no picture at this time or shortly before",
@@ -94,7 +136,7 @@ fn answer(
         source: Arc::new(Reading::new(still)),
         media_type: "video/mp4",
         changed: Some(utc),
-        until: None,
+        until,
     };
     let mut answer = send(door, &sent, how);
     set(&mut answer, TIME, &rfc3339(utc));

@@ -23,7 +23,7 @@ pub struct Stream {
     pub stream: String,
     /// The publish.
     pub publish: String,
-    /// The address that it comes from.
+    /// The address that it comes from; only for callers who may operate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
     /// The host that the publisher addressed.

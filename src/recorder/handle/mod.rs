@@ -16,7 +16,7 @@ pub use orders::AskError;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::config::{Rule, Template};
+use crate::config::{Rule, Template, is_reserved, stream_path};
 use crate::event::{Event, TaskMissed};
 use crate::media::{MediaMessage, Micros, PublishId, StreamName};
 use crate::recorder::core::{Begun, Core, RecorderSettings};
@@ -107,6 +107,10 @@ impl Recorder {
             held_up(&mut recorded, reason);
         }
         tracing::info!(stream = %request.stream, "{}", recorded.text);
+        if is_reserved(&request.stream) && shared.core().settings.is_viewed {
+            let path = stream_path(&request.stream);
+            tracing::warn!(stream = %request.stream, "its app is a word of the HTTP server, so it plays under {path}");
+        }
         let (sender, ended) = watch::channel(None);
         shared.endings().insert(publish, sender);
         Ok(Publishing {

@@ -32,6 +32,7 @@ fn recorder(dir: &std::path::Path, queue_soft: usize) -> (Recorder, Store) {
         ring_bytes: 32 << 20,
         takeover_after: 5_000_000,
         live_window: 0,
+        is_viewed: false,
     };
     let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
     (recorder, store)
@@ -85,6 +86,7 @@ async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
         ring_bytes: 32 << 20,
         takeover_after: 5_000_000,
         live_window: 0,
+        is_viewed: false,
     };
     let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
     let hours = 5 * 3_600 * 1_000_000;
@@ -172,6 +174,7 @@ async fn while_the_store_is_full_nobody_new_is_let_in_and_who_is_there_stays() {
         ring_bytes: 32 << 20,
         takeover_after: 5_000_000,
         live_window: 0,
+        is_viewed: false,
     };
     let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
     // The lack of space shows when there is media to write.

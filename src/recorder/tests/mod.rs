@@ -43,6 +43,7 @@ const SETTINGS: RecorderSettings = RecorderSettings {
     ring_bytes: 1 << 20,
     takeover_after: 5_000_000,
     live_window: 0,
+    is_viewed: false,
 };
 
 impl Rig {

@@ -9,8 +9,9 @@ mod window;
 
 use std::sync::Arc;
 
-use hyper::header::{CACHE_CONTROL, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::Door;
@@ -32,8 +33,6 @@ use window::{Playable, Window, bytes, place, target};
 
 /// How long the playlist of a stream that has ended says so.
 const SAYS_SO: Micros = 600_000_000;
-/// Chunks never change, so a player or a proxy need not ask for one again.
-const IMMUTABLE_S: u64 = 3_600;
 
 /// The state of a stream for its playlist.
 struct Now {
@@ -109,7 +108,7 @@ pub(super) async fn chunk(
     door: &Arc<Door>,
     stream: &StreamName,
     (number, bounds): (u64, Bounds),
-    how: (&Method, &HeaderMap),
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let open = door.store.open_tape(stream);
     let name = stream.clone();
@@ -127,16 +126,7 @@ pub(super) async fn chunk(
             .map_err(|_| Refusal::gone(format!("chunk {number} of {stream} is not on the box any more")))?,
         Found::NotOnTape => in_memory(door, stream, number)?,
     };
-    Ok(send(door, &sent, how))
-}
-
-/// Says how long a chunk or an init may be kept: no longer than its viewer may have it.
-pub(super) fn cache(answer: &mut Answer, is_public: bool, seconds_left: Option<u64>) {
-    let seconds = seconds_left.map_or(IMMUTABLE_S, |left| left.min(IMMUTABLE_S));
-    let who = if is_public { "public" } else { "private" };
-    if let Ok(value) = HeaderValue::from_str(&format!("{who}, max-age={seconds}, immutable")) {
-        answer.headers_mut().insert(CACHE_CONTROL, value);
-    }
+    Ok(send(door, &Sent { until, ..sent }, how))
 }
 
 impl Now {
