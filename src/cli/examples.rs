@@ -38,6 +38,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Recordings of a stream that ended in the last two hours",
             ),
             ("edgereel ls --json", "For programs, with all fields"),
+            (
+                "edgereel ls --from 24h --urls",
+                "Addresses to download what ended in the last 24 hours, for wget -i",
+            ),
         ],
     ),
     (

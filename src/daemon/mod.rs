@@ -25,7 +25,8 @@ pub(crate) use keys::{
 };
 pub use log::{LogTarget, flush_log, init_log};
 pub use pulse::Silence;
-pub use service::{Service, Snapshot, TakenPort, Tuning};
+pub use service::{Service, Snapshot, Tuning};
+pub use viewers::TakenPort;
 
 use std::future::Future;
 use std::path::PathBuf;

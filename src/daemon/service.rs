@@ -15,7 +15,8 @@ use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
 use super::keys;
 use super::pulse::{Pulse, Silence};
-use super::{broker, callbacks, may_block, viewers};
+use super::viewers::{self, TakenPort};
+use super::{broker, callbacks, may_block};
 use crate::access::Admission;
 use crate::api::{Api, Reloaded};
 use crate::config::{self, Advice, ByteSize, Changes, Config};
@@ -74,16 +75,6 @@ pub struct Tuning {
     pub store: StoreSettings,
     /// What happens where another program has a port of `[http]`.
     pub taken_port: TakenPort,
-}
-
-/// What happens where another program has a port that viewers are to connect to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TakenPort {
-    /// Viewers cannot connect, and the log says why.
-    #[default]
-    Fails,
-    /// The system chooses another port.
-    IsReplaced,
 }
 
 /// The state of the service at one moment.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::service::TakenPort;
 use super::{keys, may_block};
 use crate::access::viewer::{Gate, limits};
 use crate::api::Api;
@@ -13,6 +12,16 @@ use crate::https::with_causes;
 use crate::recorder::Recorder;
 use crate::store::{Clock, Store};
 use crate::tls::Identity;
+
+/// What happens where another program has a port that viewers are to connect to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TakenPort {
+    /// Viewers cannot connect, and the log says why.
+    #[default]
+    Fails,
+    /// The system chooses another port.
+    IsReplaced,
+}
 
 /// The door for viewers, and what a reload changes of it.
 pub(super) struct Viewing {

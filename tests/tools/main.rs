@@ -41,6 +41,7 @@ mod numbered;
 mod onair;
 mod packaged;
 mod packets;
+mod page;
 mod players;
 mod power;
 mod programs;

@@ -118,9 +118,9 @@ async fn without_entries_this_machine_may_look_and_never_operate() {
     }
     // What a proxy on this machine passes on is not from this machine.
     assert_eq!(said(&gate, &from("127.0.0.1")), "403 anonymous");
-    let gate = self::gate("[[viewer]]\nname = \"here\"\naddresses = [\"127.0.0.0/8\"]\n");
-    assert_eq!(said(&gate, &local), "here");
-    assert_eq!(said(&gate, &from("127.0.0.1")), "403 not_listed");
+    let of_here = self::gate("[[viewer]]\nname = \"here\"\naddresses = [\"127.0.0.0/8\"]\n");
+    assert_eq!(said(&of_here, &local), "here");
+    assert_eq!(said(&of_here, &from("127.0.0.1")), "403 not_listed");
     assert_eq!(said(&gate, &from("192.0.2.1")), "403 anonymous");
     // With an entry, this machine is like any other.
     let gate = super::tests::gate(&format!("[[viewer]]\nname = \"a\"\nkey = \"{ONE}\"\n"));
