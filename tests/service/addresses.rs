@@ -121,31 +121,37 @@ fn lists_and_the_command_line_say_where_things_play() {
     assert_eq!(over_http["result"]["recordings"][0]["url"], closed["url"]);
 
     // What is open has an address of what it has now, which stays the same file while more is recorded.
-    let pusher = Pusher::start(service.address(), "live/cam2", &sample(), 2.0);
-    let open = wait_for("an open recording with two seconds", || {
-        let mut open = rows(home.path()).into_iter().filter(|row| row["state"] == "open");
-        open.find(|row| row["duration_s"].as_f64().unwrap() > 2.0)
-    });
-    let frozen = path(door, &open["mp4_url"]);
+    let pusher = Pusher::start(service.address(), "live/cam2", &sample(), 1.0);
+    let open = |longer_than: f64| {
+        wait_for("the open recording to be longer", || {
+            let list = get(door, "/api/v1/recording.list?state=open", &[]).json();
+            let open = list["result"]["recordings"].get(0)?.clone();
+            (open["duration_s"].as_f64()? > longer_than).then_some(open)
+        })
+    };
+    let first = open(2.0);
+    let frozen = path(door, &first["mp4_url"]);
     assert!(frozen.contains(".mp4?to="), "{frozen}");
     let before = get(door, &frozen, &[]);
     assert_eq!(before.status, 200, "{}", String::from_utf8_lossy(&before.body));
-    wait_for("more to be recorded", || {
-        let grown = rows(home.path())
-            .into_iter()
-            .find(|row| row["id"] == open["id"])?;
-        (grown["duration_s"].as_f64()? > open["duration_s"].as_f64()? + 2.0).then_some(())
-    });
-    let after = get(door, &frozen, &[]);
-    assert_eq!(after.header("etag"), before.header("etag"));
-    assert!(after.body == before.body, "the file has changed");
     let streams = get(door, "/api/v1/stream.list", &[]).json();
     let live = path(door, &streams["result"]["streams"][0]["url"]);
     assert_eq!(live, "/live/cam2/master.m3u8");
     wait_for("the stream to play", || {
         (get(door, &live, &[]).status == 200).then_some(())
     });
+    let later = open(first["duration_s"].as_f64().unwrap() + 1.0);
+    assert_ne!(later["mp4_url"], first["mp4_url"]);
+    let after = get(door, &frozen, &[]);
+    assert_eq!(after.header("etag"), before.header("etag"));
+    assert!(after.body == before.body, "the file has changed");
     pusher.stop();
+    wait_for("the end of the recording", || {
+        rows(home.path())
+            .iter()
+            .all(|row| row["state"] == "closed")
+            .then_some(())
+    });
 
     // For `wget -i`.
     let urls = told(home.path(), &["ls", "--urls"]).ok().text();

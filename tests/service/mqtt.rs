@@ -379,6 +379,22 @@ fn a_broker_that_takes_nothing_does_not_hold_up_the_end_of_the_service() {
 }
 
 #[test]
+fn a_broker_that_goes_while_the_service_stops_does_not_hold_it_up() {
+    let (home, mut broker) = (home(), Broker::start());
+    let mut service = Service::start_with(home.path(), &managed(&broker, ""));
+    event(&broker, "device.started");
+    broker.behave(Behaviour {
+        lose_acks: true,
+        ..Behaviour::default()
+    });
+    service.signal(nix::sys::signal::Signal::SIGTERM);
+    // The service waits for the acknowledgement of its last event.
+    event(&broker, "device.stopping");
+    broker.stop();
+    wait_until("the service to end", || !service.alive());
+}
+
+#[test]
 fn health_is_told_at_once_when_something_is_wrong() {
     let (home, broker) = (home(), Broker::start());
     let sync = "\n[sync]\nurl = \"s3://media/box\"\nendpoint = \"http://127.0.0.1:1\"\naccess_key_id = \"a\"\n\

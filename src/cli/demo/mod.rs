@@ -8,9 +8,9 @@ use std::io::{Cursor, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use indicatif::ProgressBar;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::broker::{Broker, Heard};
@@ -96,6 +96,7 @@ impl Demo {
             Some(broker) => Some(broker.listen(PREFIX, &device).await?),
             None => None,
         };
+        let mut ends = Ends::listen()?;
         let service = Service::start_with(config, |tuning| {
             tuning.store.segment_duration = SEGMENT;
             // The usual port is easy to type, and any other one will do.
@@ -147,18 +148,31 @@ impl Demo {
                     }
                 }
                 Some(line) = next(&mut heard) => screen.say(&line),
+                () = ends.wanted() => {
+                    publishing.abort();
+                    service.stop().await?;
+                    bail!("interrupted");
+                }
             }
         }
         publishing.await.context("the publisher failed")??;
         let ended = start();
         screen.done();
-        let delivered = self.delivered(&service).await;
+        let delivered = tokio::select! {
+            delivered = self.delivered(&service) => delivered,
+            () = ends.wanted() => Err(anyhow!("interrupted")),
+        };
         let took = ended.elapsed();
         let stays = door.filter(|_| delivered.is_ok() && is_watched());
         if stays.is_some() {
             self.tell(took, stays.as_deref())?;
             println!("\neverything plays until you press Ctrl-C");
-            listen_until_the_end(&screen, &mut heard).await?;
+            loop {
+                tokio::select! {
+                    () = ends.wanted() => break,
+                    Some(line) = next(&mut heard) => screen.say(&line),
+                }
+            }
         }
         service.stop().await?;
         screen.hear(&mut heard).await;
@@ -266,15 +280,25 @@ fn is_watched() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
-/// Prints events until the user, or the system, wants the demo to end.
-async fn listen_until_the_end(screen: &Screen, heard: &mut Option<Heard>) -> anyhow::Result<()> {
-    let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    loop {
+/// The signals with which a user, or the system, ends the demo.
+struct Ends {
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl Ends {
+    /// Listens from now on.
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupted: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            terminated: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+        })
+    }
+
+    async fn wanted(&mut self) {
         tokio::select! {
-            _ = interrupted.recv() => return Ok(()),
-            _ = terminated.recv() => return Ok(()),
-            Some(line) = next(heard) => screen.say(&line),
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
         }
     }
 }

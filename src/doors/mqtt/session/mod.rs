@@ -140,8 +140,10 @@ impl<'a> Session<'a> {
         let mut commits = ticks(COMMIT);
         let mut stopping: Option<Instant> = None;
         loop {
+            // A connection that is lost while the service stops is not made again.
+            let lost = |loss| stopping.map_or(End::Lost(loss), |_| End::Stopped);
             if let Err(loss) = self.send() {
-                return End::Lost(loss);
+                return lost(loss);
             }
             if let Some(since) = stopping {
                 // A broker that takes nothing now holds up nobody. A broker that takes events slowly is sent them for a while.
@@ -172,11 +174,12 @@ impl<'a> Session<'a> {
                     Ok(())
                 }
             };
+            let lost = |loss| stopping.map_or(End::Lost(loss), |_| End::Stopped);
             if let Err(loss) = happened {
-                return End::Lost(loss);
+                return lost(loss);
             }
             if !self.subscription.is_current() {
-                return End::Lost(Loss::Gone("the journal was made anew".to_owned()));
+                return lost(Loss::Gone("the journal was made anew".to_owned()));
             }
         }
     }
