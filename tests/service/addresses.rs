@@ -228,10 +228,34 @@ fn a_stream_that_nobody_records_has_stills_and_its_publisher_is_told_of_to_opera
     let service = Service::start_with(home.path(), &config);
     let door = service.http();
     // Its app is a word of the door.
-    let pusher = Pusher::start(service.address(), "r/cam1", &sample(), 2.0);
+    let pusher = Pusher::start(service.address(), "r/cam1", &sample(), 1.0);
     let still = wait_for("a still", || {
         Some(get(door, "/s/r/cam1/frame.mp4", &[])).filter(|still| still.status == 200)
     });
+    let key = format!("Bearer {KEY}");
+    let list = |headers: &[(&str, &str)]| {
+        let list = get(door, "/api/v1/stream.list", headers).json();
+        list["result"]["streams"][0].clone()
+    };
+    let (operator, other) = (list(&[("Authorization", &key)]), list(&[]));
+    assert_eq!(
+        (&operator["peer"], &other["peer"]),
+        (&"127.0.0.1".into(), &Value::Null)
+    );
+    assert_eq!(other["stream"], "r/cam1");
+    // Whoever publishes it is told where it plays.
+    let url = path(door, &operator["url"]);
+    assert_eq!(url, "/s/r/cam1/master.m3u8");
+    let note = operator["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains("a word of the HTTP server") && note.ends_with("/s/r/cam1"),
+        "{note}"
+    );
+    service.log_with(&["its app is a word of the HTTP server, so it plays under /s/r/cam1"]);
+    wait_for("the stream to play", || {
+        (get(door, &url, &[]).status == 200).then_some(())
+    });
+
     assert_eq!(still.header("content-type"), Some("video/mp4"));
     let time = still.header("x-edgereel-time").unwrap();
     let at_that_time = get(door, &format!("/s/r/cam1/frame.mp4?at={time}"), &[]);
@@ -244,27 +268,6 @@ fn a_stream_that_nobody_records_has_stills_and_its_publisher_is_told_of_to_opera
         let later = get(door, "/s/r/cam1/frame.mp4", &[]);
         (later.header("x-edgereel-time") > Some(time)).then_some(())
     });
-
-    let key = format!("Bearer {KEY}");
-    let list = |headers: &[(&str, &str)]| {
-        let list = get(door, "/api/v1/stream.list", headers).json();
-        list["result"]["streams"][0].clone()
-    };
-    let operator = list(&[("Authorization", &key)]);
-    assert_eq!(
-        (&operator["peer"], &list(&[])["peer"]),
-        (&"127.0.0.1".into(), &Value::Null)
-    );
-    // Whoever publishes it is told where it plays.
-    let url = path(door, &operator["url"]);
-    assert_eq!(url, "/s/r/cam1/master.m3u8");
-    let note = operator["notes"][0].as_str().unwrap();
-    assert!(
-        note.contains("a word of the HTTP server") && note.ends_with("/s/r/cam1"),
-        "{note}"
-    );
-    service.log_with(&["its app is a word of the HTTP server, so it plays under /s/r/cam1"]);
-    assert_eq!(get(door, &url, &[]).status, 200);
     pusher.stop();
 }
 
