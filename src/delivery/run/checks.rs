@@ -39,7 +39,6 @@ impl Checks {
     }
 
     /// Says what a check found, to the log where it is news and to all who asked before it began.
-
     pub(super) fn ended(&mut self, cx: &Arc<Context>, checked: Result<SyncCheck, JoinError>) -> &SyncCheck {
         let checked = checked.unwrap_or_else(|error| {
             crate::watch::failed("the check of the store", &error.to_string(), "deliveries go on");
