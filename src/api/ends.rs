@@ -62,6 +62,7 @@ mod tests {
             spec: RecordingSpec::built_in(),
             tags: Vec::new(),
             start: 0,
+            begins_later: false,
             end: 0,
             duration: 0,
             bytes: 0,

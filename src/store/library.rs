@@ -67,6 +67,8 @@ pub struct RecordingRow {
     pub tags: Vec<String>,
     /// UTC of its first sample.
     pub start: Micros,
+    /// Its beginning is not on the tape: it was given up for space, or never written.
+    pub begins_later: bool,
     /// UTC of the end of its last sample; so far, while it is open.
     pub end: Micros,
     /// Length of its media, gaps not counted.

@@ -68,6 +68,7 @@ impl Summary {
                 spec: of.spec,
                 tags: of.tags,
                 start: of.utc_start,
+                begins_later: false,
                 end: of.utc_start,
                 duration: 0,
                 bytes: 0,
@@ -110,7 +111,10 @@ impl Summary {
             });
         }
         match self.last_end {
-            None => row.start = start,
+            None => {
+                row.start = start;
+                row.begins_later = begins.saturating_sub(self.from) > GAP;
+            }
             // The tape goes on at once after a restart of the box, however long the box was off. Only the clock tells.
             Some(tape_end)
                 if begins.saturating_sub(tape_end) > GAP || start.saturating_sub(row.end) > GAP =>

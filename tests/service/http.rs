@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::support::http::{Reply, ask, get, reply};
 use crate::support::{
-    Pusher, Service, edgereel, home, only_recording, recordings, sample, sample_path, wait_for,
+    Feed, Plan, Pusher, Service, edgereel, home, only_recording, recordings, sample, sample_path, wait_for,
 };
 
 /// A service with the door on loopback, and one recording of the sample.
@@ -636,6 +636,56 @@ fn a_stream_plays_live_and_its_chunks_never_change() {
     }
     let numbers: Vec<u64> = kept.keys().copied().collect();
     assert_eq!(numbers[0], 0);
+}
+
+#[test]
+fn a_recording_whose_beginning_is_evicted_while_it_is_open_slides() {
+    let home = home();
+    let data = home.path().join("data");
+    let config = ("quota = \"64 MiB\"\n", "[http]\nlisten = [\"127.0.0.1:0\"]\n");
+    let service = Service::start_on(home.path(), &data, config, &[]);
+    let door = service.http();
+    // Four MiB of each second of media, as fast as they are taken.
+    let plan = Plan {
+        stream: "live/cam1",
+        speed: 50.0,
+        length: None,
+        weight: 160_000,
+    };
+    let feed = Feed::start(service.address(), plan, 0);
+    let id = wait_for("an open recording", || {
+        recordings(&data).first().map(|recording| recording.id.clone())
+    });
+    let folder = format!("/r/{id}");
+    let read = |least: u64| {
+        let got = get(door, &format!("{folder}/index.m3u8"), &[]);
+        // Media that is evicted while it is listed is gone, once.
+        assert!([200, 404, 410, 503].contains(&got.status), "{}", got.text());
+        let first = tag(got.text(), "#EXT-X-MEDIA-SEQUENCE")?.parse::<u64>().unwrap();
+        (got.status == 200 && first >= least).then(|| (first, got.text().to_owned()))
+    };
+    let (first, playlist) = wait_for("the beginning to be evicted", || read(1));
+    assert!(
+        !playlist.contains("PLAYLIST-TYPE") && !playlist.contains("ENDLIST"),
+        "{playlist}"
+    );
+    let (later, _) = wait_for("the playlist to slide on", || read(first + 1));
+    assert!(later > first);
+    feed.hold();
+    // No name of before stands for other bytes.
+    assert_eq!(get(door, &format!("{folder}/00001.m4s"), &[]).status, 404);
+    let media = wait_for("its last chunk", || {
+        let (_, playlist) = read(1)?;
+        let chunk = playlist.lines().rfind(|line| line.ends_with(".m4s"))?;
+        let init = tag(&playlist, "#EXT-X-MAP").unwrap();
+        let init = init.trim_start_matches("URI=\"").trim_end_matches('"');
+        let part = |name: &str| get(door, &format!("{folder}/{name}"), &[]);
+        let (init, chunk) = (part(init), part(chunk));
+        (init.status == 200 && chunk.status == 200).then(|| [init.body, chunk.body].concat())
+    });
+    assert!(!crate::support::fragmented::parse(&media).video.is_empty());
+    let master = get(door, &format!("{folder}/master.m3u8"), &[]);
+    assert!(master.text().contains("\nindex.m3u8"), "{}", master.text());
 }
 
 #[test]

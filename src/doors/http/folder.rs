@@ -13,6 +13,7 @@ use super::answer::{Answer, Refusal, bytes};
 use super::door::Door;
 use super::files::{Bounds, Reading, Sent, of_file, send, view};
 use super::layouts::{Key, LaidFolder, Layout, Version, What};
+use super::live;
 use super::query::Query;
 use crate::format::hls::{Hls, KEYFRAMES, MASTER, PLAYLIST, Served, Start, TARGET_MS, Update, Uris};
 use crate::format::{Format, VirtualFile as _};
@@ -29,8 +30,11 @@ pub(super) async fn file(
     (query, inherited, bounds): (&Query, Option<&str>, Bounds),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
-    let folder = find(door, row, bounds).await?;
     let is_open = row.state == RecordingState::Open;
+    if is_open && row.begins_later && bounds == (None, None) {
+        return live::of_recording(door, row, name, (query, inherited), (until, how)).await;
+    }
+    let folder = find(door, row, bounds).await?;
     let none = || Refusal::not_found(format!("this recording has no file '{}'", shown(name)));
     let uris = Uris::new("", inherited).map_err(|error| Refusal::bad_request(error.to_string()))?;
     let served = Served {
@@ -93,7 +97,7 @@ pub(super) fn playlist(text: Vec<u8>, (method, headers): (&Method, &HeaderMap)) 
 }
 
 /// Where players begin: `start=live` or `start=beginning`. Players choose differently where a playlist does not say it.
-fn start(query: &Query) -> Result<Start, Refusal> {
+pub(super) fn start(query: &Query) -> Result<Start, Refusal> {
     match query.value("start") {
         None | Some("" | "beginning") => Ok(Start::Beginning),
         Some("live") => Ok(Start::LiveEdge),

@@ -5,6 +5,7 @@
 //! date before the next publish.
 
 mod dates;
+mod recording;
 mod window;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::query::Query;
 use crate::config::stream_path;
 use crate::format::chunks::TapeChunk;
 use crate::format::hls::live::{ChunkFile, Init, InitName, Playlist, master as master_text};
-use crate::format::hls::{Start, Uris};
+use crate::format::hls::{Start, Update, Uris};
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
 use crate::media::{Micros, StreamName, TargetDuration};
 use crate::recorder::RingChunks;
@@ -29,6 +30,7 @@ use crate::store::{ChunkAt, Command, Filter, Library, OpenTape, RecordingState};
 
 pub use dates::DATES;
 pub(super) use dates::Dates;
+pub(super) use recording::of_recording;
 use window::{Playable, Window, bytes, place, target};
 
 /// How long the playlist of a stream that has ended says so.
@@ -48,20 +50,10 @@ pub(super) async fn playlist(
     (query, inherited): (&Query, Option<&str>),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
-    let now = look(door, stream).await?;
-    let target_s = now.target_s()?;
-    let chunks = now.window.listed(|zero, utc| door.dates.of(stream, zero, utc));
-    door.dates
-        .keep(|change| door.store.submit(Command::Change(change)).is_ok());
+    let now = look(door, stream, door.http().live_chunks).await?;
     let prefix = format!("{}/c/", file_name(stream));
     let uris = uris(&prefix, inherited)?;
-    let text = Playlist {
-        target_s: target_s.into(),
-        chunks: &chunks,
-        start: Start::LiveEdge,
-        ended: now.ended,
-    }
-    .text(&uris, update(query));
+    let text = now.text(door, stream, (Start::LiveEdge, update(query)), &uris)?;
     Ok(playlist_answer(text, how))
 }
 
@@ -72,7 +64,7 @@ pub(super) async fn master(
     inherited: Option<&str>,
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
-    let now = look(door, stream).await?;
+    let now = look(door, stream, door.http().live_chunks).await?;
     let target_s = now.target_s()?;
     let uris = uris("", inherited)?;
     let playlist = format!("../{}.m3u8", file_name(stream));
@@ -89,9 +81,14 @@ pub(super) async fn init(
 ) -> Result<Answer, Refusal> {
     let none = || Refusal::not_found("no chunk of this stream that can be played needs this file");
     let wanted: InitName = name.parse().map_err(|_| none())?;
-    let now = look(door, stream).await?;
+    let now = look(door, stream, door.http().live_chunks).await?;
+    init_of(&now, wanted, method).ok_or_else(none)
+}
+
+/// The answer with an init of these chunks, if one of them needs it.
+fn init_of(now: &Now, wanted: InitName, method: &Method) -> Option<Answer> {
     let mut inits = now.window.chunks.iter().map(|chunk| Init::of(&chunk.tracks));
-    let found = inits.find(|init| init.name == wanted).ok_or_else(none)?;
+    let found = inits.find(|init| init.name == wanted)?;
     let body = if *method == Method::HEAD {
         Vec::new()
     } else {
@@ -100,7 +97,7 @@ pub(super) async fn init(
     let mut answer = answer_bytes(StatusCode::OK, "video/mp4", body);
     let length = HeaderValue::from(found.bytes.len());
     answer.headers_mut().insert(hyper::header::CONTENT_LENGTH, length);
-    Ok(answer)
+    Some(answer)
 }
 
 /// Answers with a chunk.
@@ -140,6 +137,27 @@ impl Now {
             }),
         }
     }
+
+    /// The text of the playlist. The dates that it tells are kept.
+    fn text(
+        &self,
+        door: &Door,
+        stream: &StreamName,
+        (start, update): (Start, Update),
+        uris: &Uris,
+    ) -> Result<Vec<u8>, Refusal> {
+        let target_s = self.target_s()?;
+        let chunks = self.window.listed(|zero, utc| door.dates.of(stream, zero, utc));
+        door.dates
+            .keep(|change| door.store.submit(Command::Change(change)).is_ok());
+        let playlist = Playlist {
+            target_s: target_s.into(),
+            chunks: &chunks,
+            start,
+            ended: self.ended,
+        };
+        Ok(playlist.text(uris, update))
+    }
 }
 
 /// The last part of the stream's path, beside which its chunks are.
@@ -152,9 +170,8 @@ fn uris(prefix: &str, inherited: Option<&str>) -> Result<Uris, Refusal> {
     Uris::new(prefix, inherited).map_err(|error| Refusal::bad_request(error.to_string()))
 }
 
-/// Finds out what of a stream can be played now.
-async fn look(door: &Arc<Door>, stream: &StreamName) -> Result<Now, Refusal> {
-    let most = door.http().live_chunks;
+/// Finds out which of the last `most` chunks of a stream can be played now.
+async fn look(door: &Arc<Door>, stream: &StreamName, most: usize) -> Result<Now, Refusal> {
     // The open segment first: one that is sealed meanwhile is then in both, and not in none.
     let open = door.store.open_tape(stream);
     let on_air = door.is_on_air(stream);
@@ -214,8 +231,11 @@ fn on_the_tape(
         let tail = library.tail(stream, wanted).map_err(|error| of_store(&error))?;
         let is_open = |id| open.is_some_and(|open| open.segment.id == id);
         for sealed in tail.segments.iter().filter(|sealed| !is_open(sealed.segment.id)) {
-            let index = tail.source.index(sealed.segment.id);
-            let index = index.map_err(|error| of_file(&FileError::Source(error)))?;
+            let Ok(index) = tail.source.index(sealed.segment.id) else {
+                // It was evicted meanwhile, and so was what is older.
+                chunks.clear();
+                continue;
+            };
             let list = sealed.list(&index);
             let playable = Playable::of_segment(&sealed.segment, &index, &sealed.numbers, &list);
             chunks.extend(playable.map_err(|error| of_file(&error))?);
