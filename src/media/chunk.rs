@@ -94,16 +94,6 @@ impl TargetDuration {
         }
     }
 
-    /// The target of a publish that is over. One that was too short to say how long its chunks are has the longest that there is.
-    pub fn at_end(self) -> Self {
-        match self {
-            TargetDuration::Unknown { .. } => {
-                TargetDuration::Known(u16::try_from(LONGEST / 1_000_000).unwrap_or(u16::MAX))
-            }
-            known @ TargetDuration::Known(_) => known,
-        }
-    }
-
     /// The longest that a playlist may call a chunk: in whole seconds, rounded, it is no more than the target duration.
     pub fn limit(self) -> Micros {
         match self {

@@ -63,8 +63,6 @@ pub(super) struct Chunks {
     breaks: bool,
     /// Chunks are played out of the ring.
     played: bool,
-    /// A chunk of the publish has begun.
-    any: bool,
 }
 
 impl Chunks {
@@ -81,7 +79,6 @@ impl Chunks {
             numbered,
             breaks: true,
             played,
-            any: false,
         }
     }
 
@@ -131,11 +128,7 @@ impl Chunks {
 
     /// The values for the next publish of the stream. This one ends at tape time `end`.
     pub(super) fn end(&self, end: Micros) -> Numbered {
-        let own = self
-            .any
-            .then(|| self.chunker.target().at_end().target_s())
-            .flatten();
-        let own = own.map(|target| (target, end));
+        let own = self.chunker.target().target_s().map(|target| (target, end));
         Numbered {
             target: own.or(self.numbered.target),
             ..self.numbered
@@ -152,7 +145,7 @@ impl Chunks {
         if breaks && self.numbered.any {
             self.numbered.discontinuity = self.numbered.discontinuity.saturating_add(1);
         }
-        (self.any, self.numbered.any) = (true, true);
+        self.numbered.any = true;
         let number = self.numbered.next;
         self.numbered.next = number.saturating_add(1);
         ChunkStart {

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::Journal;
 use super::read::{SEGMENT, SEGMENTS, SegmentData, number};
-use crate::media::{Micros, StreamName, TargetDuration};
+use crate::media::{Micros, StreamName};
 use crate::store::StoreError;
 
 const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
@@ -65,25 +65,17 @@ impl Journal {
         Ok(starts.map_or(0, number) << EACH_START)
     }
 
-    /// The streams with chunks on tape that ends behind tape time `since`: the target duration that their playlists have now, in
-    /// seconds, and where that tape ends.
+    /// The streams with tape that ends behind tape time `since`: their target durations, if they are known, and where that
+    /// tape ends.
     pub(in crate::store) fn recent_targets(
         &self,
         since: Micros,
     ) -> Result<Vec<(StreamName, u16, Micros)>, StoreError> {
         let sql =
             "SELECT name, t.target_s, max(s.end) FROM segments s CROSS JOIN streams t ON t.stream = s.stream
-             WHERE s.state = 'sealed' AND s.end > ?1 AND s.chunk IS NOT NULL GROUP BY +s.stream";
-        let known = |seconds: u16| match seconds {
-            0 => TargetDuration::default().at_end().target_s(),
-            seconds => Some(seconds),
-        };
-        let found = self.all(sql, params![since], |row| {
-            Ok((self.stream(row, 0)?, known(self.col(row, 1)?), self.col(row, 2)?))
-        })?;
-        let found = found.into_iter();
-        Ok(found
-            .filter_map(|(stream, target_s, end)| Some((stream, target_s?, end)))
-            .collect())
+             WHERE s.state = 'sealed' AND s.end > ?1 AND t.target_s > 0 GROUP BY +s.stream";
+        self.all(sql, params![since], |row| {
+            Ok((self.stream(row, 0)?, self.col(row, 1)?, self.col(row, 2)?))
+        })
     }
 }

@@ -131,6 +131,10 @@ impl Now {
     fn target_s(&self) -> Result<u16, Refusal> {
         match self.window.target_s {
             Some(target_s) if !self.window.chunks.is_empty() => Ok(target_s),
+            // A publish of fewer than three chunks is over: nobody knows how long chunks of the next one will be.
+            None if self.ended => Err(Refusal::not_found(
+                "the last publish of this stream was too short to be played as live",
+            )),
             _ => Err(Refusal {
                 retry_after_s: Some(2),
                 ..Refusal::unavailable("the stream has just begun: ask again in a moment")
@@ -240,7 +244,7 @@ fn on_the_tape(
             let playable = Playable::of_segment(&sealed.segment, &index, &sealed.numbers, &list);
             chunks.extend(playable.map_err(|error| of_file(&error))?);
             if open.is_none() {
-                known = Some(target(&sealed.segment, &index, &sealed.numbers).at_end());
+                known = Some(target(&sealed.segment, &index, &sealed.numbers));
             }
         }
     }

@@ -123,8 +123,14 @@ impl Window {
         })
     }
 
-    /// The last `most` chunks, without those before a number that is missing or a long break.
+    /// The last `most` chunks, without those before a number that is missing or a long break. A chunk of an earlier publish that is
+    /// longer than the target duration is left out, with those before it: the target duration stays the same while the playlist is
+    /// served, and no chunk in it may be longer (RFC 8216 §4.3.3.1).
     pub(super) fn last(mut self, most: usize) -> Window {
+        let target_s = self.target_s.map_or(u64::MAX, u64::from);
+        let is_long = |chunk: &Playable| (chunk.facts.duration_us + 500_000) / 1_000_000 > target_s;
+        let long = self.chunks.iter().rposition(is_long);
+        self.chunks.drain(..long.map_or(0, |long| long + 1));
         let pairs = self.chunks.iter().zip(self.chunks.iter().skip(1));
         let mut breaks = pairs.map(|(one, next)| {
             one.number.checked_add(1) != Some(next.number)
@@ -160,5 +166,57 @@ impl Window {
             pictures: chunk.facts.pictures,
         });
         rates.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Chunks with these numbers, beginnings and lengths in seconds.
+    fn window(chunks: &[(u64, i64, u64)], target_s: u16) -> Window {
+        let playable = |(number, start_s, length_s): &(u64, i64, u64)| Playable {
+            number: *number,
+            discontinuities: 0,
+            discontinuity: false,
+            tracks: Tracks::default(),
+            facts: ChunkFacts {
+                bytes: 1,
+                start: start_s * 1_000_000,
+                duration_us: length_s * 1_000_000,
+                pictures: 1,
+                independent: true,
+            },
+            zero: (0, 0),
+        };
+        Window {
+            chunks: chunks.iter().map(playable).collect(),
+            target_s: Some(target_s),
+        }
+    }
+
+    fn listed(window: Window, most: usize) -> Vec<u64> {
+        let last = window.last(most);
+        last.chunks.iter().map(|chunk| chunk.number).collect()
+    }
+
+    #[test]
+    fn a_playlist_is_of_one_stretch_and_keeps_its_target_duration() {
+        let two = |numbers: &[u64]| -> Vec<(u64, i64, u64)> {
+            let places = numbers.iter().zip((0..).step_by(2));
+            places.map(|(number, start)| (*number, start, 2)).collect()
+        };
+        assert_eq!(listed(window(&two(&[4, 5, 6, 7]), 2), 3), [5, 6, 7]);
+        assert_eq!(
+            listed(window(&two(&[4, 5, 7, 8]), 2), 10),
+            [7, 8],
+            "a number is missing"
+        );
+        let broken = [(4, 0, 2), (5, 2, 2), (6, 200, 2)];
+        assert_eq!(listed(window(&broken, 2), 10), [6], "a long break");
+        // A short publish before this one had longer chunks.
+        let longer = [(4, 0, 2), (5, 2, 5), (6, 30, 2), (7, 32, 2)];
+        assert_eq!(listed(window(&longer, 2), 10), [6, 7]);
+        assert_eq!(listed(window(&longer, 5), 10), [4, 5, 6, 7]);
     }
 }
