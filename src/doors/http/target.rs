@@ -160,8 +160,9 @@ impl Target {
 
     /// The path of a stream. A stream's name may have several parts, and the parts behind it are counted from the end.
     fn stream(path: &str) -> Option<Target> {
-        if let Some(stream) = path.strip_suffix("/master.m3u8") {
-            return Some(Target::Stream(name(stream)?, StreamFile::Master));
+        // `/live/master.m3u8` is the playlist of the stream `live/master`: an app alone is no stream.
+        if let Some(stream) = path.strip_suffix("/master.m3u8").and_then(name) {
+            return Some(Target::Stream(stream, StreamFile::Master));
         }
         if let Some(stream) = path.strip_suffix("/frame.mp4") {
             return Some(Target::Stream(name(stream)?, StreamFile::Frame));
@@ -237,6 +238,10 @@ mod tests {
             (
                 "/live/cam1/master.m3u8",
                 Target::Stream(stream("live/cam1"), StreamFile::Master),
+            ),
+            (
+                "/live/master.m3u8",
+                Target::Stream(stream("live/master"), StreamFile::Playlist),
             ),
             (
                 "/live/cam1/c/17.m4s",
