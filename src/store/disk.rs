@@ -89,6 +89,11 @@ pub trait DiskFile: Send + Sync {
         self.size()
     }
 
+    /// Bytes of the medium that the file takes although it has no name any more: they are free when everybody has closed it.
+    fn held(&self) -> io::Result<u64> {
+        Ok(0)
+    }
+
     /// Allocates blocks for a file of `len` bytes and makes it that long; bytes that were never written read as zeros.
     /// `Unsupported` on file systems that cannot.
     fn allocate(&self, len: u64) -> io::Result<()>;
@@ -346,6 +351,16 @@ impl DiskFile for RealFile {
         Ok(self.0.metadata()?.blocks().saturating_mul(512))
     }
 
+    fn held(&self) -> io::Result<u64> {
+        let metadata = self.0.metadata()?;
+        let blocks = if metadata.nlink() == 0 {
+            metadata.blocks()
+        } else {
+            0
+        };
+        Ok(blocks.saturating_mul(512))
+    }
+
     fn allocate(&self, len: u64) -> io::Result<()> {
         falloc(&self.0, FallocateFlags::empty(), len)
     }
@@ -421,6 +436,22 @@ mod tests {
         assert_eq!(refused.kind(), ErrorKind::WouldBlock);
         writer.share().unwrap();
         RealDisk.open_read(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_without_a_name_holds_its_space_until_it_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        RealDisk
+            .create(&path)
+            .unwrap()
+            .write_at(0, &mut [IoSlice::new(&[1; 70_000])])
+            .unwrap();
+        let reader = RealDisk.open_read(&path).unwrap();
+        assert_eq!(reader.held().unwrap(), 0);
+        RealDisk.unlink(&path).unwrap();
+        assert_eq!(reader.held().unwrap(), reader.taken().unwrap());
+        assert!(reader.held().unwrap() >= 70_000);
     }
 
     #[test]

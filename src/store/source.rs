@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ struct Shared {
     journal: Arc<Mutex<Journal>>,
     segments: HashMap<SegmentId, SourceFile>,
     files: Recent<Arc<Opened>>,
+    /// Nothing is read any more.
+    over: AtomicBool,
     indexes: Recent<Arc<SampleIndex>>,
 }
 
@@ -66,6 +69,7 @@ impl LibrarySource {
             journal,
             segments,
             files: Recent::default(),
+            over: AtomicBool::new(false),
             indexes: Recent::default(),
         };
         Self {
@@ -81,6 +85,22 @@ impl LibrarySource {
             shared.journal.clone(),
             shared.segments.clone(),
         )
+    }
+
+    /// The files that the store has given up and that stay on the medium because this source has them open, with the bytes that
+    /// each takes. A file that cannot be asked counts as none.
+    pub fn held(&self) -> Vec<(SegmentId, u64)> {
+        let open = self.shared.files.all();
+        let held = open
+            .into_iter()
+            .map(|(segment, opened)| (segment, opened.file.held().unwrap_or(0)));
+        held.filter(|(_, bytes)| *bytes > 0).collect()
+    }
+
+    /// Closes the files. What is read from now on fails.
+    pub fn let_go(&self) {
+        self.shared.over.store(true, Ordering::Release);
+        self.shared.files.clear();
     }
 
     fn entry(&self, segment: SegmentId) -> Result<&SourceFile, SourceError> {
@@ -148,6 +168,11 @@ impl TapeSource for LibrarySource {
             .is_some_and(|parts| !parts.iter().any(within))
         {
             return Err(refuse("it was deleted meanwhile".to_owned()));
+        }
+        if self.shared.over.load(Ordering::Acquire) {
+            // It may have been opened while the others were closed.
+            self.shared.files.clear();
+            return Err(refuse("it was given up, and its space is needed".to_owned()));
         }
         match opened.file.read_at(offset, buf) {
             Ok(n) if n == buf.len() => Ok(()),
@@ -232,6 +257,15 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T: Clone> Recent<T> {
+    fn all(&self) -> Vec<(SegmentId, T)> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().cloned().collect()
+    }
+
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The value that is kept for a segment, or the value that `make` makes. No lock is held meanwhile.
     fn find<E>(&self, segment: SegmentId, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);

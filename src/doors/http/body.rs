@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::activity::Busy;
-use super::flow::{Flow, Room, allotment};
+use super::flow::{Ask, Flow, Pace, Room, allotment};
+use super::leases::Lease;
 
 /// How long a response may go on when what let its viewer in has expired.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
@@ -51,12 +52,16 @@ pub(super) enum Body {
 /// A part of a file, read while it is sent.
 pub(super) struct FileBody {
     source: Arc<dyn Source>,
+    start: u64,
     /// The first byte that nobody reads yet.
     at: u64,
     end: u64,
     flow: Flow,
+    pace: Pace,
     /// The memory of its connection.
     pieces: Arc<Semaphore>,
+    /// The tape that it reads, if it reads any.
+    lease: Option<Arc<Lease>>,
     /// When the response has to end, though it is not complete.
     until: Option<Instant>,
     /// The next piece. It is read while the one before is sent.
@@ -77,13 +82,16 @@ impl AsRef<[u8]> for Piece {
 
 impl FileBody {
     /// The bytes of `source` from `start` up to and without `end`.
-    pub(super) fn new(source: Arc<dyn Source>, start: u64, end: u64, flow: Flow) -> Self {
+    pub(super) fn new(source: Arc<dyn Source>, start: u64, end: u64, (flow, pace): (Flow, Pace)) -> Self {
         Self {
             source,
+            start,
             at: start,
             end,
             flow,
+            pace,
             pieces: allotment(),
+            lease: None,
             until: None,
             next: None,
         }
@@ -95,6 +103,20 @@ impl FileBody {
         self
     }
 
+    /// The same, reading this tape.
+    pub(super) fn of(mut self, lease: Option<Arc<Lease>>) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    fn ask(&self) -> Ask {
+        Ask {
+            left: self.end.saturating_sub(self.at),
+            sent: self.at.saturating_sub(self.start),
+            pace: self.pace,
+        }
+    }
+
     /// Has the next piece read, if there is one. Without `room` it waits for some.
     fn read_next(&mut self, room: Option<Room>) -> Option<&mut JoinHandle<Result<Piece, String>>> {
         if self.next.is_none() && self.at < self.end {
@@ -103,9 +125,9 @@ impl FileBody {
                 self.flow.clone(),
                 Arc::clone(&self.pieces),
             );
-            let (at, left) = (self.at, self.end - self.at);
+            let (at, ask) = (self.at, self.ask());
             self.next = Some(tokio::spawn(async move {
-                let turn = flow.turn(left, &pieces, room).await;
+                let turn = flow.turn(ask, &pieces, room).await;
                 let read = tokio::task::spawn_blocking(move || {
                     let mut bytes = BytesMut::zeroed(turn.len);
                     source.read(at, &mut bytes)?;
@@ -134,8 +156,11 @@ impl FileBody {
         Poll::Ready(Some(match piece {
             Ok(piece) => {
                 self.at = self.at.saturating_add(piece.bytes.len() as u64);
+                if let Some(lease) = &self.lease {
+                    lease.count(piece.bytes.len());
+                }
                 // What is read ahead may wait for nothing that others could use at once.
-                if let Some(room) = self.flow.room(self.end - self.at, &self.pieces) {
+                if let Some(room) = self.flow.room(self.ask(), &self.pieces) {
                     self.read_next(Some(room));
                 }
                 Ok(Bytes::from_owner(piece))
@@ -260,7 +285,12 @@ mod tests {
 
     fn body(start: u64, end: u64, fails_at: u64) -> Body {
         let flow = Flow::new(8 << 20, 16, None);
-        Body::File(FileBody::new(Arc::new(Pattern { fails_at }), start, end, flow))
+        Body::File(FileBody::new(
+            Arc::new(Pattern { fails_at }),
+            start,
+            end,
+            (flow, Pace::File),
+        ))
     }
 
     #[tokio::test]
@@ -281,7 +311,7 @@ mod tests {
             let until = Instant::now() + Duration::from_secs(seconds);
             // At this rate it lasts more than a minute.
             whole(Body::File(
-                FileBody::new(source, 0, 2 << 20, flow).until(Some(until)),
+                FileBody::new(source, 0, 2 << 20, (flow, Pace::File)).until(Some(until)),
             ))
         };
         let began = Instant::now();

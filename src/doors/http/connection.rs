@@ -35,8 +35,8 @@ const BUFFER: usize = 32 << 10;
 /// The most lines of the head of a request.
 const MAX_HEADERS: usize = 64;
 /// Bytes that wait in the system for the network. The system alone would let a slow viewer have megabytes. This is enough for
-/// 20 Mbit/s at a distance of 100 ms.
-const SOCKET: usize = 256 << 10;
+/// 10 Mbit/s at a distance of 100 ms.
+const SOCKET: usize = 128 << 10;
 /// The most requests at a time on a connection of HTTP/2.
 const MAX_STREAMS: u32 = 16;
 /// The most bytes that a peer may send before they are read (RFC 9113, section 6.9.2): as many as a command has. What is sent to

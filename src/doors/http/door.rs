@@ -9,7 +9,9 @@ use super::answer::Refusal;
 use super::files::of_store;
 use super::flow::Flow;
 use super::layouts::{Key, Layout, Layouts, Version};
+use super::leases::Leases;
 use super::live::Dates;
+use super::seen::Seen;
 use super::server::address;
 use super::tally::Tally;
 use crate::access::viewer::Gate;
@@ -57,6 +59,8 @@ pub(super) struct Door {
     pub(super) gate: Arc<Gate>,
     pub(super) identity: Identity,
     pub(super) layouts: Layouts,
+    pub(super) leases: Leases,
+    pub(super) seen: Seen,
     /// The dates that live playlists keep.
     pub(super) dates: Dates,
     pub(super) store: Store,
@@ -85,6 +89,8 @@ impl Door {
             gate: inside.gate,
             identity: inside.identity,
             layouts: Layouts::default(),
+            leases: Leases::default(),
+            seen: Seen::default(),
             dates: Dates::restored(&inside.dates),
             store: inside.store,
             flow,

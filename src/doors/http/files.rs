@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use super::answer::{Answer, Refusal, bytes, empty, set};
 use super::body::{Body, FileBody, Source};
 use super::door::Door;
+use super::flow::Pace;
 use super::layouts::{Key, LaidFile, Layout, Version, What};
 use super::query::Query;
 use super::range::Part;
 use crate::format::{FileError, FileFormat, Plan, VirtualFile};
 use crate::media::{Micros, RecordingId, TrackKind};
 use crate::model::When;
-use crate::store::{Deletion, Library, RecordingRow, RecordingState, StoreError};
+use crate::store::{Deletion, Library, LibrarySource, RecordingRow, RecordingState, StoreError};
 
 /// The part of a recording that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +33,13 @@ pub(super) struct Range {
 /// A file that a response sends.
 pub(super) struct Sent {
     pub(super) source: Arc<dyn Source>,
+    /// The tape that it is made of. None for what is in memory.
+    pub(super) tape: Option<LibrarySource>,
     pub(super) len: u64,
     /// The strong tag, with its quotes.
     pub(super) etag: String,
     pub(super) media_type: &'static str,
+    pub(super) pace: Pace,
     /// UTC of the newest media in it, in microseconds, where it is known.
     pub(super) changed: Option<Micros>,
     /// When the viewer's right to it ends.
@@ -104,11 +108,14 @@ pub(super) async fn file(
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let laid = find(door, row, format, (Range::parse(query)?, bounds)).await?;
+    let tape = laid.source.renewed();
     let sent = Sent {
-        source: Arc::new(Reading::new(laid.plan.open(laid.source.renewed()))),
+        source: Arc::new(Reading::new(laid.plan.open(tape.clone()))),
+        tape: Some(tape),
         len: laid.plan.len(),
         etag: laid.etag.clone(),
         media_type: format.mime(),
+        pace: Pace::File,
         changed: Some(laid.end),
         until,
     };
@@ -162,7 +169,7 @@ async fn find(
     Ok(file)
 }
 
-type View = crate::format::View<crate::store::LibrarySource>;
+type View = crate::format::View<LibrarySource>;
 
 /// The tape of a recording, or of a part of it, and UTC of its end. Blocks.
 pub(super) fn view(
@@ -192,11 +199,7 @@ pub(super) fn view(
 }
 
 /// Lays a file out. Reads every index of the view; blocks.
-fn lay_out(
-    view: View,
-    format: FileFormat,
-    part: usize,
-) -> Result<(Plan, crate::store::LibrarySource), Refusal> {
+fn lay_out(view: View, format: FileFormat, part: usize) -> Result<(Plan, LibrarySource), Refusal> {
     let view = match format {
         FileFormat::M4a | FileFormat::Adts => view.only(TrackKind::Audio),
         FileFormat::Mp4 | FileFormat::Fmp4 | FileFormat::Flv => view,
@@ -253,8 +256,10 @@ fn part(door: &Door, file: &Sent, (start, end): (u64, u64), status: StatusCode, 
     let mut answer = if method == Method::HEAD {
         bytes(status, file.media_type, "")
     } else {
-        let body = FileBody::new(Arc::clone(&file.source), start, end, door.flow.clone());
-        let body = body.until(file.until);
+        let flow = (door.flow.clone(), file.pace);
+        let body = FileBody::new(Arc::clone(&file.source), start, end, flow);
+        let lease = file.tape.clone().map(|tape| door.leases.begin(tape));
+        let body = body.until(file.until).of(lease);
         let mut answer = Response::new(Body::File(body));
         *answer.status_mut() = status;
         answer
@@ -267,12 +272,14 @@ fn part(door: &Door, file: &Sent, (start, end): (u64, u64), status: StatusCode, 
 
 /// The row of a recording, or why there is none.
 pub(super) async fn row(door: &Door, recording: RecordingId) -> Result<RecordingRow, Refusal> {
+    let was_there = door.seen.has(recording);
     let read = move |library: &Library| {
         let row = library.recording(recording).map_err(|error| of_store(&error))?;
         match row {
             Some(row) if row.state == RecordingState::Expired => Err(gone(recording)),
             Some(row) => Ok(row),
             None => match library.deletion(recording) {
+                Ok(Deletion::None) if was_there => Err(gone(recording)),
                 Ok(Deletion::None) => Err(Refusal::not_found(format!(
                     "there is no recording {recording}; `edgereel ls` prints the ids"
                 ))),
@@ -281,7 +288,9 @@ pub(super) async fn row(door: &Door, recording: RecordingId) -> Result<Recording
             },
         }
     };
-    door.read(read).await
+    let row = door.read(read).await?;
+    door.seen.note(recording);
+    Ok(row)
 }
 
 fn gone(recording: RecordingId) -> Refusal {

@@ -1,7 +1,8 @@
 //! How much of the box all viewers together may take: memory of pieces on their way, and bytes a second.
 //!
 //! Each connection may always have a few small pieces in memory, so that no viewer waits for another one that reads slowly. What
-//! is left of the memory goes to whoever asks first, in large pieces: they make fast downloads cheap.
+//! is left of the memory goes to whoever asks first, in large pieces: they make fast downloads cheap. A response begins with small
+//! ones, so that a viewer that reads nothing never has a large one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,9 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 /// Bytes of the pieces that every connection may have.
-pub(super) const SMALL: usize = 16 << 10;
+pub(super) const SMALL: usize = 8 << 10;
 /// Bytes of a piece while memory is left.
 pub(super) const LARGE: usize = 256 << 10;
+/// Bytes of a response before its first large piece: more than the system takes for a viewer that reads nothing.
+const BEGINNING: u64 = 256 << 10;
 /// Small pieces of a connection: one is read, and the others are on their way through hyper to the socket. All responses of a
 /// connection of HTTP/2 share them: one that its peer does not take is in the way of those beside it, and of nobody else.
 const SMALL_PIECES: usize = 3;
@@ -24,6 +27,26 @@ const BURST: Duration = Duration::from_millis(250);
 pub(super) struct Flow {
     large: Arc<Semaphore>,
     rate: Arc<Mutex<Rate>>,
+}
+
+/// What a response still has to send, and how soon it is needed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    /// Bytes that the response still has to send.
+    pub(super) left: u64,
+    /// Bytes that it has sent.
+    pub(super) sent: u64,
+    /// Who waits for it.
+    pub(super) pace: Pace,
+}
+
+/// Who waits for a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// A player, that plays what it gets at once: a chunk or a picture. It goes before files, however many are read.
+    Player,
+    /// Whoever reads a file.
+    File,
 }
 
 /// A piece that may be read.
@@ -54,6 +77,8 @@ struct Rate {
     bytes_per_second: Option<u64>,
     /// When everything that was let through so far would have gone at the rate.
     through: Instant,
+    /// The same of what players wait for. It waits for nothing else, and files wait for it.
+    through_first: Instant,
 }
 
 impl Flow {
@@ -69,6 +94,7 @@ impl Flow {
             rate: Arc::new(Mutex::new(Rate {
                 bytes_per_second,
                 through: Instant::now(),
+                through_first: Instant::now(),
             })),
         }
     }
@@ -78,11 +104,11 @@ impl Flow {
         self.rate().bytes_per_second = bytes_per_second;
     }
 
-    /// Room for a piece, if there is some now. `left` is what the response still has to send, and `small` what its connection may
-    /// have.
-    pub(super) fn room(&self, left: u64, small: &Arc<Semaphore>) -> Option<Room> {
+    /// Room for a piece, if there is some now. `small` is what the connection of the response may have.
+    pub(super) fn room(&self, ask: Ask, small: &Arc<Semaphore>) -> Option<Room> {
         let large = || Arc::clone(&self.large).try_acquire_owned().ok();
-        if let Some(permit) = (left > SMALL as u64).then(large).flatten() {
+        let is_worth_it = ask.left > SMALL as u64 && ask.sent >= BEGINNING;
+        if let Some(permit) = is_worth_it.then(large).flatten() {
             return Some(Room::of(LARGE, Some(permit)));
         }
         let permit = Arc::clone(small).try_acquire_owned().ok()?;
@@ -90,18 +116,19 @@ impl Flow {
     }
 
     /// Waits until a piece may go. A response that ends meanwhile takes nothing of the rate.
-    pub(super) async fn turn(&self, left: u64, small: &Arc<Semaphore>, room: Option<Room>) -> Turn {
-        let room = match room.or_else(|| self.room(left, small)) {
+    pub(super) async fn turn(&self, ask: Ask, small: &Arc<Semaphore>, room: Option<Room>) -> Turn {
+        let room = match room.or_else(|| self.room(ask, small)) {
             Some(room) => room,
             // Nobody closes the semaphore, so there is a permit.
             None => Room::of(SMALL, Arc::clone(small).acquire_owned().await.ok()),
         };
-        let len = usize::try_from(left).unwrap_or(usize::MAX).min(room.len);
-        let (at, takes) = self.rate().take(len, Instant::now());
+        let len = usize::try_from(ask.left).unwrap_or(usize::MAX).min(room.len);
+        let (at, takes) = self.rate().take(len, ask.pace, Instant::now());
         if let Some(at) = at {
             let mut reserved = Reserved {
                 rate: &self.rate,
                 takes,
+                pace: ask.pace,
             };
             sleep_until(at).await;
             reserved.takes = Duration::ZERO;
@@ -124,30 +151,43 @@ impl Room {
 struct Reserved<'a> {
     rate: &'a Mutex<Rate>,
     takes: Duration,
+    pace: Pace,
 }
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
-        rate.give_back(self.takes);
+        rate.give_back(self.takes, self.pace);
     }
 }
 
 impl Rate {
     /// Counts a piece. Gives the moment at which it may go, if that is later than now, and how long the piece takes.
-    fn take(&mut self, bytes: usize, now: Instant) -> (Option<Instant>, Duration) {
+    fn take(&mut self, bytes: usize, pace: Pace, now: Instant) -> (Option<Instant>, Duration) {
         let Some(rate) = self.bytes_per_second.filter(|rate| *rate > 0) else {
             return (None, Duration::ZERO);
         };
         let takes = Duration::from_secs_f64(bytes as f64 / rate as f64);
         let earliest = now.checked_sub(BURST).unwrap_or(now);
-        let begins = self.through.max(earliest);
-        self.through = begins + takes;
+        let through = self.through.max(earliest);
+        let begins = match pace {
+            Pace::Player => {
+                let begins = self.through_first.max(earliest);
+                self.through_first = begins + takes;
+                begins
+            }
+            Pace::File => through,
+        };
+        self.through = through + takes;
         ((begins > now).then_some(begins), takes)
     }
 
-    fn give_back(&mut self, takes: Duration) {
+    fn give_back(&mut self, takes: Duration, pace: Pace) {
         self.through = self.through.checked_sub(takes).unwrap_or(self.through);
+        if pace == Pace::Player {
+            let first = self.through_first;
+            self.through_first = first.checked_sub(takes).unwrap_or(first);
+        }
     }
 }
 
@@ -157,16 +197,28 @@ mod tests {
 
     use super::*;
 
+    /// A response in the middle of a long file.
+    const LONG: Ask = Ask {
+        left: 1 << 30,
+        sent: 1 << 30,
+        pace: Pace::File,
+    };
+
+    fn rate(bytes_per_second: u64, start: Instant) -> Rate {
+        Rate {
+            bytes_per_second: Some(bytes_per_second),
+            through: start,
+            through_first: start,
+        }
+    }
+
     #[test]
     fn all_viewers_together_keep_to_the_rate() {
         let start = Instant::now();
-        let mut rate = Rate {
-            bytes_per_second: Some(1_000_000),
-            through: start,
-        };
+        let mut rate = rate(1_000_000, start);
         let mut now = start;
         for _ in 0..100 {
-            if let Some(at) = rate.take(50_000, now).0 {
+            if let (Some(at), _) = rate.take(50_000, Pace::File, now) {
                 now = at;
             }
         }
@@ -174,9 +226,25 @@ mod tests {
         assert!((4.6..=5.0).contains(&took), "{took}");
         // A pause is made up for by a quarter of a second at most.
         now += Duration::from_secs(60);
-        assert_eq!(rate.take(250_000, now).0, None);
-        assert_eq!(rate.take(1, now).0, None);
-        assert!(rate.take(1_000, now).0.is_some());
+        assert_eq!(rate.take(250_000, Pace::File, now).0, None);
+        assert_eq!(rate.take(1, Pace::File, now).0, None);
+        assert!(rate.take(1_000, Pace::File, now).0.is_some());
+    }
+
+    #[test]
+    fn what_a_player_waits_for_goes_before_files_and_files_wait_for_it() {
+        let start = Instant::now();
+        let mut rate = rate(1_000_000, start);
+        for _ in 0..200 {
+            rate.take(100_000, Pace::File, start);
+        }
+        assert_eq!(rate.take(100_000, Pace::Player, start).0, None);
+        // Players alone keep to the rate, too.
+        rate.take(1_000_000, Pace::Player, start);
+        let at = rate.take(1, Pace::Player, start).0.unwrap();
+        assert!(at - start >= Duration::from_millis(800), "{:?}", at - start);
+        let at = rate.take(1, Pace::File, start).0.unwrap();
+        assert!(at - start >= Duration::from_secs(20), "{:?}", at - start);
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,35 +254,40 @@ mod tests {
         let mut small = 0;
         for _ in 0..64 {
             let pieces = allotment();
-            while let Some(room) = flow.room(1 << 30, &pieces) {
-                let turn = flow.turn(1 << 30, &pieces, Some(room)).await;
+            while let Some(room) = flow.room(LONG, &pieces) {
+                let turn = flow.turn(LONG, &pieces, Some(room)).await;
                 small += usize::from(turn.len == SMALL);
                 kept.push(turn);
             }
             // A connection whose peer takes nothing gets nothing more, however many responses it has.
-            let more = timeout(Duration::ZERO, flow.turn(1 << 30, &pieces, None));
+            let more = timeout(Duration::ZERO, flow.turn(LONG, &pieces, None));
             assert!(more.await.is_err());
         }
         assert_eq!(small, 64 * SMALL_PIECES);
         assert!(kept.iter().map(|turn| turn.len).sum::<usize>() <= 8 << 20);
-        assert_eq!(flow.turn(1 << 30, &allotment(), None).await.len, SMALL);
+        assert_eq!(flow.turn(LONG, &allotment(), None).await.len, SMALL);
         kept.clear();
-        assert_eq!(flow.turn(1 << 30, &allotment(), None).await.len, LARGE);
-        assert_eq!(flow.turn(100, &allotment(), None).await.len, 100);
+        assert_eq!(flow.turn(LONG, &allotment(), None).await.len, LARGE);
+        let begins = Ask { sent: 0, ..LONG };
+        assert_eq!(flow.turn(begins, &allotment(), None).await.len, SMALL);
+        let ends = Ask { left: 100, ..LONG };
+        assert_eq!(flow.turn(ends, &allotment(), None).await.len, 100);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_and_leaves_takes_nothing_of_the_rate() {
         let flow = Flow::new(8 << 20, 16, Some(1 << 20));
         let pieces = allotment();
-        flow.turn(1 << 30, &pieces, None).await;
+        for _ in 0..2 {
+            flow.turn(LONG, &pieces, None).await;
+        }
         for _ in 0..1_000 {
             let pieces = allotment();
-            let left = timeout(Duration::ZERO, flow.turn(1 << 30, &pieces, None));
+            let left = timeout(Duration::ZERO, flow.turn(LONG, &pieces, None));
             assert!(left.await.is_err());
         }
         let began = Instant::now();
-        flow.turn(1 << 30, &pieces, None).await;
+        flow.turn(LONG, &pieces, None).await;
         assert!(began.elapsed() <= Duration::from_secs(1), "{:?}", began.elapsed());
     }
 }

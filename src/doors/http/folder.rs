@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::answer::{Answer, Refusal, bytes};
 use super::door::Door;
 use super::files::{Bounds, Reading, Sent, of_file, send, view};
+use super::flow::Pace;
 use super::layouts::{Key, LaidFolder, Layout, Version, What};
 use super::live;
 use super::query::Query;
@@ -57,13 +58,16 @@ pub(super) async fn file(
             if is_open && chunk_number(name).is_some_and(|chunk| chunk > hls.settled()) {
                 return Err(none());
             }
-            let file = hls.with(folder.source.renewed()).find(name);
+            let tape = folder.source.renewed();
+            let file = hls.with(tape.clone()).find(name);
             let file = file.ok_or_else(none)?;
             let sent = Sent {
                 len: file.len(),
                 etag: format!("\"{}\"", file.tag()),
                 source: Arc::new(Reading::new(file)),
+                tape: Some(tape),
                 media_type: "video/mp4",
+                pace: Pace::Player,
                 changed: Some(folder.end),
                 until,
             };

@@ -14,6 +14,7 @@ use super::answer::{Answer, Refusal, set};
 use super::body::Source;
 use super::door::Door;
 use super::files::{Sent, send};
+use super::flow::Pace;
 use super::folder::takes_gzip;
 
 static HOME: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/index.html.gz"));
@@ -74,9 +75,11 @@ fn page(
     };
     let sent = Sent {
         source,
+        tape: None,
         len,
         etag,
         media_type,
+        pace: Pace::Player,
         changed: None,
         until: None,
     };

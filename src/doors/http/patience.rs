@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// tape that was given up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A peer that does not take a piece of a response (16 to 256 KiB) within this time is dropped, though it reads a byte now and
+/// A peer that does not take a piece of a response (8 to 256 KiB) within this time is dropped, though it reads a byte now and
 /// then, or says so in HTTP/2: who holds a connection has to use it.
 pub(super) const SLOWEST: Duration = Duration::from_secs(120);
 

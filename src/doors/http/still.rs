@@ -9,13 +9,14 @@ use tokio::time::Instant;
 use super::answer::{Answer, Refusal, set};
 use super::door::Door;
 use super::files::{Bounds, Reading, Sent, of_file, of_store, send, view};
+use super::flow::Pace;
 use super::query::Query;
 use crate::event::rfc3339;
-use crate::format::{Picture, Pictured, Still, TapeSource, VirtualFile as _};
+use crate::format::{Picture, Pictured, Still, TapeSource, View, VirtualFile as _};
 use crate::media::{Micros, StreamName, TrackKind};
 use crate::model::When;
 use crate::recorder::RingChunk;
-use crate::store::{Library, RecordingRow, RecordingState};
+use crate::store::{Library, LibrarySource, RecordingRow, RecordingState};
 
 /// The header that says when the picture is from, as RFC 3339.
 pub(super) const TIME: &str = "x-edgereel-time";
@@ -39,7 +40,7 @@ pub(super) async fn of_recording(
     let (recording, is_open) = (row.id, row.state == RecordingState::Open);
     let read = move |library: &Library| {
         let (view, _) = view(library, recording, is_open, (None, None))?;
-        view.still(at).map_err(|error| of_file(&error))
+        still(view, at)
     };
     let still = door.read(read).await?;
     answer(door, still, (&recording.to_string(), bounds), (until, how))
@@ -63,13 +64,13 @@ pub(super) async fn of_stream(
         if view.segments.is_empty() {
             return Ok(None);
         }
-        view.still(at).map_err(|error| of_file(&error))
+        still(view, at)
     };
     let taped = door.read(read).await?;
     let (of, how) = (("still", bounds), (until, how));
     match in_memory(door, stream, at)? {
-        Some(newer) if taped.as_ref().is_none_or(|taped| taped.utc() < newer.utc()) => {
-            answer(door, Some(newer), of, how)
+        Some(newer) if taped.as_ref().is_none_or(|(taped, _)| taped.utc() < newer.utc()) => {
+            answer(door, Some((newer, None)), of, how)
         }
         _ => answer(door, taped, of, how),
     }
@@ -108,6 +109,16 @@ fn pictures(chunk: &RingChunk, publish_zero_utc: Micros) -> impl Iterator<Item =
     })
 }
 
+/// A picture, and the tape that it is read from, if it is not in memory.
+type Found<S> = (Still<S>, Option<LibrarySource>);
+
+/// The last picture of a view up to a time. Blocks.
+fn still(view: View<LibrarySource>, at: Micros) -> Result<Option<Found<LibrarySource>>, Refusal> {
+    let tape = view.source.clone();
+    let still = view.still(at).map_err(|error| of_file(&error))?;
+    Ok(still.map(|still| (still, Some(tape))))
+}
+
 /// A time that the viewer may have a picture of: the latest one that it may, where more is asked for.
 fn allowed(at: Micros, (earliest, latest): Bounds) -> Result<Micros, Refusal> {
     if earliest.is_some_and(|earliest| at < earliest) {
@@ -118,13 +129,13 @@ fn allowed(at: Micros, (earliest, latest): Bounds) -> Result<Micros, Refusal> {
 
 fn answer<S: TapeSource + Send + Sync + 'static>(
     door: &Arc<Door>,
-    still: Option<Still<S>>,
+    found: Option<Found<S>>,
     (of, (earliest, _)): (&str, Bounds),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     // Over a gap the last picture may lie before what the viewer may have.
-    let may_have = |still: &Still<S>| earliest.is_none_or(|earliest| still.utc() >= earliest);
-    let Some(still) = still.filter(may_have) else {
+    let may_have = |(still, _): &Found<S>| earliest.is_none_or(|earliest| still.utc() >= earliest);
+    let Some((still, tape)) = found.filter(may_have) else {
         return Err(Refusal::not_found(
             "there is no picture at this time or shortly before",
         ));
@@ -134,7 +145,9 @@ fn answer<S: TapeSource + Send + Sync + 'static>(
         len: still.len(),
         etag: format!("\"{of}-{utc:x}-{:x}\"", still.len()),
         source: Arc::new(Reading::new(still)),
+        tape,
         media_type: "video/mp4",
+        pace: Pace::Player,
         changed: Some(utc),
         until,
     };

@@ -155,6 +155,23 @@ fn a_tape_that_nobody_repaired_is_read_up_to_its_torn_end() {
 }
 
 #[test]
+fn what_is_let_go_is_read_no_more_and_what_others_read_stays() {
+    let mut rig = Rig::new();
+    let (_, id) = one_recording(&mut rig);
+    let view = rig.library().view(id).unwrap();
+    let (one, other) = (view.source.renewed(), view.source.renewed());
+    let segment = view.segments[0].id;
+    let at = one.index(segment).unwrap().fragments[0].end() - 1;
+    let mut byte = [0];
+    one.read_exact_at(segment, at, &mut byte).unwrap();
+    assert_eq!(one.held(), [], "its file has a name");
+    one.let_go();
+    let refused = one.read_exact_at(segment, at, &mut byte).unwrap_err();
+    assert!(refused.to_string().contains("its space is needed"), "{refused}");
+    other.read_exact_at(segment, at, &mut byte).unwrap();
+}
+
+#[test]
 fn a_fragment_whose_media_is_torn_is_not_listed() {
     let mut rig = Rig::new();
     let (a, id) = one_recording(&mut rig);

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::Door;
 use super::files::{Bounds, Reading, Sent, of_file, of_store, send};
+use super::flow::Pace;
 use super::folder::{playlist as playlist_answer, update};
 use super::query::Query;
 use crate::config::stream_path;
@@ -26,7 +27,7 @@ use crate::format::hls::{Start, Update, Uris};
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
 use crate::media::{Micros, StreamName, TargetDuration};
 use crate::recorder::RingChunks;
-use crate::store::{ChunkAt, Command, Filter, Library, OpenTape, RecordingState};
+use crate::store::{ChunkAt, Command, Filter, Library, LibrarySource, OpenTape, RecordingState};
 
 pub use dates::DATES;
 pub(super) use dates::Dates;
@@ -289,8 +290,8 @@ fn on_tape(
     {
         let source = library.open_source(open);
         let span = span(&open.segment, chunk);
-        let file = ChunkFile::open(open.segment.clone(), source, &place(chunk));
-        return Ok(Found::Here(sent(file)?, span));
+        let file = ChunkFile::open(open.segment.clone(), source.clone(), &place(chunk));
+        return Ok(Found::Here(sent(file, source)?, span));
     }
     match library
         .chunk_at(stream, number)
@@ -304,8 +305,8 @@ fn on_tape(
                 return Ok(Found::NotOnTape);
             };
             let span = span(&sealed.segment, chunk);
-            let file = ChunkFile::open(sealed.segment, source, &place(chunk));
-            Ok(Found::Here(sent(file)?, span))
+            let file = ChunkFile::open(sealed.segment, source.clone(), &place(chunk));
+            Ok(Found::Here(sent(file, source)?, span))
         }
         ChunkAt::Gone => Ok(Found::Gone),
         ChunkAt::Open | ChunkAt::Never => Ok(Found::NotOnTape),
@@ -318,15 +319,15 @@ fn span(segment: &ViewSegment, chunk: &TapeChunk) -> (Micros, Micros) {
     (begins, begins.saturating_add(chunk.duration))
 }
 
-fn sent<S: crate::format::TapeSource + Send + Sync + 'static>(
-    file: Result<ChunkFile<S>, FileError>,
-) -> Result<Sent, Refusal> {
+fn sent(file: Result<ChunkFile<LibrarySource>, FileError>, tape: LibrarySource) -> Result<Sent, Refusal> {
     let file = file.map_err(|error| of_file(&error))?;
     Ok(Sent {
         len: file.len(),
         etag: format!("\"{}\"", file.tag()),
         source: Arc::new(Reading::new(file)),
+        tape: Some(tape),
         media_type: "video/mp4",
+        pace: Pace::Player,
         changed: None,
         until: None,
     })
@@ -342,7 +343,9 @@ fn in_memory(door: &Door, stream: &StreamName, number: u64) -> Result<Sent, Refu
         len: made.facts().bytes,
         etag: format!("\"{}\"", made.tag()),
         source: Arc::new(Reading::new(made)),
+        tape: None,
         media_type: "video/mp4",
+        pace: Pace::Player,
         changed: None,
         until: None,
     })
