@@ -35,6 +35,7 @@ mod hook;
 mod hostile;
 mod http;
 mod interruptions;
+mod links;
 mod metrics;
 mod mqtt;
 mod mqtt_old;

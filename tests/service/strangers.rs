@@ -23,13 +23,13 @@ fn guarded(more: &str) -> Recorded {
     ))
 }
 
-/// The sample with 16 KiB more in each picture, which no decoder looks at (filler data, ITU-T H.264 section 7.3.2.7). A recording
+/// The sample with so many bytes more in each picture, which no decoder looks at (filler data, ITU-T H.264 section 7.3.2.7). A recording
 /// of it does not fit into the buffers of a connection.
-fn heavy() -> Flv {
+pub(crate) fn heavy(bytes: usize) -> Flv {
     let mut flv = sample();
     for tag in &mut flv.tags {
         if tag.kind == VIDEO && tag.body.get(1) == Some(&1) {
-            let filler = [&[12], &[0xff; 16 << 10][..], &[0x80]].concat();
+            let filler = [&[12], vec![0xff; bytes].as_slice(), &[0x80]].concat();
             tag.body.extend((filler.len() as u32).to_be_bytes());
             tag.body.extend(filler);
         }
@@ -72,10 +72,10 @@ fn a_request_is_one_request_whatever_is_written_in_it() {
     let many = "X-Line: 1\r\n".repeat(80);
     for (request, wanted) in [
         (
-            format!("GET / HTTP/1.1\r\n{host}Host: evil.example\r\n\r\n"),
+            format!("GET /healthz HTTP/1.1\r\n{host}Host: evil.example\r\n\r\n"),
             vec![400],
         ),
-        ("GET / HTTP/1.1\r\n\r\n".to_owned(), vec![400]),
+        ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), vec![400]),
         (
             format!("GET http://evil.example/ HTTP/1.1\r\n{host}\r\n"),
             vec![421],
@@ -87,7 +87,7 @@ fn a_request_is_one_request_whatever_is_written_in_it() {
         // A body is no second request, whether somebody reads it or not.
         (
             format!(
-                "GET / HTTP/1.1\r\n{host}Content-Length: {}\r\n\r\n{hidden}",
+                "GET /healthz HTTP/1.1\r\n{host}Content-Length: {}\r\n\r\n{hidden}",
                 hidden.len()
             ),
             vec![200],
@@ -112,21 +112,33 @@ fn a_request_is_one_request_whatever_is_written_in_it() {
             format!("{session}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n{hidden}"),
             vec![400],
         ),
-        (format!("GET / HTTP/1.1\r\n{host}X: a\r\n b\r\n\r\n"), vec![400]),
-        (format!("GET / HTTP/1.1\r\n{host}X: a\0b\r\n\r\n"), vec![400]),
+        (
+            format!("GET /healthz HTTP/1.1\r\n{host}X: a\r\n b\r\n\r\n"),
+            vec![400],
+        ),
+        (
+            format!("GET /healthz HTTP/1.1\r\n{host}X: a\0b\r\n\r\n"),
+            vec![400],
+        ),
         (format!("GET /\u{7f} HTTP/1.1\r\n{host}\r\n"), vec![400]),
-        (format!("GET / HTTP/1.1\r\n{host}X: {long}\r\n\r\n"), vec![431]),
-        (format!("GET / HTTP/1.1\r\n{host}{many}\r\n"), vec![431]),
+        (
+            format!("GET /healthz HTTP/1.1\r\n{host}X: {long}\r\n\r\n"),
+            vec![431],
+        ),
+        (format!("GET /healthz HTTP/1.1\r\n{host}{many}\r\n"), vec![431]),
         (format!("CONNECT localhost:80 HTTP/1.1\r\n{host}\r\n"), vec![404]),
         (format!("OPTIONS * HTTP/1.1\r\n{host}\r\n"), vec![204]),
         // Two requests are two.
         (
-            format!("GET / HTTP/1.1\r\n{host}\r\nGET / HTTP/1.1\r\n{host}\r\n"),
+            format!("GET /healthz HTTP/1.1\r\n{host}\r\nGET /healthz HTTP/1.1\r\n{host}\r\n"),
             vec![200, 200],
         ),
         // An answer says nothing that a browser would run.
         (
-            format!("GET /api/v1/<script>alert(1)</script> HTTP/1.1\r\n{host}\r\n"),
+            format!(
+                "GET /api/v1/%3Cscript%3Ealert(1) HTTP/1.1\r\n{host}Authorization: {}\r\n\r\n",
+                STAFF.1
+            ),
             vec![404],
         ),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), vec![]),
@@ -269,7 +281,7 @@ fn slow_readers_and_half_requests_disturb_neither_publishers_nor_viewers() {
     let service = Service::start_with(home.path(), config);
     let door = service.http();
     let path = {
-        Pusher::start(service.address(), "live/old", &heavy(), 200.0).done();
+        Pusher::start(service.address(), "live/old", &heavy(16 << 10), 200.0).done();
         let old = wait_for("a closed recording", || {
             recordings(&service.data())
                 .into_iter()
@@ -322,7 +334,7 @@ fn slow_readers_and_half_requests_disturb_neither_publishers_nor_viewers() {
 }
 
 /// Plays a stream live, from its first chunk to its end.
-fn watch(door: SocketAddr, stream: &str) -> crate::support::Media {
+pub(crate) fn watch(door: SocketAddr, stream: &str) -> crate::support::Media {
     let mut whole: Vec<u8> = Vec::new();
     let mut next = None;
     loop {
@@ -356,6 +368,6 @@ fn watch(door: SocketAddr, stream: &str) -> crate::support::Media {
             return crate::support::fragmented::parse(&whole);
         }
         // The pace of a player, not a wait of the test.
-        std::thread::park_timeout(std::time::Duration::from_millis(100));
+        std::thread::park_timeout(std::time::Duration::from_millis(400));
     }
 }

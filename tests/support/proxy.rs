@@ -12,6 +12,8 @@ pub(crate) enum Link {
     Good,
     /// Each connection sends so many bytes a second up, in small steps.
     Slow(usize),
+    /// Each connection gets so many bytes a second down.
+    Thin(usize),
     /// All connections together send so many bytes a second up.
     Narrow(usize),
     /// Each connection breaks after so many bytes up.
@@ -76,8 +78,20 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex
         late(client, &server, distance);
         return;
     }
+    let thin = match now {
+        Link::Thin(rate) => Some(rate),
+        _ => None,
+    };
     std::thread::spawn(move || {
-        let _ = std::io::copy(&mut down_from, &mut down_to);
+        let mut buffer = [0; 4 << 10];
+        while let Ok(count @ 1..) = down_from.read(&mut buffer) {
+            if down_to.write_all(&buffer[..count]).is_err() {
+                break;
+            }
+            if let Some(rate) = thin {
+                std::thread::park_timeout(time_of(count, rate));
+            }
+        }
         let _ = down_to.shutdown(Shutdown::Both);
     });
     let (mut went, mut buffer) = (0, [0; 4 << 10]);
@@ -108,7 +122,7 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex
                 };
                 std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
             }
-            Link::Good | Link::Breaks(_) | Link::Dead | Link::Far(_) => (),
+            Link::Good | Link::Breaks(_) | Link::Dead | Link::Far(_) | Link::Thin(_) => (),
         }
     }
     let _ = server.shutdown(Shutdown::Both);

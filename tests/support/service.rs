@@ -258,6 +258,13 @@ impl Service {
         self.peak().saturating_sub(self.memory("RssFile:"))
     }
 
+    /// Number of files that the service has open, whose path has this text in it.
+    pub(crate) fn open_files(&self, text: &str) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("the service runs");
+        let paths = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        paths.filter(|path| path.to_string_lossy().contains(text)).count()
+    }
+
     fn memory(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix(field));
