@@ -37,7 +37,7 @@ struct Shared {
     files: Recent<Arc<Opened>>,
     /// Nothing is read any more.
     over: AtomicBool,
-    indexes: Recent<Arc<SampleIndex>>,
+    indexes: Arc<Recent<Arc<SampleIndex>>>,
 }
 
 struct Opened {
@@ -70,21 +70,27 @@ impl LibrarySource {
             segments,
             files: Recent::default(),
             over: AtomicBool::new(false),
-            indexes: Recent::default(),
+            indexes: Arc::default(),
         };
         Self {
             shared: Arc::new(shared),
         }
     }
 
-    /// A source of the same segments that shares no open file with this one. It lets them go when it is dropped.
+    /// A source of the same segments that shares no open file with this one. It lets them go when it is dropped. What is known of
+    /// the segments is shared: each reader alone would read it again, and keep it.
     pub fn renewed(&self) -> Self {
         let shared = &self.shared;
-        Self::new(
-            shared.disk.clone(),
-            shared.journal.clone(),
-            shared.segments.clone(),
-        )
+        Self {
+            shared: Arc::new(Shared {
+                disk: shared.disk.clone(),
+                journal: shared.journal.clone(),
+                segments: shared.segments.clone(),
+                files: Recent::default(),
+                over: AtomicBool::new(false),
+                indexes: shared.indexes.clone(),
+            }),
+        }
     }
 
     /// The files that the store has given up and that stay on the medium because this source has them open, with the bytes that

@@ -128,7 +128,9 @@ impl FileBody {
             let (at, ask) = (self.at, self.ask());
             self.next = Some(tokio::spawn(async move {
                 let turn = flow.turn(ask, &pieces, room).await;
+                let reads = flow.read(ask.pace).await;
                 let read = tokio::task::spawn_blocking(move || {
+                    let _reads = reads;
                     let mut bytes = BytesMut::zeroed(turn.len);
                     source.read(at, &mut bytes)?;
                     Ok(Piece {

@@ -19,6 +19,8 @@ const BEGINNING: u64 = 256 << 10;
 /// Small pieces of a connection: one is read, and the others are on their way through hyper to the socket. All responses of a
 /// connection of HTTP/2 share them: one that its peer does not take is in the way of those beside it, and of nobody else.
 const SMALL_PIECES: usize = 3;
+/// The most reads of files at a time. The threads that are left are there for what players wait for.
+const FILE_READS: usize = 2;
 /// How far a viewer that pauses gets ahead of the rate.
 const BURST: Duration = Duration::from_millis(250);
 
@@ -26,6 +28,7 @@ const BURST: Duration = Duration::from_millis(250);
 #[derive(Clone, Debug)]
 pub(super) struct Flow {
     large: Arc<Semaphore>,
+    file_reads: Arc<Semaphore>,
     rate: Arc<Mutex<Rate>>,
 }
 
@@ -91,6 +94,7 @@ impl Flow {
             .min(Semaphore::MAX_PERMITS);
         Self {
             large: Arc::new(Semaphore::new(large)),
+            file_reads: Arc::new(Semaphore::new(FILE_READS)),
             rate: Arc::new(Mutex::new(Rate {
                 bytes_per_second,
                 through: Instant::now(),
@@ -134,6 +138,14 @@ impl Flow {
             reserved.takes = Duration::ZERO;
         }
         Turn { len, room }
+    }
+
+    /// Waits until a piece may be read. It is read while the permit is there.
+    pub(super) async fn read(&self, pace: Pace) -> Option<OwnedSemaphorePermit> {
+        match pace {
+            Pace::Player => None,
+            Pace::File => Arc::clone(&self.file_reads).acquire_owned().await.ok(),
+        }
     }
 
     fn rate(&self) -> std::sync::MutexGuard<'_, Rate> {
