@@ -249,6 +249,8 @@ case "${1:-}" in
     { has nginx || [ -x /usr/sbin/nginx ]; } || apt_program nginx nginx -- "carries nginx-rtmp"
     [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || apt libnginx-mod-rtmp -- "a recorder to compare with"
     has strace || apt strace -- "sees when what is recorded is durable, beside viewers"
+    has chromium || apt chromium -- "a browser, which shows how late what is live is"
+    hls_js
     sbin losetup || apt mount -- "a block device of its own, to count what is written to it"
     sbin mkfs.ext4 || apt e2fsprogs -- "the file system on that device"
     ! kernel_knows f2fs || sbin mkfs.f2fs || apt f2fs-tools -- "the other file system on that device"

@@ -14,6 +14,7 @@ cargo bench --bench door -- [OPTIONS]
                      viewers    8 viewers beside 4 publishers
                      playlist   the playlist of 24 h, and its refresh
                      keys       what the key of a viewer costs a request
+                     delay      how far hls.js is behind what is live; wants Chromium
                      wear       bytes at the block device ÷ bytes of media, with 8 viewers; wants root and loop devices
   --edgereel PATH    another binary than the one just built
 ";
@@ -26,16 +27,18 @@ pub(crate) enum Figure {
     Viewers,
     Playlist,
     Keys,
+    Delay,
     Wear,
 }
 
 impl Figure {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::First,
         Self::Download,
         Self::Viewers,
         Self::Playlist,
         Self::Keys,
+        Self::Delay,
         Self::Wear,
     ];
 
@@ -46,6 +49,7 @@ impl Figure {
             Self::Viewers => "viewers",
             Self::Playlist => "playlist",
             Self::Keys => "keys",
+            Self::Delay => "delay",
             Self::Wear => "wear",
         }
     }

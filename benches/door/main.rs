@@ -1,4 +1,5 @@
-//! The HTTP door's figures: how soon a file begins, how fast it is sent, what viewers cost beside publishers, playlists, keys.
+//! The HTTP door's figures: how soon a file begins, how fast it is sent, what viewers cost beside publishers, playlists, keys,
+//! and how far a player is behind what is live.
 //!
 //! `cargo bench --bench door -- --help` lists the choices. docs/benchmarks.md says what each number means and which numbers were
 //! measured. This program asserts no figure: it measures and prints.
@@ -12,6 +13,7 @@ mod archive;
 mod arguments;
 #[path = "../common/mod.rs"]
 mod common;
+mod delay;
 mod download;
 mod first;
 mod keys;
@@ -69,6 +71,7 @@ fn measure(
         (Figure::Playlist, _) => playlist::run(arguments, dir),
         (Figure::Keys, _) => keys::run(arguments, dir),
         (Figure::Wear, _) => wear::run(arguments, dir),
+        (Figure::Delay, _) => delay::run(arguments, dir),
         (Figure::First | Figure::Download | Figure::Viewers, None) => bail!("there is no recording"),
     }
 }
