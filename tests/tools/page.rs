@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::programs::CHROMIUM;
-use crate::support::{Service, edgereel, home, only_recording, sample_path, wait_for};
+use crate::support::{Service, edgereel, home, recordings, sample_path, wait_for};
 
 /// What the page shows once it has asked the box, as HTML.
 fn shown(url: &str) -> String {
@@ -30,9 +30,10 @@ fn the_page_of_the_box_lists_what_there_is() {
         edgereel(&arguments).ok();
     };
     push("live/cam1", "--fast");
-    let id = wait_for("a recording", || {
-        let recording = only_recording(&service.data());
-        (recording.state == "closed").then_some(recording.id)
+    let id = wait_for("a closed recording", || {
+        let all = recordings(&service.data()).into_iter();
+        let mut closed = all.filter(|recording| recording.state == "closed");
+        closed.next().map(|recording| recording.id)
     });
     let page = shown(&format!("http://{door}/"));
     let (_, lists) = page.split_once("<tbody id=\"streams\">").expect("the page");
