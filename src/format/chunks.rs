@@ -107,10 +107,12 @@ pub fn chunks(
     numbers: &ChunkNumbers,
 ) -> Vec<TapeChunk> {
     let mut scan = ChunkScan::new(tracks, base, numbers.target);
-    let fragments = index.fragments.iter().enumerate();
-    let begins =
-        fragments.filter_map(|(place, fragment)| scan.begins(fragment).then(|| (place, scan.target())));
-    let begins: Vec<(usize, TargetDuration)> = begins.collect();
+    let mut begins: Vec<(usize, TargetDuration)> = Vec::new();
+    for (place, fragment) in index.fragments.iter().enumerate() {
+        if scan.begins(fragment) {
+            begins.push((place, scan.target()));
+        }
+    }
     let ends = begins.iter().skip(1).map(|(place, _)| *place);
     let ends = ends.chain([index.fragments.len()]);
     let ranges = begins
