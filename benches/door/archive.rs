@@ -12,7 +12,7 @@ use crate::common::service::{Lines, Setup};
 use crate::common::source::{self, Source};
 
 /// The recording is one, however long it is.
-const TEMPLATE: &str = "\n[[template]]\nname = \"long\"\nformats = [\"mp4\", \"hls\"]\nsplit = \"24h\"\n[[rule]]\ntemplate = \"long\"\n";
+const TEMPLATE: &str = "\n[[template]]\nname = \"long\"\nformats = [\"mp4\", \"hls\"]\nsplit = \"12h\"\n[[rule]]\ntemplate = \"long\"\n";
 
 /// A store with a recording of 4 Mbit/s.
 pub(crate) struct Archive {
