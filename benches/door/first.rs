@@ -15,6 +15,8 @@ const WARM: f64 = 5.0;
 
 /// Requests behind the first one, of each start.
 const AGAIN: usize = 9;
+/// A viewer does not ask ten times a second, and what it asked for before counts against `http.max_rate`.
+const PAUSE: Duration = Duration::from_millis(500);
 /// A service has nothing else to do so long after its start.
 const REST: Duration = Duration::from_secs(1);
 
@@ -43,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments, archive: &Archive) -> anyhow::Result<Ve
             cache = medium::forget(&archive.store())?;
             seen.cold.push(once(setup.http, archive, *place)?);
             for _ in 0..AGAIN {
+                std::thread::sleep(PAUSE);
                 seen.warm.push(once(setup.http, archive, *place)?);
             }
             service.stop()?;
