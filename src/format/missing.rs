@@ -6,7 +6,7 @@
 
 use super::bounds::LARGEST;
 use super::index::{Placed, Run};
-use super::{SourceError, TapeSource, View, ViewSegment};
+use super::{Segments, SourceError, TapeSource, View, ViewSegment};
 use crate::media::{Micros, RandomAccess, TrackKind};
 
 /// No decoder puts more pictures in order (`max_dec_frame_buffering`, ISO/IEC 14496-10 §A.3.1).
@@ -154,7 +154,7 @@ impl<S: TapeSource> View<S> {
 
 impl<S> View<S> {
     /// The view with [what it misses](View::before) in front.
-    pub fn behind(mut self, lead: Vec<ViewSegment>, missing: &Missing) -> View<S> {
+    pub fn behind(mut self, lead: Segments, missing: &Missing) -> View<S> {
         if missing.gradual {
             let own = self.segments.iter_mut();
             own.for_each(|segment| segment.kept.pass(missing.picture, missing.shown));

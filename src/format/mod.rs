@@ -40,6 +40,7 @@ pub mod mp4;
 mod parts;
 mod plan;
 mod rate;
+mod segments;
 mod silence;
 mod splice;
 mod split;
@@ -60,6 +61,7 @@ pub use mark::Mark;
 pub use missing::Missing;
 pub use parts::Change;
 pub use plan::{Plan, PlannedFile};
+pub use segments::Segments;
 pub use silence::{Filled, Silence};
 pub use still::{Picture, Pictured, Still};
 pub use view::{

@@ -54,8 +54,9 @@ impl<S: TapeSource> View<S> {
         cuts.dedup();
         let mut parts = Vec::with_capacity(cuts.len() + 1);
         for cut in cuts.into_iter().rev() {
+            let cut = cut.min(self.segments.len());
             parts.push(View {
-                segments: self.segments.split_off(cut.min(self.segments.len())),
+                segments: self.segments.split_off(cut).into(),
                 source: self.source.clone(),
             });
         }

@@ -11,7 +11,9 @@ use super::line::Tape;
 use super::mark::Marker;
 use super::mp4::{Layout, Mp4};
 use super::splice::{Script, Spliced};
-use super::{FileError, FileFormat, Fmp4, Mark, TapeSource, View, ViewSegment, VirtualFile, fragmented};
+use super::{
+    FileError, FileFormat, Fmp4, Mark, Segments, TapeSource, View, ViewSegment, VirtualFile, fragmented,
+};
 
 /// About how many bytes of memory a segment takes up beside its own fields: its configurations.
 const SEGMENT_COST: usize = 512;
@@ -19,7 +21,7 @@ const SEGMENT_COST: usize = 512;
 /// A file of a recording, found out once. It can be kept, and opened as often as somebody wants to read it.
 #[derive(Clone)]
 pub struct Plan {
-    segments: Arc<[ViewSegment]>,
+    segments: Segments,
     layout: Planned,
     len: u64,
     tag: Mark,
@@ -67,7 +69,7 @@ impl Plan {
             len: file.len(),
             tag: tag(script.as_ref(), segments),
             weight,
-            segments: segments.into(),
+            segments: segments.clone(),
             layout: layout(Arc::clone(script)),
         }
     }
@@ -97,7 +99,7 @@ impl Plan {
     /// Opens the file for one reader.
     pub fn open<S: TapeSource>(&self, source: S) -> PlannedFile<S> {
         let tape = Tape::laid(View {
-            segments: self.segments.to_vec(),
+            segments: self.segments.clone(),
             source,
         });
         PlannedFile(match &self.layout {

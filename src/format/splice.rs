@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::format::line::{Extent, Tape, TapeRange, contradiction};
 use crate::format::mark::Marker;
-use crate::format::{FileError, Growing, Mark, TapeSource, ViewSegment, VirtualFile};
+use crate::format::{FileError, Growing, Mark, Segments, TapeSource, ViewSegment, VirtualFile};
 use crate::media::TrackKind;
 
 /// What a format knows of its file.
@@ -187,7 +187,7 @@ impl<S, F> Spliced<S, F> {
     }
 
     /// The segments that the file is made of.
-    pub(in crate::format) fn segments(&self) -> &[ViewSegment] {
+    pub(in crate::format) fn segments(&self) -> &Segments {
         self.tape.segments()
     }
 

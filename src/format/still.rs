@@ -58,7 +58,8 @@ impl<S: TapeSource> View<S> {
         };
         let mut view = pictures.cut(entry, entry.saturating_add(1))?;
         // The end of one segment and the beginning of the next can be the same moment. Then the later one is meant.
-        view.segments.drain(..view.segments.len().saturating_sub(1));
+        let earlier = view.segments.len().saturating_sub(1);
+        view.segments.drain(..earlier);
         for kept in view.segments.iter_mut().map(|segment| &mut segment.kept) {
             let whole = Kept::default();
             (kept.shown_from, kept.shown_to) = (whole.shown_from, whole.shown_to);
@@ -138,7 +139,7 @@ impl Still<Pictured> {
             filled: None,
         };
         let view = View {
-            segments: vec![segment],
+            segments: vec![segment].into(),
             source: Pictured {
                 index: Arc::new(SampleIndex {
                     fragments: vec![fragment],

@@ -292,7 +292,7 @@ pub(crate) fn view_as_it_came(
         });
     }
     View {
-        segments,
+        segments: segments.into(),
         source: reel,
     }
 }
@@ -457,7 +457,7 @@ pub(crate) fn steps(whole: &View<Reel>, sealed: bool) -> Vec<View<Growing>> {
                 segment.end = Some(Micros::MAX - 1);
             }
             steps.push(View {
-                segments,
+                segments: segments.into(),
                 source: Growing {
                     reel: whole.source.clone(),
                     open: is_open.then_some((id, fragments)),

@@ -48,7 +48,7 @@ impl<S: TapeSource> View<S> {
                 left.push(segment);
             }
         }
-        self.segments = left;
+        self.segments = left.into();
         Ok(self)
     }
 

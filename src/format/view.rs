@@ -6,6 +6,7 @@ use crate::format::Mark;
 use crate::format::index::{Placed, SampleIndex};
 use crate::media::{Micros, SegmentId, TrackKind, Tracks};
 
+use super::Segments;
 use super::cut::Kept;
 use super::silence::{Filled, Silence};
 
@@ -154,7 +155,7 @@ impl ViewSegment {
 #[derive(Clone, Debug)]
 pub struct View<S> {
     /// The segments that the view spans, each with the part that belongs to the view.
-    pub segments: Vec<ViewSegment>,
+    pub segments: Segments,
     /// The source to read the segments from.
     pub source: S,
 }

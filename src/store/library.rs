@@ -464,7 +464,10 @@ impl Library {
             });
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);
-        View { segments, source }
+        View {
+            segments: segments.into(),
+            source,
+        }
     }
 
     pub(super) fn source_of_open(

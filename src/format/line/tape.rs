@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::format::index::SampleIndex;
 use crate::format::silence::Filled;
-use crate::format::{FileError, TapeSource, View, ViewSegment};
+use crate::format::{FileError, Segments, TapeSource, View, ViewSegment};
 use crate::media::TrackKind;
 
 use super::contradiction;
@@ -48,8 +48,11 @@ impl<S: TapeSource> Tape<S> {
     /// Makes a tape of which nothing is read yet. Segments that are only for formats that hide pictures are left out where the
     /// view's format does not hide.
     pub(in crate::format) fn new(mut view: View<S>) -> Self {
-        view.segments
-            .retain(|segment| segment.kept.hides || !segment.kept.if_hidden);
+        let belongs = |segment: &ViewSegment| segment.kept.hides || !segment.kept.if_hidden;
+        // To change segments that others share is to copy them.
+        if !view.segments.iter().all(belongs) {
+            view.segments.retain(belongs);
+        }
         Self::laid(view)
     }
 
@@ -60,7 +63,7 @@ impl<S: TapeSource> Tape<S> {
 
     /// Puts other segments in place of the view's own.
     pub(super) fn lay(&mut self, segments: Vec<ViewSegment>) {
-        self.view.segments = segments;
+        self.view.segments = segments.into();
         self.loaded = None;
     }
 
@@ -140,7 +143,7 @@ impl<S> Tape<S> {
     }
 
     /// The view's segments.
-    pub(in crate::format) fn segments(&self) -> &[ViewSegment] {
+    pub(in crate::format) fn segments(&self) -> &Segments {
         &self.view.segments
     }
 }

@@ -285,7 +285,7 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
         filled: None,
     };
     let view = View {
-        segments: vec![segment],
+        segments: vec![segment].into(),
         source: Endless,
     };
     let mut file = Mp4::open(view).unwrap();

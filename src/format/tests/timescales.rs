@@ -220,7 +220,7 @@ fn what_grows_into_another_timescale_is_as_if_made_at_once() {
         segment.end = Some(segment.publish_zero + 10_000_000);
     }
     let first = View {
-        segments: whole.segments[..1].to_vec(),
+        segments: whole.segments[..1].to_vec().into(),
         source: whole.source.clone(),
     };
     let (_, looked) = Fmp4::resume(first.clone(), Looked::default()).unwrap();

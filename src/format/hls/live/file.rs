@@ -43,7 +43,7 @@ impl<S: TapeSource> ChunkFile<S> {
     /// Opens a chunk of a segment. Fails where the segment does not have the chunk, or cannot be read.
     pub fn open(segment: ViewSegment, source: S, place: &ChunkPlace) -> Result<Self, FileError> {
         let view = View {
-            segments: vec![segment],
+            segments: vec![segment].into(),
             source,
         };
         let mut tape = Tape::new(view);
