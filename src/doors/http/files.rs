@@ -13,7 +13,7 @@ use super::answer::{Answer, Refusal, bytes, empty, set};
 use super::body::{Body, FileBody, Source};
 use super::door::Door;
 use super::flow::Pace;
-use super::layouts::{Key, LaidFile, Layout, Version, What};
+use super::layouts::{Front, Key, LaidFile, Layout, Version, What};
 use super::query::Query;
 use super::range::Part;
 use crate::format::{FileError, FileFormat, Plan, VirtualFile};
@@ -48,6 +48,12 @@ pub(super) struct Sent {
 
 /// A virtual file that one response reads.
 pub(super) struct Reading<F>(Mutex<F>);
+
+/// The file of a layout that many responses read, each for itself. What they read first they have in common.
+struct Shared<F> {
+    reading: Reading<F>,
+    laid: Arc<LaidFile>,
+}
 
 /// How times in a query are written, as a part of a sentence.
 const TIME: &str = "a time: write it as in 2026-11-20T08:00:00Z, or as a length of time from the beginning of the recording, as \
@@ -87,6 +93,19 @@ impl<F: VirtualFile + Send> Source for Reading<F> {
     }
 }
 
+impl<F: VirtualFile + Send> Source for Shared<F> {
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String> {
+        if self.laid.front.read(offset, buffer) {
+            return Ok(());
+        }
+        self.reading.read(offset, buffer)?;
+        if offset == 0 {
+            self.laid.front.keep(buffer);
+        }
+        Ok(())
+    }
+}
+
 /// The earliest and the latest time of media that a viewer may have, UTC, where there are bounds.
 pub(super) type Bounds = (Option<Micros>, Option<Micros>);
 
@@ -110,7 +129,10 @@ pub(super) async fn file(
     let laid = find(door, row, format, (Range::parse(query)?, bounds)).await?;
     let tape = laid.source.renewed();
     let sent = Sent {
-        source: Arc::new(Reading::new(laid.plan.open(tape.clone()))),
+        source: Arc::new(Shared {
+            reading: Reading::new(laid.plan.open(tape.clone())),
+            laid: laid.clone(),
+        }),
         tape: Some(tape),
         len: laid.plan.len(),
         etag: laid.etag.clone(),
@@ -162,6 +184,7 @@ async fn find(
             plan,
             source,
             end,
+            front: Front::default(),
         })
     };
     let file = Arc::new(door.read(read).await?);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::flow::SMALL;
 use crate::format::hls::{Hls, Prefix};
 use crate::format::{FileFormat, Plan};
 use crate::media::{Micros, RecordingId};
@@ -62,6 +63,35 @@ pub(super) struct LaidFile {
     pub(super) etag: String,
     /// UTC of the end of the last sample, in microseconds.
     pub(super) end: Micros,
+    pub(super) front: Front,
+}
+
+/// The first bytes of a file, once somebody has read them. The file of hours begins with a table that has a little of every
+/// segment in it, and to make it again for each player takes longer than all the rest of the first answer.
+#[derive(Default)]
+pub(super) struct Front(Mutex<Vec<u8>>);
+
+impl Front {
+    /// Fills the buffer from `offset` on, if these bytes are kept.
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = usize::try_from(offset)
+            .ok()
+            .and_then(|from| kept.get(from..from.checked_add(buffer.len())?));
+        if let Some(bytes) = bytes {
+            buffer.copy_from_slice(bytes);
+        }
+        bytes.is_some()
+    }
+
+    /// Keeps the first bytes of the file, or as many of them as responses begin with.
+    pub(super) fn keep(&self, bytes: &[u8]) {
+        let bytes = bytes.get(..SMALL).unwrap_or(bytes);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if bytes.len() > kept.len() {
+            *kept = bytes.to_vec();
+        }
+    }
 }
 
 /// A folder that is laid out.
@@ -84,7 +114,7 @@ pub(super) enum Layout {
 impl Layout {
     fn weight(&self) -> usize {
         match self {
-            Layout::File(file) => file.plan.weight(),
+            Layout::File(file) => file.plan.weight() + SMALL,
             Layout::Folder(folder) => folder.hls.weight(),
         }
     }
@@ -148,5 +178,26 @@ impl Layouts {
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_of_a_file_are_read_once() {
+        let (front, mut buffer) = (Front::default(), vec![0; 4]);
+        assert!(!front.read(0, &mut buffer));
+        // A player that looks whether there are ranges asks for two bytes.
+        front.keep(&[1, 2]);
+        assert!(!front.read(0, &mut buffer));
+        let file: Vec<u8> = (0..=255).cycle().take(2 * SMALL).collect();
+        front.keep(&file);
+        front.keep(&[1, 2]);
+        assert!(front.read(0, &mut buffer) && buffer == [0, 1, 2, 3]);
+        assert!(front.read(SMALL as u64 - 4, &mut buffer) && buffer == file[SMALL - 4..SMALL]);
+        assert!(!front.read(SMALL as u64 - 3, &mut buffer));
+        assert!(!front.read(u64::MAX, &mut buffer));
     }
 }
