@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
+use edgereel::format::Format;
 use edgereel::media::{
     ChunkStart, Fragment, Frame, PublishId, RecordingId, StreamName, TrackKind, Tracks, parse_aac, parse_avc,
 };
@@ -19,6 +20,11 @@ const RECORD: &[u8] =
 /// The length of one segment, in microseconds and in seconds.
 const MINUTE: i64 = 60_000_000;
 const SEGMENT: u32 = 60;
+
+/// The template of a recording that waits, for the service over its store: a publisher goes on with recordings of the template
+/// that applies to it, as it is now.
+pub(crate) const TEMPLATE: &str =
+    "\n[[template]]\nname = \"day\"\nformats = [\"hls\"]\nsplit = \"off\"\n[[rule]]\ntemplate = \"day\"\n";
 
 /// What is made.
 pub(crate) struct Shape {
@@ -54,7 +60,8 @@ impl Shape {
         }
     }
 
-    /// One recording of so many hours, with fragments of a second as the service writes them, that waits for its publisher.
+    /// One recording of so many hours, of [`TEMPLATE`], with fragments of a second as the service writes them. It waits for its
+    /// publisher.
     pub(crate) fn waiting(hours: u32) -> Self {
         Self {
             streams: 1,
@@ -68,6 +75,9 @@ impl Shape {
     fn spec(&self) -> Arc<RecordingSpec> {
         let mut spec = RecordingSpec::built_in();
         if self.waits {
+            spec.about.template = "day".to_owned();
+            spec.about.formats = vec![Format::Hls];
+            spec.output.formats = vec![Format::Hls];
             spec.output.split.after = None;
         }
         Arc::new(spec)

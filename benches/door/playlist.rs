@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<Vec<Row>>
     tape::make(&store, &Shape::waiting(HOURS))?;
     let lines = Lines {
         http: Some(""),
+        sections: tape::TEMPLATE,
         ..Lines::default()
     };
     let setup = Setup::new(&arguments.edgereel, &dir, &store, lines)?;
