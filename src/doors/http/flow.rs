@@ -1,7 +1,7 @@
 //! How much of the box all viewers together may take: memory of pieces on their way, and bytes a second.
 //!
 //! Each connection may always have a few small pieces in memory, so that no viewer waits for another one that reads slowly. What
-//! is left of the memory goes to whoever asks first, in large pieces: they make fast downloads cheap. A response begins with small
+//! is left of the memory goes to whoever asks first, in larger pieces: they make fast downloads cheap. A response begins with small
 //! ones, so that a viewer that reads nothing never has a large one.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +12,13 @@ use tokio::time::{Instant, sleep_until};
 
 /// Bytes of the pieces that every connection may have.
 pub(super) const SMALL: usize = 8 << 10;
-/// Bytes of a piece while memory is left.
+/// Bytes of a piece of a file while memory is left.
 pub(super) const LARGE: usize = 256 << 10;
-/// Bytes of a response before its first large piece: more than the system takes for a viewer that reads nothing.
+/// Bytes of a piece for a player while memory is left. A player gets no more than it plays, so large pieces would take memory and
+/// make nothing faster.
+const PLAYED: usize = 64 << 10;
+const LARGE_PERMITS: u32 = (LARGE / PLAYED) as u32;
+/// Bytes of a response before its first piece that is not small: more than the system takes for a viewer that reads nothing.
 const BEGINNING: u64 = 256 << 10;
 /// Small pieces of a connection: one is read, and the others are on their way through hyper to the socket. All responses of a
 /// connection of HTTP/2 share them: one that its peer does not take is in the way of those beside it, and of nobody else.
@@ -27,7 +31,8 @@ const BURST: Duration = Duration::from_millis(250);
 /// The common bounds of all responses. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Flow {
-    large: Arc<Semaphore>,
+    /// Memory for pieces that are not small, a permit for each [`PLAYED`] bytes.
+    spare: Arc<Semaphore>,
     file_reads: Arc<Semaphore>,
     rate: Arc<Mutex<Rate>>,
 }
@@ -88,12 +93,12 @@ impl Flow {
     /// Bounds for at most `connections` connections, within `memory` bytes as far as the small pieces allow.
     pub(super) fn new(memory: u64, connections: usize, bytes_per_second: Option<u64>) -> Self {
         let small = connections.saturating_mul(SMALL * SMALL_PIECES) as u64;
-        let large = memory.saturating_sub(small) / LARGE as u64;
-        let large = usize::try_from(large)
+        let spare = memory.saturating_sub(small) / PLAYED as u64;
+        let spare = usize::try_from(spare)
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
         Self {
-            large: Arc::new(Semaphore::new(large)),
+            spare: Arc::new(Semaphore::new(spare)),
             file_reads: Arc::new(Semaphore::new(FILE_READS)),
             rate: Arc::new(Mutex::new(Rate {
                 bytes_per_second,
@@ -110,10 +115,14 @@ impl Flow {
 
     /// Room for a piece, if there is some now. `small` is what the connection of the response may have.
     pub(super) fn room(&self, ask: Ask, small: &Arc<Semaphore>) -> Option<Room> {
-        let large = || Arc::clone(&self.large).try_acquire_owned().ok();
+        let (len, permits) = match ask.pace {
+            Pace::Player => (PLAYED, 1),
+            Pace::File => (LARGE, LARGE_PERMITS),
+        };
+        let spare = || Arc::clone(&self.spare).try_acquire_many_owned(permits).ok();
         let is_worth_it = ask.left > SMALL as u64 && ask.sent >= BEGINNING;
-        if let Some(permit) = is_worth_it.then(large).flatten() {
-            return Some(Room::of(LARGE, Some(permit)));
+        if let Some(permit) = is_worth_it.then(spare).flatten() {
+            return Some(Room::of(len, Some(permit)));
         }
         let permit = Arc::clone(small).try_acquire_owned().ok()?;
         Some(Room::of(SMALL, Some(permit)))
@@ -280,6 +289,11 @@ mod tests {
         assert_eq!(flow.turn(LONG, &allotment(), None).await.len, SMALL);
         kept.clear();
         assert_eq!(flow.turn(LONG, &allotment(), None).await.len, LARGE);
+        let played = Ask {
+            pace: Pace::Player,
+            ..LONG
+        };
+        assert_eq!(flow.turn(played, &allotment(), None).await.len, PLAYED);
         let begins = Ask { sent: 0, ..LONG };
         assert_eq!(flow.turn(begins, &allotment(), None).await.len, SMALL);
         let ends = Ask { left: 100, ..LONG };
