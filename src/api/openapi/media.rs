@@ -74,7 +74,7 @@ const PATHS: &[Path] = &[
         id: "playlist",
         tag: "media",
         about: "The playlist of a recording (HLS).",
-        more: "VOD when the recording is closed, and EVENT while it is open. With `_HLS_skip=YES` a long playlist is sent without its old chunks.",
+        more: "Of the type EVENT, with EXT-X-ENDLIST when the recording is closed. Without a type while the recording is open and its beginning is evicted already. With `_HLS_skip=YES` a long playlist is sent without its old chunks.",
         right: Some(Right::Watch),
         media_type: PLAYLIST,
         parameters: &["recording", "from", "to"],
