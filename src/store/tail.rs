@@ -28,10 +28,13 @@ impl NumberedSegment {
     }
 }
 
-/// The end of a stream's sealed tape.
+/// The end of a stream's tape.
 pub struct Tail {
-    /// The segments, oldest first.
+    /// The sealed segments, oldest first.
     pub segments: Vec<NumberedSegment>,
+    /// The chunks of the open segment that can be played. None without one, and where it was sealed meanwhile: then it is the last
+    /// of the sealed ones, with all its chunks.
+    pub open: Option<Vec<TapeChunk>>,
     /// The source to read them from.
     pub source: LibrarySource,
 }
@@ -49,10 +52,30 @@ pub enum ChunkAt {
 }
 
 impl Library {
-    /// The last sealed segments of a stream that have at least so many chunks together. It ends before a segment that cannot be
-    /// played whole: footage in it was deleted, or its file is missing. A caller that also plays the open segment asks
-    /// [`Store::open_tape`](super::Store::open_tape) first: a segment that is sealed meanwhile is then in both.
-    pub fn tail(&self, stream: &StreamName, chunks: u64) -> Result<Tail, StoreError> {
+    /// The segments of a stream's last chunks, so many that they have at least `chunks` together. It ends before a segment that
+    /// cannot be played whole: footage in it was deleted, or its file is missing. A caller that also plays the open segment asks
+    /// [`Store::open_tape`](super::Store::open_tape) first: a segment that is sealed meanwhile is then known to both.
+    pub fn tail(
+        &self,
+        stream: &StreamName,
+        chunks: u64,
+        open: Option<&OpenTape>,
+    ) -> Result<Tail, StoreError> {
+        let of_open = open.map(OpenTape::chunks);
+        // At least one, to see whether the open one was sealed meanwhile.
+        let wanted = chunks.saturating_sub(of_open.as_ref().map_or(0, Vec::len) as u64);
+        let sealed = self.sealed_tail(stream, wanted.max(u64::from(open.is_some())))?;
+        let is_open = |segment| open.is_some_and(|open| open.segment.id == segment);
+        if sealed.segments.iter().any(|sealed| is_open(sealed.segment.id)) {
+            return self.sealed_tail(stream, chunks);
+        }
+        Ok(Tail {
+            open: of_open,
+            ..sealed
+        })
+    }
+
+    fn sealed_tail(&self, stream: &StreamName, chunks: u64) -> Result<Tail, StoreError> {
         // The newest one may be open, and has no chunk for this.
         let rows = self.journal().last_numbered(stream, chunks.saturating_add(1))?;
         let rows = rows.into_iter().filter(|row| row.state != SegmentState::Open);
@@ -104,7 +127,7 @@ impl Library {
         if !is_whole(&row) {
             return Ok(ChunkAt::Gone);
         }
-        let Tail { segments, source } = self.numbered(vec![row]);
+        let Tail { segments, source, .. } = self.numbered(vec![row]);
         let found = segments.into_iter().next();
         Ok(found.map_or(ChunkAt::Gone, |segment| {
             ChunkAt::Sealed(Box::new(segment), source)
@@ -130,6 +153,7 @@ impl Library {
         });
         Tail {
             segments: segments.collect(),
+            open: None,
             source: view.source,
         }
     }

@@ -177,6 +177,23 @@ fn uris(prefix: &str, inherited: Option<&str>) -> Result<Uris, Refusal> {
 
 /// Finds out which of the last `most` chunks of a stream can be played now.
 async fn look(door: &Arc<Door>, stream: &StreamName, most: usize) -> Result<Now, Refusal> {
+    let now = glance(door, stream, most).await?;
+    // The stream may have ended while its chunks were read: then its last chunks are not among them.
+    let now = if now.ended {
+        glance(door, stream, most).await?
+    } else {
+        now
+    };
+    let last = now.window.chunks.last().map(Playable::ends_at);
+    let is_forgotten = last.is_none_or(|last| door.utc().saturating_sub(last) > SAYS_SO);
+    if now.ended && is_forgotten {
+        return Err(Refusal::not_found(format!("{stream} is not on the air")));
+    }
+    Ok(now)
+}
+
+/// Reads which chunks there are, and then whether others can come.
+async fn glance(door: &Arc<Door>, stream: &StreamName, most: usize) -> Result<Now, Refusal> {
     // The open segment first: one that is sealed meanwhile is then in both, and not in none.
     let open = door.store.open_tape(stream);
     let on_air = door.is_on_air(stream);
@@ -193,11 +210,6 @@ async fn look(door: &Arc<Door>, stream: &StreamName, most: usize) -> Result<Now,
     };
     let (window, waits) = door.read(read).await?;
     let ended = !on_air && !waits;
-    let last = window.chunks.last().map(Playable::ends_at);
-    let is_forgotten = last.is_none_or(|last| door.utc().saturating_sub(last) > SAYS_SO);
-    if ended && is_forgotten {
-        return Err(Refusal::not_found(format!("{stream} is not on the air")));
-    }
     if on_air && window.chunks.is_empty() && ring.is_none() && !door.is_recorded(stream) {
         return Err(Refusal::not_found(format!(
             "nobody records {stream}, and streams that nobody records are not played: http.live_window changes that"
@@ -219,39 +231,38 @@ fn on_the_tape(
     most: usize,
     open: Option<&OpenTape>,
 ) -> Result<Window, Refusal> {
-    let mut chunks = Vec::new();
+    let tail = library
+        .tail(stream, most as u64, open)
+        .map_err(|error| of_store(&error))?;
     let mut known: Option<TargetDuration> = None;
-    let of_open = match open {
-        Some(open) => {
+    let of_open = match open.zip(tail.open.as_ref()) {
+        Some((open, list)) => {
             let (index, numbers) = (open.index(), &open.numbers);
             known = Some(target(&open.segment, &index, numbers));
-            let list = open.chunks();
-            let playable = Playable::of_segment(&open.segment, &index, numbers, &list);
+            let playable = Playable::of_segment(&open.segment, &index, numbers, list);
             playable.map_err(|error| of_file(&error))?
         }
         None => Vec::new(),
     };
-    if of_open.len() < most {
-        let wanted = most.saturating_sub(of_open.len()) as u64;
-        let tail = library.tail(stream, wanted).map_err(|error| of_store(&error))?;
-        let is_open = |id| open.is_some_and(|open| open.segment.id == id);
-        for sealed in tail.segments.iter().filter(|sealed| !is_open(sealed.segment.id)) {
-            let Ok(index) = tail.source.index(sealed.segment.id) else {
-                // It was evicted meanwhile, and so was what is older.
-                chunks.clear();
-                continue;
-            };
-            let list = sealed.list(&index);
-            let playable = Playable::of_segment(&sealed.segment, &index, &sealed.numbers, &list);
-            chunks.extend(playable.map_err(|error| of_file(&error))?);
-            if open.is_none() {
-                known = Some(target(&sealed.segment, &index, &sealed.numbers));
-            }
+    // Newest first, until there are enough.
+    let mut parts = vec![of_open];
+    let mut left = most.saturating_sub(parts[0].len());
+    for sealed in tail.segments.iter().rev() {
+        if left == 0 {
+            break;
         }
+        let Ok(index) = tail.source.index(sealed.segment.id) else {
+            // It was evicted meanwhile, and so was what is older.
+            break;
+        };
+        let list = sealed.list(&index);
+        let playable = Playable::of_segment(&sealed.segment, &index, &sealed.numbers, &list);
+        parts.push(playable.map_err(|error| of_file(&error))?);
+        left = left.saturating_sub(list.len());
+        known = known.or_else(|| Some(target(&sealed.segment, &index, &sealed.numbers)));
     }
-    chunks.extend(of_open);
     Ok(Window {
-        chunks,
+        chunks: parts.into_iter().rev().flatten().collect(),
         target_s: known.and_then(TargetDuration::target_s),
     })
 }
