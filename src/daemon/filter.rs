@@ -1,8 +1,9 @@
 //! Reads a filter of the log, in the syntax of tracing. A filter that would switch the log off is refused.
 //!
-//! The parser of tracing takes any text that it does not understand for the name of a module, and then logs nothing.
+//! The parser of tracing takes any text that it does not understand for the name of a module, and then logs nothing. Its filters
+//! of spans and fields are not understood: they would need a program for regular expressions.
 
-use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::config::nearest;
 
@@ -38,10 +39,10 @@ const OTHERS: [&str; 9] = [
 ];
 
 /// A filter that can be taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Filter {
-    /// The filter in the syntax of tracing, with the present names.
-    pub(super) text: String,
+    /// The levels, by the present names.
+    pub(super) targets: Targets,
     /// Each former name in the filter, and the present one.
     pub(super) renamed: Vec<(&'static str, &'static str)>,
 }
@@ -64,17 +65,18 @@ pub(super) fn read(filter: &str) -> Result<Filter, String> {
         }
     });
     let text = parts.collect::<Vec<_>>().join(",");
-    check(&text)?;
-    Ok(Filter { text, renamed })
+    let targets = levels(&text)?;
+    Ok(Filter { targets, renamed })
 }
 
-/// Refuses a filter with a word that is not known, and one that switches the log off.
-fn check(filter: &str) -> Result<(), String> {
+/// The levels of a filter. Refuses one with a word that is not known, and one that switches the log off.
+fn levels(filter: &str) -> Result<Targets, String> {
     if filter.len() > LONGEST {
         return Err(format!("a filter has at most {LONGEST} bytes"));
     }
     // The level of everything, the level of all of edgereel, and whether a module of edgereel has a level of its own.
     let (mut general, mut named_ours, mut module) = (LevelFilter::OFF, None, false);
+    let mut targets = Targets::new();
     for part in filter.split(',').map(str::trim) {
         let (target, level) = match part.rsplit_once('=') {
             Some((target, level)) => (Some(target.trim()), level.trim()),
@@ -88,12 +90,16 @@ fn check(filter: &str) -> Result<(), String> {
             Some("edgereel") => named_ours = Some(known),
             Some(target) => module |= is_ours(target) && known != LevelFilter::OFF,
         }
-        if let Some(target) = target {
-            named(part, target)?;
-        }
+        targets = match target {
+            None => targets.with_default(known),
+            Some(target) => {
+                named(part, target)?;
+                targets.with_target(target, known)
+            }
+        };
     }
     if module || named_ours.unwrap_or(general) != LevelFilter::OFF {
-        Ok(())
+        Ok(targets)
     } else {
         Err(format!(
             "{filter:?} would switch the log off: nothing of edgereel is left in it; the least is \"error\""
@@ -175,10 +181,11 @@ mod tests {
     #[test]
     fn rooms_are_known_by_the_names_that_they_had_before() {
         let understood = read("info, edgereel::sync=debug,edgereel::ingest::session=trace").unwrap();
-        assert_eq!(
-            understood.text,
-            "info,edgereel::delivery=debug,edgereel::doors::rtmp::session=trace"
-        );
+        let present = Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_target("edgereel::delivery", LevelFilter::DEBUG)
+            .with_target("edgereel::doors::rtmp::session", LevelFilter::TRACE);
+        assert_eq!(understood.targets, present);
         let renamed = [
             ("edgereel::sync", "edgereel::delivery"),
             ("edgereel::ingest", "edgereel::doors::rtmp"),

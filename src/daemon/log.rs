@@ -17,9 +17,10 @@ use super::limits::{LeftOut, Limits};
 use tokio::time::Instant;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{Registry, reload};
 
 /// The environment variable that filters the log from the start on.
 const VARIABLE: &str = "EDGEREEL_LOG";
@@ -33,7 +34,7 @@ const FLUSH: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(1);
 static LOST: AtomicU64 = AtomicU64::new(0);
 /// The filter, which can be changed while the process runs.
-static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 static SENDER: OnceLock<SyncSender<Entry>> = OnceLock::new();
 
 /// Where the log goes.
@@ -48,9 +49,9 @@ pub enum LogTarget {
 /// Starts logging for this process. The variable `EDGEREEL_LOG` holds a filter in the syntax of tracing (`info` by default).
 pub fn init_log(target: LogTarget) {
     let default = if target == LogTarget::Quiet {
-        "warn"
+        LevelFilter::WARN
     } else {
-        "info"
+        LevelFilter::INFO
     };
     // A wrong filter keeps no service from recording and no command from its output.
     let asked = std::env::var(VARIABLE).ok().filter(|asked| !asked.is_empty());
@@ -59,8 +60,10 @@ pub fn init_log(target: LogTarget) {
         Some(Ok(asked)) => (Some(asked), None),
         Some(Err(wrong)) => (None, Some(wrong)),
     };
-    let filter = asked.as_ref().map_or(default, |asked| &asked.text);
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
+    let (filter, renamed) = match asked {
+        Some(asked) => (asked.targets, asked.renamed),
+        None => (Targets::new().with_default(default), Vec::new()),
+    };
     let (sender, receiver) = sync_channel(QUEUE);
     let journald = target == LogTarget::Service && std::env::var_os("JOURNAL_STREAM").is_some();
     let limits = Shared::default();
@@ -80,15 +83,14 @@ pub fn init_log(target: LogTarget) {
     if let Some(wrong) = wrong {
         tracing::warn!("{VARIABLE} is not taken, so {default} is logged: {wrong}");
     }
-    tell_renamed(&asked.map(|asked| asked.renamed).unwrap_or_default());
+    tell_renamed(&renamed);
 }
 
 /// Sets another filter from now on, in the syntax of tracing.
 pub(super) fn set_log(filter: &str) -> Result<(), String> {
     let read = filter::read(filter)?;
-    let filter = EnvFilter::try_new(read.text).map_err(|error| error.to_string())?;
     let handle = FILTER.get().ok_or("nothing is logged")?;
-    handle.reload(filter).map_err(|error| error.to_string())?;
+    handle.reload(read.targets).map_err(|error| error.to_string())?;
     tell_renamed(&read.renamed);
     Ok(())
 }
