@@ -33,6 +33,9 @@ struct Shared {
     kept: Mutex<Kept>,
 }
 
+/// A read. It keeps what it read, and says whether it could.
+type Work = Box<dyn FnOnce(&Library) -> bool + Send>;
+
 /// Open libraries that no read uses now.
 struct Kept {
     libraries: Vec<Library>,
@@ -79,9 +82,27 @@ impl Reader {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let read = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&read);
+        let work = Box::new(move |library: &Library| {
+            let done = work(library);
+            let has_read = done.is_ok();
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+            has_read
+        });
+        self.carry_out(work).await?;
+        let read = read.lock().unwrap_or_else(PoisonError::into_inner).take();
+        read.unwrap_or_else(|| {
+            let reason = "the read left nothing".to_owned();
+            Err(StoreError::Reading { reason }.into())
+        })
+    }
+
+    /// Runs a read and waits for it. The code is large, and is the same for all types that reads give: so it is not generic.
+    async fn carry_out(&self, work: Work) -> Result<(), StoreError> {
         let turn = timeout(PATIENCE, Arc::clone(&self.shared.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(StoreError::Busy.into());
+            return Err(StoreError::Busy);
         };
         self.close_when_idle();
         let shared = Arc::clone(&self.shared);
@@ -89,13 +110,10 @@ impl Reader {
             let _turn = turn;
             shared.read(work)
         });
-        match done.await {
-            Ok(done) => done,
-            Err(error) => {
-                let reason = error.to_string();
-                Err(StoreError::Reading { reason }.into())
-            }
-        }
+        done.await.unwrap_or_else(|error| {
+            let reason = error.to_string();
+            Err(StoreError::Reading { reason })
+        })
     }
 
     /// Closes the open libraries, and keeps none open from now on. The storage thread then has the last connection, and cleans
@@ -129,14 +147,14 @@ impl Reader {
 }
 
 impl Shared {
-    fn read<T, E: From<StoreError>>(&self, work: impl FnOnce(&Library) -> Result<T, E>) -> Result<T, E> {
+    fn read(&self, work: Work) -> Result<(), StoreError> {
         let library = self.take()?;
-        let done = work(&library);
+        let has_read = work(&library);
         // The library may be the cause of the failure. The journal of a library with a view belongs to the view.
-        if done.is_ok() && library.is_its_own() {
+        if has_read && library.is_its_own() {
             self.keep(library);
         }
-        done
+        Ok(())
     }
 
     /// An open library of the journal that is there now.
