@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::answer::Failure;
-use crate::config;
+use crate::config::{self, Fault, Raw};
 use crate::media::{Micros, StreamName};
 
 /// The most bytes of a request.
@@ -56,27 +56,28 @@ impl Request {
 
 /// Converts arguments to the type that a command takes. The failure names the wrong argument.
 pub(super) fn typed<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Failure> {
-    let error = match T::deserialize(Value::Object(arguments.clone())) {
-        Ok(typed) => return Ok(typed),
-        Err(error) => error.to_string(),
-    };
-    if let Some(field) = quoted(&error, "unknown field") {
-        let text = config::explain(&error).replace("unknown key", "unknown argument");
-        return Err(Failure::bad(text).about(field));
+    T::deserialize(Raw::from(arguments.clone()))
+        .map_err(|fault| refused(arguments, fault.message(), &|alone| T::deserialize(alone).err()))
+}
+
+/// The failure of arguments that are refused for this reason. `fault` says why the type does not take other ones.
+fn refused(arguments: Map<String, Value>, error: &str, fault: &dyn Fn(Raw) -> Option<Fault>) -> Failure {
+    if let Some(field) = quoted(error, "unknown field") {
+        let text = config::explain(error).replace("unknown key", "unknown argument");
+        return Failure::bad(text).about(field);
     }
-    if let Some(field) = quoted(&error, "missing field") {
-        return Err(Failure::bad(format!("'{field}' is missing")).about(field));
+    if let Some(field) = quoted(error, "missing field") {
+        return Failure::bad(format!("'{field}' is missing")).about(field);
     }
     // Only a wrong argument is refused for its own value when it is alone.
     let wrong = arguments.into_iter().find(|(name, value)| {
         let alone = Map::from_iter([(name.clone(), value.clone())]);
-        T::deserialize(Value::Object(alone))
-            .is_err_and(|error| !error.to_string().starts_with("missing field"))
+        fault(alone.into()).is_some_and(|fault| !fault.message().starts_with("missing field"))
     });
-    Err(match wrong {
-        Some((field, _)) => Failure::bad(format!("{field}: {}", config::explain(&error))).about(field),
-        None => Failure::bad(config::explain(&error)),
-    })
+    match wrong {
+        Some((field, _)) => Failure::bad(format!("{field}: {}", config::explain(error))).about(field),
+        None => Failure::bad(config::explain(error)),
+    }
 }
 
 fn quoted<'a>(message: &'a str, what: &str) -> Option<&'a str> {

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use serde::Deserialize;
-use toml::{Table, Value};
 
 use super::mistake::explained;
 use super::place::{line_of_fault, line_of_key};
+use super::raw::{Fault, Raw};
 use super::{
     ByteSize, Callback, Config, Control, Delivery, Device, Http, Keep, Mqtt, Publisher, Ring, Rtmp, Rule,
     Span, Storage, Task, Template, TemplateSource, Viewer, callback, publisher, viewer,
@@ -47,10 +47,12 @@ impl Config {
             None => path.display().to_string(),
         };
         // The file alone is parsed first, because only then errors know their line.
-        let parsed: File = toml::from_str(text).map_err(|error| ConfigError {
-            place: place(line_of_fault(text, &error)),
-            message: explained(text, &error),
-        })?;
+        let refused = |fault: Fault| ConfigError {
+            place: place(line_of_fault(text, &fault)),
+            message: explained(text, &fault),
+        };
+        let document = Raw::document(text).map_err(refused)?;
+        let parsed = File::deserialize(document.clone()).map_err(refused)?;
         let (mut overrides, mut misspelt) = (Vec::new(), None);
         for (name, value) in environment {
             match name.strip_prefix("EDGEREEL_") {
@@ -75,28 +77,25 @@ impl Config {
                 .resolve(host_name)
                 .map_err(|refused| refused.placed(path, text));
         }
-        let mut table: Table = toml::from_str(text).map_err(|error| ConfigError {
-            place: place(None),
-            message: error.message().to_owned(),
-        })?;
+        let mut merged = document;
         for (name, value) in &overrides {
             let variable = |message: String| ConfigError {
                 place: name.clone(),
                 message,
             };
-            set(&mut table, name, value).map_err(variable)?;
-            File::deserialize(table.clone()).map_err(|error| {
+            set(&mut merged, name, value).map_err(variable)?;
+            if let Some(refused) = fault_of(merged.clone()) {
                 // The value is parsed as if it stood in a file, because only there errors know which value they mean.
-                let alone = as_text(&table, name);
+                let alone = as_text(name, value);
                 let known = alone
                     .as_deref()
-                    .and_then(|text| fault(text).map(|error| explained(text, &error)));
-                variable(known.unwrap_or_else(|| explain(error.message())))
-            })?;
+                    .and_then(|text| fault(text).map(|fault| explained(text, &fault)));
+                return Err(variable(known.unwrap_or_else(|| explain(refused.message()))));
+            }
         }
-        let merged = File::deserialize(table).map_err(|error| ConfigError {
+        let merged = File::deserialize(merged).map_err(|fault| ConfigError {
             place: place(None),
-            message: explain(error.message()),
+            message: explain(fault.message()),
         })?;
         merged.resolve(host_name).map_err(|refused| {
             let variable = format!("{ENV_PREFIX}{}", refused.key.to_uppercase().replace('.', "__"));
@@ -113,13 +112,13 @@ impl Config {
 }
 
 /// Why a text is no configuration, if it is none.
-pub(super) fn fault(text: &str) -> Option<toml::de::Error> {
-    toml::from_str::<File>(text).err()
+pub(super) fn fault(text: &str) -> Option<Fault> {
+    Raw::document(text).map_or_else(Some, fault_of)
 }
 
-/// Why a table that was read from a text is no configuration, if it is none.
-pub(super) fn fault_of(table: Table) -> Option<toml::de::Error> {
-    File::deserialize(table).err()
+/// Why a document is no configuration, if it is none.
+pub(super) fn fault_of(document: Raw) -> Option<Fault> {
+    File::deserialize(document).err()
 }
 
 #[derive(Deserialize, Default)]
@@ -308,7 +307,7 @@ fn id_char(c: char) -> bool {
 }
 
 /// Puts an environment variable's value where its name says. A value is TOML if it reads as TOML. Otherwise it is text.
-fn set(table: &mut Table, name: &str, value: &str) -> Result<(), String> {
+fn set(document: &mut Raw, name: &str, value: &str) -> Result<(), String> {
     let path: Vec<String> = name
         .trim_start_matches(ENV_PREFIX)
         .split("__")
@@ -319,27 +318,31 @@ fn set(table: &mut Table, name: &str, value: &str) -> Result<(), String> {
             "expected {ENV_PREFIX}SECTION__KEY, as in {ENV_PREFIX}STORAGE__DIR"
         ));
     };
-    let parsed = toml::from_str::<Table>(&format!("v = {value}"))
-        .ok()
-        .and_then(|mut table| table.remove("v"));
-    let entry = table
-        .entry(section.clone())
-        .or_insert_with(|| Value::Table(Table::new()));
-    let Value::Table(inner) = entry else {
-        return Err(format!("'{section}' is not a section"));
-    };
-    inner.insert(
-        key.clone(),
-        parsed.unwrap_or_else(|| Value::String(value.to_owned())),
-    );
-    Ok(())
+    let value = as_toml(value).unwrap_or_else(|| Raw::from(value.to_owned()));
+    match document.inner(section) {
+        Some(inner) => inner
+            .insert(key, value)
+            .ok_or_else(|| format!("'{section}' is not a section")),
+        None => {
+            let _ = document.insert(section, Raw::alone(key, value));
+            Ok(())
+        }
+    }
+}
+
+/// A value that reads as TOML.
+fn as_toml(value: &str) -> Option<Raw> {
+    Raw::document(&format!("v = {value}")).ok()?.take("v")
 }
 
 /// The text of a file that has nothing but the variable's value.
-fn as_text(table: &Table, name: &str) -> Option<String> {
+fn as_text(name: &str, value: &str) -> Option<String> {
     let path = name.strip_prefix(ENV_PREFIX)?.to_ascii_lowercase();
     let (section, key) = path.split_once("__")?;
-    let value = table.get(section)?.get(key)?;
+    let value = match as_toml(value) {
+        Some(_) => value.to_owned(),
+        None => toml::Value::String(value.to_owned()).to_string(),
+    };
     Some(format!("[{section}]\n{key} = {value}\n"))
 }
 

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::file::{explain, fault};
+use super::raw::Fault;
 
 /// A longer value is not repeated in the message.
 const LONGEST_SHOWN: usize = 120;
@@ -14,10 +15,10 @@ const LONGEST_SHOWN: usize = 120;
 const MOST_SECTIONS: usize = 4;
 
 /// Explains what is wrong with a text that the parser refused, and what would be right.
-pub(super) fn explained(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message();
-    let found = error
-        .span()
+pub(super) fn explained(text: &str, fault: &Fault) -> String {
+    let message = fault.message();
+    let found = fault
+        .place()
         .and_then(|at| header(text, message, &at).or_else(|| value(text, message, &at)));
     found
         .or_else(|| elsewhere(message))
@@ -109,7 +110,7 @@ fn elsewhere(message: &str) -> Option<String> {
                 format!("[{name}]")
             };
             let refused = fault(&format!("{header}\n\"{unknown}\" = 0\n"));
-            let known = refused.is_none_or(|error| !error.message().starts_with("unknown field"));
+            let known = refused.is_none_or(|fault| !fault.message().starts_with("unknown field"));
             known.then_some(header)
         })
         .collect();
@@ -211,16 +212,16 @@ fn address(text: &str, usual: u16) -> Option<String> {
 
 /// True when the place `at` has no mistake any more.
 fn fits(text: &str, at: Range<usize>) -> bool {
-    let Some(error) = fault(text) else { return true };
+    let Some(fault) = fault(text) else { return true };
     let apart = |span: Range<usize>| span.end <= at.start || span.start >= at.end;
     // An error about a missing key in the same table has the place of the whole table.
-    error.message().starts_with("missing field") || error.span().is_some_and(apart)
+    fault.message().starts_with("missing field") || fault.place().is_some_and(apart)
 }
 
 /// The sections that the file may have.
 fn sections() -> Vec<String> {
     let refused = fault("\"\" = 0");
-    let message = refused.as_ref().map_or("", toml::de::Error::message);
+    let message = refused.as_ref().map_or("", Fault::message);
     message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
 }
 
@@ -230,7 +231,7 @@ fn is_list(section: &str) -> Option<bool> {
         return None;
     }
     let refused = fault(&format!("[{section}]\n"));
-    Some(refused.is_some_and(|error| error.message().contains("expected a sequence")))
+    Some(refused.is_some_and(|fault| fault.message().contains("expected a sequence")))
 }
 
 /// The line with this byte.

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use toml::{Spanned, Table};
 
 use super::file::fault_of;
+use super::raw::{Fault, Raw};
 
 /// The place of a key or of an entry of a list, and the key's value.
 type Found<'a> = (Range<usize>, &'a DeValue<'a>);
@@ -24,9 +25,9 @@ pub(super) fn line_of_key(text: &str, dotted: &str, entry: Option<usize>) -> Opt
 
 /// The line of a value that the parser refused. For a message about an entry as a whole, the parser does not know which entry
 /// of the list it means. Then it is the first entry that alone gets the same message.
-pub(super) fn line_of_fault(text: &str, error: &toml::de::Error) -> Option<usize> {
-    let said = error.span();
-    let entry = faulty_entry(text, error.message());
+pub(super) fn line_of_fault(text: &str, fault: &Fault) -> Option<usize> {
+    let said = fault.place();
+    let entry = faulty_entry(text, fault.message());
     let at = match (said, entry) {
         // A place within the entry, as the parser gives it, is exact.
         (Some(said), Some((entry, _))) if said.start > entry.start => said.start,
@@ -38,11 +39,10 @@ pub(super) fn line_of_fault(text: &str, error: &toml::de::Error) -> Option<usize
 
 /// The first entry of a list that is refused with this message, and the key in it that the message names.
 fn faulty_entry(text: &str, message: &str) -> Option<(Range<usize>, Option<Range<usize>>)> {
-    let (table, spans) = (text.parse::<Table>().ok()?, DeTable::parse(text).ok()?);
-    for (name, value) in &table {
-        for (number, one) in value.as_array().into_iter().flatten().enumerate() {
-            let mut alone = Table::new();
-            alone.insert(name.clone(), toml::Value::Array(vec![one.clone()]));
+    let (document, spans) = (Raw::document(text).ok()?, DeTable::parse(text).ok()?);
+    for (name, value) in document.entries() {
+        for (number, one) in value.list().iter().enumerate() {
+            let alone = Raw::alone(name, Raw::list_of(one.clone()));
             if fault_of(alone).is_some_and(|fault| fault.message() == message) {
                 let (entry, value) = section(spans.get_ref(), name, Some(number))?;
                 return Some((entry, named_key(value, message)));

@@ -48,9 +48,8 @@ impl Config {
             rule: &self.rules,
             task: &self.tasks,
         };
-        if let Ok(text) = toml::to_string(&tables)
-            && !text.is_empty()
-        {
+        let text = Table::try_from(&tables).unwrap_or_default().to_string();
+        if !text.is_empty() {
             let _ = write!(out, "\n{text}");
         }
         out

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::Recorder;
-use crate::config::{Rule, TemplateSource};
+use crate::config::{Raw, Rule, TemplateSource};
 use crate::recorder::orders::{RULES, TASKS, TEMPLATES};
 use crate::store::Opened;
 
@@ -55,11 +55,12 @@ fn read_kept<T: DeserializeOwned>(
     namespace: &str,
 ) -> impl Iterator<Item = T> {
     let rows = kept.get(namespace).into_iter().flatten();
-    rows.filter_map(move |(id, body)| match serde_json::from_str(body) {
-        Ok(kept) => Some(kept),
-        Err(error) => {
+    rows.filter_map(move |(id, body)| {
+        let read = serde_json::from_str::<serde_json::Value>(body).map_err(|error| error.to_string());
+        let kept = read.and_then(|read| T::deserialize(Raw::from(read)).map_err(|fault| fault.to_string()));
+        kept.inspect_err(|error| {
             tracing::error!("{namespace} '{id}' cannot be read and is left out: {error}");
-            None
-        }
+        })
+        .ok()
     })
 }
