@@ -4,10 +4,13 @@
 //! [`Chunker`](crate::media::Chunker) where chunks begin; the same decision is made again here for the first frame of each
 //! fragment.
 
+mod list;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
+
+pub use list::ChunkList;
 
 use super::TrackBase;
 use super::index::{FragmentIndex, Placed, SampleIndex};
@@ -106,6 +109,16 @@ pub fn chunks(
     tracks: &Tracks,
     numbers: &ChunkNumbers,
 ) -> Vec<TapeChunk> {
+    found(index, base, tracks, numbers).0
+}
+
+/// The same, and the target of the publish at the end of the segment.
+fn found(
+    index: &SampleIndex,
+    base: TrackBase,
+    tracks: &Tracks,
+    numbers: &ChunkNumbers,
+) -> (Vec<TapeChunk>, TargetDuration) {
     let mut scan = ChunkScan::new(tracks, base, numbers.target);
     let mut begins: Vec<(usize, TargetDuration)> = Vec::new();
     for (place, fragment) in index.fragments.iter().enumerate() {
@@ -136,7 +149,7 @@ pub fn chunks(
             chunk.duration = start.saturating_sub(chunk.start);
         }
     }
-    chunks
+    (chunks, scan.target())
 }
 
 /// The track with which these fragments begin a chunk: the leading one, or the other where they have nothing of it.

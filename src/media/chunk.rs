@@ -73,6 +73,11 @@ impl TargetDuration {
         }
     }
 
+    /// The target that is fixed at so many seconds; `None` where no target is.
+    pub fn known(seconds: u16) -> Option<Self> {
+        Self::from_parts(seconds, ENOUGH)
+    }
+
     /// The target duration in seconds, if it is fixed.
     pub fn target_s(self) -> Option<u16> {
         match self {

@@ -24,7 +24,7 @@
 //! | `queue` | commands that wait for the storage device, and which media is dropped when they are too many |
 //! | `thread` | the shell around the writer |
 //! | `recover` | opens and repairs a store, whatever ended the last run |
-//! | `library`, `query`, `summary`, `source`, `tail`, `figures` | the read side, for this process and for others |
+//! | `library`, `query`, `summary`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
 //! | `timeline` | where a stream has tape, how much, and why it stops |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
@@ -43,6 +43,7 @@ mod error;
 mod figures;
 mod journal;
 mod library;
+mod listed;
 mod open_tape;
 mod outbox;
 mod paths;
@@ -81,6 +82,7 @@ pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use figures::{MissedCounts, RecordingCounts, Waiting};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
+pub use listed::ListedSegment;
 pub use open_tape::OpenTape;
 pub use outbox::{Behind, Callback, OutboxChange, OutboxDepth, Place, Remembered, UnknownPlace};
 pub use progress::{Progress, RecoveryReport, StreamProgress};

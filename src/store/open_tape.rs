@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::format::ViewSegment;
-use crate::format::chunks::{TapeChunk, chunks};
+use crate::format::chunks::{ChunkList, TapeChunk, chunks};
 use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{ChunkNumbers, SegmentId, StreamName};
 
@@ -22,6 +22,7 @@ pub struct OpenTape {
     fragments: Vec<Arc<FragmentIndex>>,
     /// Made when somebody asks for it.
     index: OnceLock<Arc<SampleIndex>>,
+    list: OnceLock<ChunkList>,
 }
 
 impl OpenTape {
@@ -39,6 +40,7 @@ impl OpenTape {
             path,
             fragments,
             index: OnceLock::new(),
+            list: OnceLock::new(),
         }
     }
 
@@ -59,6 +61,16 @@ impl OpenTape {
         let mut chunks = chunks(&self.index(), base, tracks, &self.numbers);
         chunks.pop();
         chunks
+    }
+
+    /// What playlists say of the same chunks.
+    pub(super) fn list(&self) -> &ChunkList {
+        self.list.get_or_init(|| {
+            let (base, tracks) = (self.segment.base, &self.segment.tracks);
+            let mut list = ChunkList::of(&self.index(), base, tracks, &self.numbers);
+            list.chunks.pop();
+            list
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use super::disk::{Disk, DiskFile};
 use super::journal::Sealed;
 use super::writer::is_full;
 use crate::format::TrackBase;
-use crate::format::chunks::ChunkScan;
+use crate::format::chunks::{ChunkList, ChunkScan};
 use crate::format::fmp4::{FIRST_SEQUENCE, Place, WriteError, fragment_header, free_box};
 use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{
@@ -379,16 +379,20 @@ impl Segment {
 
     /// The row of the sealed segment; `None` when it has no durable fragment.
     pub(super) fn sealed(&self) -> Option<Sealed> {
-        (self.durable.fragments > 0).then(|| Sealed {
-            id: self.id,
-            end: self.durable.end,
-            bytes: self.durable.bytes,
-            space: self.room,
-            crc: Some(self.durable.crc),
-            samples: self.index().encode(),
-            chunks: self.durable.chunks,
-            lost: 0,
-            target_s: self.durable.target_s,
+        (self.durable.fragments > 0).then(|| {
+            let index = self.index();
+            Sealed {
+                id: self.id,
+                end: self.durable.end,
+                bytes: self.durable.bytes,
+                space: self.room,
+                crc: Some(self.durable.crc),
+                samples: index.encode(),
+                list: ChunkList::of(&index, self.base, &self.tracks, &self.numbers).encode(),
+                chunks: self.durable.chunks,
+                lost: 0,
+                target_s: self.durable.target_s,
+            }
         })
     }
 

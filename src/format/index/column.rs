@@ -205,7 +205,7 @@ fn unpack(packed: &[u8], bits: u32, samples: &mut [Sample], set: impl Fn(&mut Sa
 }
 
 /// Writes a number in groups of seven bits, low ones first. All groups but the last have the high bit set.
-pub(super) fn put_unsigned(out: &mut Vec<u8>, mut value: u64) {
+pub(in crate::format) fn put_unsigned(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.put_u8(value as u8 | 0x80);
         value >>= 7;
@@ -214,21 +214,21 @@ pub(super) fn put_unsigned(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Writes a signed number so that small ones of either sign are short.
-pub(super) fn put_signed(out: &mut Vec<u8>, value: i64) {
+pub(in crate::format) fn put_signed(out: &mut Vec<u8>, value: i64) {
     put_unsigned(out, (value << 1 ^ value >> 63).cast_unsigned());
 }
 
 /// Takes numbers off a blob.
-pub(super) struct Reader<'a> {
+pub(in crate::format) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::format) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::format) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
@@ -242,7 +242,7 @@ impl<'a> Reader<'a> {
         self.rest.split_off(..count).ok_or(IndexError::Short)
     }
 
-    pub(super) fn unsigned(&mut self) -> Result<u64, IndexError> {
+    pub(in crate::format) fn unsigned(&mut self) -> Result<u64, IndexError> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -258,7 +258,7 @@ impl<'a> Reader<'a> {
         Err(IndexError::Malformed("number"))
     }
 
-    pub(super) fn signed(&mut self) -> Result<i64, IndexError> {
+    pub(in crate::format) fn signed(&mut self) -> Result<i64, IndexError> {
         let value = self.unsigned()?;
         Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }

@@ -9,6 +9,7 @@ mod blob;
 mod column;
 
 pub use blob::IndexError;
+pub(in crate::format) use column::{Reader, put_signed, put_unsigned};
 
 /// The most samples of one segment, both tracks together. A segment ends before it would have more. Neither a scan nor a reader
 /// of the journal's blob goes further, so that a hostile one cannot take memory without end.

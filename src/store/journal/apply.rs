@@ -8,7 +8,7 @@ use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
 use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
-use super::{audit, delivery, evict, listeners, owner, recordings, redate, thin, tracks};
+use super::{audit, delivery, evict, listeners, lists, owner, recordings, redate, thin, tracks};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::Change;
@@ -450,6 +450,7 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
         "INSERT OR REPLACE INTO indexes (segment, samples) SELECT segment, ?2 FROM segments WHERE id = ?1",
         params![sealed.id.to_bytes(), sealed.samples],
     )?;
+    lists::put(db, sealed)?;
     execute(
         db,
         "UPDATE recordings SET end = min(max(end, ?2), ifnull(ends, ?2))
@@ -477,5 +478,6 @@ fn mend_segment(db: &Connection, sealed: &Sealed) -> Result {
         "INSERT OR REPLACE INTO indexes (segment, samples)
          SELECT segment, ?2 FROM segments WHERE id = ?1 AND state = 'sealed'",
         params![sealed.id.to_bytes(), sealed.samples],
-    )
+    )?;
+    lists::put(db, sealed)
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit;
 use super::candidates::SHARES;
+use super::lists;
 use super::outbox::{Result, execute, post};
 use super::read::{between, number};
 use super::sql::prepare;
@@ -83,6 +84,7 @@ pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
     })?;
     execute(db, "DELETE FROM indexes WHERE segment = ?1", params![segment])?;
+    lists::remove(db, segment)?;
     let sql = format!(
         "SELECT o.recording, o.id, o.state FROM segments s JOIN recordings o ON {SHARES} WHERE s.segment = ?1"
     );

@@ -15,6 +15,7 @@ mod figures;
 mod held;
 mod lead_in;
 mod listeners;
+mod lists;
 mod op;
 mod outbox;
 mod owner;
@@ -43,6 +44,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub(super) use candidates::{Blocks, Class};
 pub(super) use fault::Fault;
+pub(super) use lists::{After, List, ListedRow};
 pub(super) use op::{BootClock, NewSegment, Op, Sealed, Tell};
 pub(super) use read::{NextSegment, Publish, RecordingData, SegmentData, SegmentState};
 pub(super) use thin::Blank;
@@ -229,11 +231,16 @@ impl Journal {
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
-    /// Reads every table but the sample indexes, which are most of the journal, and says what is damaged. Each index has a
-    /// checksum of its own, which is checked when the index is used.
+    /// Reads every table but the sample indexes, which are most of the journal, and the lists of chunks, and says what is damaged.
+    /// Each of these has a checksum of its own, which is checked when it is used.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         for table in schema::CHECKED {
             self.check_with(&format!("PRAGMA integrity_check('{table}')"))?;
+        }
+        for table in schema::CHECKED_IN_USE {
+            // A journal that was cut off may lack the whole table.
+            let first = format!("SELECT {} EXISTS (SELECT * FROM {table})", sql::WHOLE);
+            self.one(&first, [], |_| Ok(()))?;
         }
         self.check_values()
     }

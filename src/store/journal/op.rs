@@ -236,6 +236,8 @@ pub(in crate::store) struct Sealed {
     /// CRC-32C of the bytes that are not media; `None` where fragments were deleted.
     pub(in crate::store) crc: Option<u32>,
     pub(in crate::store) samples: Vec<u8>,
+    /// The [list of its chunks](crate::format::chunks::ChunkList), encoded.
+    pub(in crate::store) list: Vec<u8>,
     /// How many chunks it has.
     pub(in crate::store) chunks: u64,
     /// How many more it may have had: these numbers are not given again.

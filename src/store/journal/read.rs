@@ -445,7 +445,7 @@ impl Journal {
         })
     }
 
-    fn numbers_at(&self, row: &Row<'_>, at: usize) -> Result<Option<ChunkNumbers>, StoreError> {
+    pub(super) fn numbers_at(&self, row: &Row<'_>, at: usize) -> Result<Option<ChunkNumbers>, StoreError> {
         let Some(chunk) = self.col::<Option<i64>>(row, at)? else {
             return Ok(None);
         };
@@ -489,7 +489,7 @@ impl Journal {
             .map_err(|error| self.row_error(format!("streams.name: {error}")))
     }
 
-    fn state(&self, row: &Row<'_>, column: usize) -> Result<SegmentState, StoreError> {
+    pub(super) fn state(&self, row: &Row<'_>, column: usize) -> Result<SegmentState, StoreError> {
         match self.col::<String>(row, column)?.as_str() {
             "open" => Ok(SegmentState::Open),
             "sealed" => Ok(SegmentState::Sealed),

@@ -344,12 +344,23 @@ pub(super) const STEPS: &[&str] = &["
     ALTER TABLE streams ADD COLUMN discontinuity INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE streams ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE streams ADD COLUMN target_s INTEGER NOT NULL DEFAULT 0;
+", "
+    -- What playlists say of the chunks of a sealed segment; none for segments of releases that did not write it, and where footage
+    -- was deleted. Beside the segments, so that walking those does not walk these.
+    CREATE TABLE chunk_lists (
+        segment INTEGER PRIMARY KEY REFERENCES segments ON DELETE CASCADE,
+        chunks  BLOB    NOT NULL
+    ) STRICT;
 "];
 
 /// The newest version that this edgereel writes and reads.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;
 
-/// The tables that are read whole at every start: all but `indexes`, which holds nine tenths of the bytes.
+/// The tables that are not read whole at a start: `indexes` holds nine tenths of the bytes. Each of their values has a checksum of its
+/// own.
+pub(super) const CHECKED_IN_USE: [&str; 2] = ["indexes", "chunk_lists"];
+
+/// The tables that are read whole at every start: all others.
 pub(super) const CHECKED: &[&str] = &[
     "boots",
     "streams",

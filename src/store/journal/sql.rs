@@ -41,7 +41,7 @@ mod plan {
     use rusqlite::Connection;
 
     /// Tables whose rows grow with the minutes, hours or events of the past.
-    const LONG: [&str; 4] = ["segments", "recordings", "renditions", "indexes"];
+    const LONG: [&str; 5] = ["segments", "recordings", "renditions", "indexes", "chunk_lists"];
 
     /// Indexes with so few rows that they may be read whole.
     const SHORT: [&str; 5] = [
@@ -132,6 +132,7 @@ mod plan {
             "SELECT 1 FROM segments s WHERE s.stream = 1 AND s.start < 7"
         ));
         assert!(refused("UPDATE renditions SET state = 'waiting'"));
+        assert!(refused("SELECT l.chunks FROM chunk_lists l"));
         assert!(!refused("SELECT state FROM segments WHERE segment = ?1"));
         assert!(!refused("SELECT name FROM streams"));
         assert!(!refused("SELECT /* whole table */ count(*) FROM segments"));

@@ -63,6 +63,7 @@ fn ops() -> Vec<Op> {
             space: 8_192,
             crc: Some(7),
             samples: vec![1, 2, 3],
+            list: Vec::new(),
         }),
         Op::CloseRecording {
             id: recording,

@@ -10,7 +10,7 @@ use super::lead_in::{self, LeadIn};
 use super::outbox::{Result, execute};
 use super::read::{between, number};
 use super::sql::prepare;
-use super::{Blocks, Journal, tracks};
+use super::{Blocks, Journal, lists, tracks};
 use crate::format::TrackBase;
 use crate::format::index::SampleIndex;
 use crate::media::{Micros, RecordingId, SegmentId, Tracks};
@@ -146,6 +146,7 @@ fn wiped(db: &Connection, key: i64, id: SegmentId) -> Result<Part> {
         params![key],
     )?;
     execute(db, "DELETE FROM indexes WHERE segment = ?1", params![key])?;
+    lists::remove(db, key)?;
     Ok(Part::whole(id))
 }
 
@@ -196,6 +197,8 @@ fn blank(db: &Connection, key: i64) -> Result {
         "UPDATE segments SET crc = NULL, cuts = cuts + 1 WHERE segment = ?1",
         params![key],
     )?;
+    // Its chunks are not played any more.
+    lists::remove(db, key)?;
     execute(
         db,
         "INSERT OR IGNORE INTO blanks (segment) VALUES (?1)",

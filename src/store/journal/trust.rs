@@ -160,7 +160,7 @@ const NEVER: &[(&str, &str)] = &[
 ];
 
 impl Journal {
-    /// Reads every row but the sample indexes, and reports values that no edgereel wrote: numbers that overflow sums, ids of
+    /// Reads every row but the sample indexes and the lists of chunks, and reports values that no edgereel wrote: numbers that overflow sums, ids of
     /// another length, unknown words, rows that refer to rows which are not there.
     pub(super) fn check_values(&self) -> Result<(), StoreError> {
         let never: BTreeMap<&str, &str> = NEVER.iter().copied().collect();

@@ -18,7 +18,7 @@ use super::gone::{self, Deleted};
 use super::pace::{Pace, Paced};
 use super::sane::{absurd, too_long};
 use crate::event::{Event, JournalSetAside, Recovered, TapeSetAside};
-use crate::format::chunks;
+use crate::format::chunks::ChunkList;
 use crate::format::fmp4::{self, Left, ReadAt as _, ScanError, Scanned, Stopped};
 use crate::media::{Micros, PublishId, RecordingId, SLOT, SegmentId, StreamName};
 use crate::store::clock::Clock;
@@ -359,8 +359,9 @@ impl Recovery<'_> {
             Some(boxes_crc(&scanned.index, read).map_err(StoreError::disk("read", path))?)
         };
         let identity = &scanned.identity;
-        let target = identity.chunks.unwrap_or_default().target;
-        let (chunks, target) = chunks::count(&scanned.index, identity.base, &scanned.tracks, target);
+        let numbers = identity.chunks.unwrap_or_default();
+        let list = ChunkList::of(&scanned.index, identity.base, &scanned.tracks, &numbers);
+        let chunks = list.chunks.len() as u64;
         let most = if left == Left::Damage {
             // Media was durable behind the place where the file stops.
             MOST_CHUNKS
@@ -378,9 +379,10 @@ impl Recovery<'_> {
             space,
             crc,
             samples: scanned.index.encode(),
+            list: list.encode(),
             chunks,
             lost: most.saturating_sub(chunks),
-            target_s: target.target_s(),
+            target_s: list.target_s,
         }));
         Ok(())
     }

@@ -12,6 +12,7 @@ mod faults;
 mod growing;
 mod instants;
 mod library;
+mod listed;
 mod listeners;
 mod measure;
 mod model;

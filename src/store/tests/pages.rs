@@ -67,6 +67,7 @@ pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
                 space: 8_192,
                 crc: Some(0),
                 samples: vec![3; 9],
+                list: Vec::new(),
             }));
         }
         let end = Some(start + LENGTH * segments);

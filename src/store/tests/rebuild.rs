@@ -203,15 +203,13 @@ fn a_ruined_journal_is_set_aside_and_made_again() {
     let pages = db.len() / page;
     assert!(pages > 15, "{pages}");
     ruins.extend((1..pages).map(|n| ("cut at a page", db[..n * page].to_vec())));
-    ruins.extend((1..pages).map(|n| ("cut within a page", db[..n * page + 1000].to_vec())));
+    // The last page has the lists of chunks, which a start does not read.
+    ruins.extend((1..pages - 1).map(|n| ("cut within a page", db[..n * page + 1000].to_vec())));
     for (what, bytes) in ruins {
         let disk = store.lay_out(&store.stopped);
         put(&store.journal(), &bytes);
-        let Some(aside) = store.comes_up(&disk, what) else {
-            // The last page can be a free one, and then nothing is damaged.
-            assert!(bytes.len() > (pages - 1) * page, "{what}: {} bytes", bytes.len());
-            continue;
-        };
+        let aside = store.comes_up(&disk, what);
+        let aside = aside.unwrap_or_else(|| panic!("{what}: {} bytes", bytes.len()));
         assert_eq!(store.folders(), ["journal-damaged-1"], "{what}");
         let kept = std::fs::read(Path::new(&aside.path).join("journal.db")).unwrap();
         assert!(kept == bytes, "{what}: not as it was found");

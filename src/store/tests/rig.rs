@@ -1,21 +1,23 @@
 //! A writer on a crash disk that a test drives, and the invariants of all that it leaves.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::format::chunks::ChunkList;
 use crate::format::index::SampleIndex;
 use crate::media::{Fragment, Micros, PublishId, RecordingId, StreamName};
 use crate::store::clock::Clock;
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::CrashDisk;
-use crate::store::journal::{Journal, SegmentData, SegmentState};
+use crate::store::journal::{Journal, List, SegmentData, SegmentState};
 use crate::store::reader::Reader;
 use crate::store::recover::recover;
 use crate::store::testing::{self, media};
 use crate::store::writer::Writer;
-use crate::store::{Command, Disk, Library, RecoveryReport, StoreSettings, paths};
+use crate::store::{Command, Disk, Library, ListedSegment, RecoveryReport, StoreSettings, paths};
 
 /// The place where tests keep SQLite: in memory if the machine can.
 pub(super) fn tempdir() -> tempfile::TempDir {
@@ -317,6 +319,44 @@ pub(super) fn check_numbers(dir: &Path, disk: &CrashDisk) {
         assert!(next.next >= numbers.chunk + chunks, "{next:?} behind {segment:?}");
         assert!(next.discontinuity >= numbers.discontinuity && next.skipped >= numbers.skipped);
         last = Some(segment);
+    }
+    check_lists(dir, disk);
+}
+
+/// Checks that the journal has the list of the chunks of each segment that can be played, and no other, and that each list says what
+/// the sample index says.
+fn check_lists(dir: &Path, disk: &CrashDisk) {
+    let journal = Journal::open_read(dir).unwrap();
+    let mut by_index: BTreeMap<StreamName, Vec<ListedSegment>> = BTreeMap::new();
+    for segment in journal.segments().unwrap() {
+        let listed = by_index.entry(segment.stream.clone()).or_default();
+        if segment.state == SegmentState::Sealed && segment.cuts == 0 {
+            let index = SampleIndex::decode(&journal.index(segment.id).unwrap().unwrap()).unwrap();
+            let list = ChunkList::of(&index, segment.base, &segment.tracks, &segment.numbers.unwrap());
+            listed.push(ListedSegment::new(
+                (segment.id, segment.numbers.unwrap()),
+                Arc::new(segment.tracks),
+                (segment.tape_zero, segment.utc_zero),
+                list,
+            ));
+        }
+    }
+    let library = Library::with_disk(dir, Arc::new(disk.clone())).unwrap();
+    let lists: usize = by_index.values().map(Vec::len).sum();
+    assert_eq!(journal.count_lists(), lists as i64);
+    for (stream, by_index) in by_index {
+        let mut listed = Vec::new();
+        library
+            .listed(&stream, (Micros::MIN, Micros::MAX), None, |segment| {
+                listed.push(segment);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(listed, by_index);
+        for row in journal.last_listed(&stream, u64::MAX, |_, _| true).unwrap() {
+            let is_listed = row.state == SegmentState::Sealed && row.cuts == 0;
+            assert_eq!(matches!(row.list, List::Known(_)), is_listed, "{row:?}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::segment::{Found, Kind, index_of};
 use super::{Check, Checked, Step};
 use crate::event::Event;
-use crate::format::chunks;
+use crate::format::chunks::ChunkList;
 use crate::format::index::SampleIndex;
 use crate::store::Change;
 use crate::store::clock::{Clock, RealClock};
@@ -238,8 +238,8 @@ impl Repair<'_> {
             _ => None,
         };
         let space = file.size().map_err(StoreError::disk("measure", path))?;
-        let target = row.numbers.unwrap_or_default().target;
-        let (chunks, _) = chunks::count(index, row.base, &row.tracks, target);
+        let list = ChunkList::of(index, row.base, &row.tracks, &row.numbers.unwrap_or_default());
+        let chunks = list.chunks.len() as u64;
         let sealed = Sealed {
             id: row.id,
             end,
@@ -251,6 +251,7 @@ impl Repair<'_> {
             space,
             crc,
             samples: index.encode(),
+            list: list.encode(),
             chunks: row.chunks.filter(|_| row.cuts > 0).unwrap_or(chunks),
             lost: 0,
             target_s: None,

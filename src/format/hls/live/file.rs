@@ -6,13 +6,14 @@ use bytes::Bytes;
 
 use super::samples::{ChunkFacts, ChunkFrames, Run, Samples, Timed};
 use super::sound::{Filling, Piece};
+use crate::format::chunks::TapeChunk;
 use crate::format::hls::made;
 use crate::format::index::{FragmentIndex, Placed, SampleIndex};
 use crate::format::line::{Extent, Tape};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice, Spliced};
-use crate::format::{FileError, Mark, SourceError, TapeSource, View, ViewSegment, VirtualFile};
-use crate::media::{Frame, TargetDuration, TrackKind};
+use crate::format::{FileError, Mark, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile};
+use crate::media::{Frame, Micros, TargetDuration, TrackKind, Tracks};
 
 /// A chunk of a segment, as a file that is made while it is read.
 pub type ChunkFile<S> = Spliced<S, Chunk>;
@@ -26,6 +27,16 @@ pub struct ChunkPlace {
     pub fragments: Range<usize>,
     /// The target of the publish at the beginning of the chunk.
     pub target: TargetDuration,
+}
+
+impl From<&TapeChunk> for ChunkPlace {
+    fn from(chunk: &TapeChunk) -> Self {
+        Self {
+            number: chunk.number,
+            fragments: chunk.fragments.clone(),
+            target: chunk.target,
+        }
+    }
 }
 
 /// The script of a chunk: one part.
@@ -76,6 +87,17 @@ impl ViewSegment {
     }
 }
 
+/// What a playlist says of a chunk of a segment with this index, base and tracks. Tape time of the publish's media time zero is
+/// `zero`. Nothing where the index does not have the chunk.
+pub(in crate::format) fn facts(
+    index: &SampleIndex,
+    (base, tracks, zero): (TrackBase, &Tracks, Micros),
+    place: &ChunkPlace,
+) -> Option<ChunkFacts> {
+    let fragments = index.fragments.get(place.fragments.clone())?;
+    Some(samples_of(index, fragments, (base, tracks, zero), place)?.facts())
+}
+
 /// The head of a file names each sample of the chunk.
 fn tag(head: &[u8]) -> Mark {
     let mut marker = Marker::default();
@@ -111,10 +133,20 @@ fn samples<'a>(
     place: &ChunkPlace,
 ) -> Result<Samples<'a>, FileError> {
     let fragments = fragments(segment, index, place)?;
+    let of = (segment.base, &segment.tracks, segment.publish_zero);
+    samples_of(index, fragments, of, place).ok_or_else(|| empty(place.number))
+}
+
+fn samples_of<'a>(
+    index: &SampleIndex,
+    fragments: &[FragmentIndex],
+    (base, tracks, zero): (TrackBase, &'a Tracks, Micros),
+    place: &ChunkPlace,
+) -> Option<Samples<'a>> {
     let run = |kind| {
         let base = match kind {
-            TrackKind::Video => segment.base.video,
-            TrackKind::Audio => segment.base.audio,
+            TrackKind::Video => base.video,
+            TrackKind::Audio => base.audio,
         };
         // A later picture does not say how long the last one lasts: in memory it may not be there yet.
         let next = index.fragments.get(place.fragments.end).map(|next| &next.video);
@@ -131,12 +163,12 @@ fn samples<'a>(
     };
     let (video, audio) = (run(TrackKind::Video), run(TrackKind::Audio));
     if video.samples.is_empty() && audio.samples.is_empty() {
-        return Err(empty(place.number));
+        return None;
     }
-    Ok(Samples::new(
+    Some(Samples::new(
         (place.number, place.target),
-        &segment.tracks,
-        segment.publish_zero,
+        tracks,
+        zero,
         video,
         audio,
     ))

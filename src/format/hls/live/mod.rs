@@ -19,6 +19,7 @@ mod playlist;
 mod samples;
 mod sound;
 
+pub(in crate::format) use file::facts;
 pub use file::{ChunkBytes, ChunkFile, ChunkPlace};
 pub use init::{Init, InitName};
 pub use master::{ChunkRate, master};
