@@ -91,7 +91,7 @@ pub use read::{EventReader, NextEvent, Reader, Subscription};
 pub use recover::looked_at;
 pub use source::LibrarySource;
 pub use spec::{Asked, OpenRecording, RecordingSpec};
-pub use tail::{ChunkAt, NumberedSegment, Tail};
+pub use tail::{ChunkAt, NumberedSegment};
 pub use thread::{ChunkCounts, Opened, Store, StoreSettings};
 pub use timeline::{Bin, ClipSpan, Timeline, TimelineQuery, TimelineSpan};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};

@@ -13,20 +13,6 @@ const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
 const EACH_START: u32 = 32;
 
 impl Journal {
-    /// The last segments of a stream that have numbers, newest first, at most `most` of them.
-    pub(in crate::store) fn last_numbered(
-        &self,
-        stream: &StreamName,
-        most: u64,
-    ) -> Result<Vec<SegmentData>, StoreError> {
-        let sql = format!(
-            "SELECT {SEGMENT} FROM {SEGMENTS} WHERE s.stream = {STREAM} AND s.chunk IS NOT NULL
-             ORDER BY s.chunk DESC, s.sequence DESC LIMIT ?2"
-        );
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.all(&sql, params![stream.as_str(), most], |row| self.segment_data(row))
-    }
-
     /// The last segment of a stream that begins with this chunk or an earlier one.
     pub(in crate::store) fn numbered_at(
         &self,

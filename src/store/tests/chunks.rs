@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::rig::{Publisher, Rig, check_numbers, numbered, stream, tempdir};
 use super::space::{self, SEGMENT};
 use crate::format::TapeSource as _;
-use crate::format::chunks::TapeChunk;
 use crate::media::{ChunkNumbers, ChunkStart, Fragment, Micros, RecordingId, TargetDuration};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault};
 use crate::store::journal::{BESIDE, FILE, Journal, SegmentData};
-use crate::store::{ChunkAt, Command, NumberedSegment, testing};
+use crate::store::{ChunkAt, Command, testing};
 
 const SECOND: Micros = 1_000_000;
 
@@ -331,9 +330,8 @@ fn segments_of_an_earlier_release_have_no_numbers_and_the_next_one_has() {
     assert!(rows(&rig).iter().all(|row| row.numbers.is_none()));
     assert!(
         rig.library()
-            .tail(&stream("a"), 5, None)
+            .last_listed(&stream("a"), 5, None)
             .unwrap()
-            .segments
             .is_empty()
     );
     assert_eq!(at(&rig, 0), Err("never"));
@@ -343,35 +341,6 @@ fn segments_of_an_earlier_release_have_no_numbers_and_the_next_one_has() {
     assert_eq!((numbered.chunk, numbered.breaks), (0, false));
     assert_eq!(at(&rig, 0), Ok(0));
     assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
-}
-
-#[test]
-fn the_tail_is_the_segments_of_the_last_chunks() {
-    let mut rig = Rig::new();
-    let a = publish(&mut rig, 1, 0..17);
-    rig.handle(vec![a.close(id(1), 17), a.end()]);
-    let tail = |chunks| {
-        let tail = rig.library().tail(&stream("a"), chunks, None).unwrap();
-        let listed: Vec<u64> = tail
-            .segments
-            .iter()
-            .flat_map(|segment| segment.list(&tail.source.index(segment.segment.id).unwrap()))
-            .map(|chunk| chunk.number)
-            .collect();
-        listed
-    };
-    assert_eq!(tail(1), [8]);
-    assert_eq!(tail(2), [6, 7, 8]);
-    assert_eq!(tail(4), [4, 5, 6, 7, 8]);
-    assert_eq!(tail(100), (0..9).collect::<Vec<_>>());
-    assert_eq!(tail(0), [] as [u64; 0]);
-    assert!(
-        rig.library()
-            .tail(&stream("b"), 5, None)
-            .unwrap()
-            .segments
-            .is_empty()
-    );
 }
 
 /// What is known of a chunk: the number of its segment's first chunk, if it is sealed.
@@ -456,9 +425,8 @@ fn a_segment_of_which_a_part_was_deleted_is_not_played() {
     assert_eq!(at(&rig, 2), Err("gone"));
     assert!(
         rig.library()
-            .tail(&stream("a"), 3, None)
+            .last_listed(&stream("a"), 3, None)
             .unwrap()
-            .segments
             .is_empty()
     );
     let b = publish(&mut rig, 3, 0..2);
@@ -510,37 +478,6 @@ fn the_open_segment_is_known_as_far_as_it_is_durable() {
     assert_eq!(known().unwrap().numbers.chunk, 2);
     rig.handle(vec![a.close(id(1), 5), a.end()]);
     assert!(known().is_none());
-}
-
-#[test]
-fn a_segment_that_was_sealed_meanwhile_has_its_last_chunks() {
-    let mut rig = Rig::new();
-    let tapes = rig.writer.open_tapes();
-    let (a, start) = rig.publish(1, "a");
-    rig.handle(vec![
-        start,
-        a.record(id(1), 0),
-        a.append(0),
-        a.append(1),
-        a.append(2),
-    ]);
-    rig.pass(SECOND);
-    let open = tapes.of(&stream("a")).unwrap();
-    let tail = |rig: &Rig, chunks| {
-        let tail = rig.library().tail(&stream("a"), chunks, Some(&open)).unwrap();
-        let numbers = |chunks: &[TapeChunk]| chunks.iter().map(|chunk| chunk.number).collect::<Vec<_>>();
-        let index = |segment: &NumberedSegment| tail.source.index(segment.segment.id).unwrap();
-        let sealed = tail.segments.iter().flat_map(|it| it.list(&index(it)));
-        (
-            numbers(&sealed.collect::<Vec<_>>()),
-            tail.open.as_deref().map(numbers),
-        )
-    };
-    assert_eq!(tail(&rig, 5), (vec![], Some(vec![0])));
-    rig.handle(vec![a.append(3), a.close(id(1), 4), a.end()]);
-    for chunks in [1, 5] {
-        assert_eq!(tail(&rig, chunks), (vec![0, 1], None), "{chunks}");
-    }
 }
 
 #[test]

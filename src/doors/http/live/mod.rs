@@ -25,14 +25,14 @@ use crate::format::chunks::TapeChunk;
 use crate::format::hls::live::{ChunkFile, Init, InitName, Playlist, master as master_text};
 use crate::format::hls::{Start, Update, Uris};
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
-use crate::media::{Micros, StreamName, TargetDuration};
+use crate::media::{Micros, StreamName};
 use crate::recorder::RingChunks;
 use crate::store::{ChunkAt, Command, Filter, Library, LibrarySource, OpenTape, RecordingState};
 
 pub use dates::DATES;
 pub(super) use dates::Dates;
 pub(super) use recording::of_recording;
-use window::{Playable, Window, bytes, place, target};
+use window::{Playable, Window, bytes};
 
 /// How long the playlist of a stream that has ended says so.
 const SAYS_SO: Micros = 600_000_000;
@@ -231,39 +231,12 @@ fn on_the_tape(
     most: usize,
     open: Option<&OpenTape>,
 ) -> Result<Window, Refusal> {
-    let tail = library
-        .tail(stream, most as u64, open)
+    let listed = library
+        .last_listed(stream, most, open)
         .map_err(|error| of_store(&error))?;
-    let mut known: Option<TargetDuration> = None;
-    let of_open = match open.zip(tail.open.as_ref()) {
-        Some((open, list)) => {
-            let (index, numbers) = (open.index(), &open.numbers);
-            known = Some(target(&open.segment, &index, numbers));
-            let playable = Playable::of_segment(&open.segment, &index, numbers, list);
-            playable.map_err(|error| of_file(&error))?
-        }
-        None => Vec::new(),
-    };
-    // Newest first, until there are enough.
-    let mut parts = vec![of_open];
-    let mut left = most.saturating_sub(parts[0].len());
-    for sealed in tail.segments.iter().rev() {
-        if left == 0 {
-            break;
-        }
-        let Ok(index) = tail.source.index(sealed.segment.id) else {
-            // It was evicted meanwhile, and so was what is older.
-            break;
-        };
-        let list = sealed.list(&index);
-        let playable = Playable::of_segment(&sealed.segment, &index, &sealed.numbers, &list);
-        parts.push(playable.map_err(|error| of_file(&error))?);
-        left = left.saturating_sub(list.len());
-        known = known.or_else(|| Some(target(&sealed.segment, &index, &sealed.numbers)));
-    }
     Ok(Window {
-        chunks: parts.into_iter().rev().flatten().collect(),
-        target_s: known.and_then(TargetDuration::target_s),
+        chunks: listed.iter().flat_map(Playable::of_segment).collect(),
+        target_s: listed.last().and_then(|segment| segment.target_s),
     })
 }
 
@@ -301,7 +274,7 @@ fn on_tape(
     {
         let source = library.open_source(open);
         let span = span(&open.segment, chunk);
-        let file = ChunkFile::open(open.segment.clone(), source.clone(), &place(chunk));
+        let file = ChunkFile::open(open.segment.clone(), source.clone(), &chunk.into());
         return Ok(Found::Here(sent(file, source)?, span));
     }
     match library
@@ -316,7 +289,7 @@ fn on_tape(
                 return Ok(Found::NotOnTape);
             };
             let span = span(&sealed.segment, chunk);
-            let file = ChunkFile::open(sealed.segment, source.clone(), &place(chunk));
+            let file = ChunkFile::open(sealed.segment, source.clone(), &chunk.into());
             Ok(Found::Here(sent(file, source)?, span))
         }
         ChunkAt::Gone => Ok(Found::Gone),

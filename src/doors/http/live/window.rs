@@ -1,11 +1,12 @@
 //! The chunks of a stream that its playlist lists now. Pure.
 
-use crate::format::chunks::{TapeChunk, count};
-use crate::format::hls::live::{ChunkBytes, ChunkFacts, ChunkFrames, ChunkPlace, ChunkRate, Init, LiveChunk};
-use crate::format::index::SampleIndex;
-use crate::format::{FileError, ViewSegment};
-use crate::media::{ChunkNumbers, Micros, TargetDuration, Tracks};
+use std::sync::Arc;
+
+use crate::format::FileError;
+use crate::format::hls::live::{ChunkBytes, ChunkFacts, ChunkFrames, ChunkRate, Init, InitName, LiveChunk};
+use crate::media::{Micros, Tracks};
 use crate::recorder::{RingChunk, RingChunks};
+use crate::store::ListedSegment;
 
 /// Chunks behind a longer break are another programme: nobody who plays what is live wants what was before it.
 pub(super) const LONGEST_BREAK: Micros = 180_000_000;
@@ -17,8 +18,8 @@ pub(super) struct Playable {
     /// How many discontinuities the stream has had, up to and including the beginning of the chunk.
     discontinuities: u64,
     discontinuity: bool,
-    /// The configurations that decode the chunk.
-    pub(super) tracks: Tracks,
+    /// The configurations that decode the chunk. Those of a segment share them.
+    pub(super) tracks: Arc<Tracks>,
     facts: ChunkFacts,
     /// Tape time of the media time zero of its publish, and UTC of that moment.
     zero: (Micros, Micros),
@@ -34,23 +35,15 @@ pub(super) struct Window {
 
 impl Playable {
     /// The chunks of a segment of the tape.
-    pub(super) fn of_segment(
-        segment: &ViewSegment,
-        index: &SampleIndex,
-        numbers: &ChunkNumbers,
-        chunks: &[TapeChunk],
-    ) -> Result<Vec<Playable>, FileError> {
-        let playable = |chunk: &TapeChunk| {
-            Ok(Playable {
-                number: chunk.number,
-                discontinuities: numbers.discontinuity,
-                discontinuity: chunk.discontinuity,
-                tracks: segment.tracks.clone(),
-                facts: segment.chunk_facts(index, &place(chunk))?,
-                zero: (segment.publish_zero, segment.publish_zero_utc),
-            })
-        };
-        chunks.iter().map(playable).collect()
+    pub(super) fn of_segment(segment: &ListedSegment) -> impl Iterator<Item = Playable> {
+        segment.numbered().map(|(number, discontinuity, facts)| Playable {
+            number,
+            discontinuities: segment.numbers.discontinuity,
+            discontinuity,
+            tracks: Arc::clone(&segment.tracks),
+            facts: *facts,
+            zero: (segment.publish_zero, segment.publish_zero_utc),
+        })
     }
 
     /// A chunk in memory.
@@ -59,7 +52,7 @@ impl Playable {
             number: chunk.number,
             discontinuities: chunk.discontinuity,
             discontinuity: chunk.breaks,
-            tracks: chunk.tracks.clone(),
+            tracks: Arc::new(chunk.tracks.clone()),
             facts: bytes(ring, chunk)?.facts(),
             zero: (ring.tape_zero, ring.zero_utc),
         })
@@ -75,15 +68,6 @@ impl Playable {
     }
 }
 
-/// Where a chunk is in its segment.
-pub(super) fn place(chunk: &TapeChunk) -> ChunkPlace {
-    ChunkPlace {
-        number: chunk.number,
-        fragments: chunk.fragments.clone(),
-        target: chunk.target,
-    }
-}
-
 /// The file of a chunk in memory.
 pub(super) fn bytes(ring: &RingChunks, chunk: &RingChunk) -> Result<ChunkBytes, FileError> {
     ChunkBytes::of(&ChunkFrames {
@@ -94,14 +78,6 @@ pub(super) fn bytes(ring: &RingChunks, chunk: &RingChunk) -> Result<ChunkBytes, 
         frames: &chunk.frames,
         next_video_dts: chunk.next_video_dts,
     })
-}
-
-/// The target duration at the end of a segment.
-pub(super) fn target(segment: &ViewSegment, index: &SampleIndex, numbers: &ChunkNumbers) -> TargetDuration {
-    match numbers.target {
-        known @ TargetDuration::Known(_) => known,
-        unknown => count(index, segment.base, &segment.tracks, unknown).1,
-    }
 }
 
 impl Window {
@@ -144,6 +120,12 @@ impl Window {
 
     /// The chunks as their playlist lists them. `dated` gives the date of a publish's media time zero that the playlist keeps.
     pub(super) fn listed(&self, mut dated: impl FnMut(Micros, Micros) -> Micros) -> Vec<LiveChunk> {
+        let mut known: Option<(&Arc<Tracks>, InitName)> = None;
+        // To name an init is to make it.
+        let mut init = |tracks| match known {
+            Some((before, name)) if Arc::ptr_eq(before, tracks) => name,
+            _ => known.insert((tracks, Init::of(tracks).name)).1,
+        };
         let listed = self.chunks.iter().map(|chunk| LiveChunk {
             number: chunk.number,
             discontinuities: chunk.discontinuities,
@@ -152,7 +134,7 @@ impl Window {
             date: dated(chunk.zero.0, chunk.zero.1)
                 .saturating_add(chunk.facts.start.saturating_sub(chunk.zero.0)),
             independent: chunk.facts.independent,
-            init: Init::of(&chunk.tracks).name,
+            init: init(&chunk.tracks),
         });
         listed.collect()
     }
@@ -179,7 +161,7 @@ mod tests {
             number: *number,
             discontinuities: 0,
             discontinuity: false,
-            tracks: Tracks::default(),
+            tracks: Arc::default(),
             facts: ChunkFacts {
                 bytes: 1,
                 start: start_s * 1_000_000,
