@@ -6,6 +6,7 @@
 mod defect;
 
 pub mod api;
+pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod daemon;

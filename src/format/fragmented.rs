@@ -85,6 +85,11 @@ impl Fragments {
         self.known.first(parts)
     }
 
+    /// The line's millisecond that is zero in the files.
+    pub(in crate::format) fn origin_ms(&self) -> i64 {
+        self.origin_ms
+    }
+
     /// About how many bytes of memory this takes up.
     pub(in crate::format) fn weight(&self) -> usize {
         self.line.weight() + self.known.weight()
@@ -106,6 +111,17 @@ impl Fragments {
         tape: &mut Tape<S>,
         out: &mut Splice,
     ) -> Result<(), FileError> {
+        self.make_later(part, 0, tape, out)
+    }
+
+    /// Makes a fragment whose decode times are later by so many milliseconds.
+    pub(in crate::format) fn make_later<S: TapeSource>(
+        &self,
+        part: usize,
+        later_ms: i64,
+        tape: &mut Tape<S>,
+        out: &mut Splice,
+    ) -> Result<(), FileError> {
         let Some(extents) = self.line.parts.get(part) else {
             return Ok(());
         };
@@ -121,9 +137,15 @@ impl Fragments {
         let lasts = self.known.lasts.get(part).copied().unwrap_or_default();
         let samples = |kind| lasts.samples(fragment, kind, self.ticks.of(stretch.track(kind).placement));
         let (pictures, sounds) = (samples(TrackKind::Video), samples(TrackKind::Audio));
-        let track_run = |kind, samples| TrackRun {
-            tfdt: self.tfdt(stretch.track(kind).placement, fragment.run(kind).first_dts),
-            samples,
+        let track_run = |kind, samples| {
+            let placement = stretch.track(kind).placement;
+            let later = rescale(later_ms, 1_000, self.ticks.of(placement).line);
+            TrackRun {
+                tfdt: self
+                    .tfdt(placement, fragment.run(kind).first_dts)
+                    .saturating_add_signed(later),
+                samples,
+            }
         };
         let video = pictures
             .as_deref()

@@ -66,6 +66,8 @@ impl<S: TapeSource> VirtualFile for HlsFile<S> {
 pub(super) struct ChunkFile {
     plan: Arc<Plan>,
     chunk: Chunk,
+    /// How much later its decode times are than in the folder, in milliseconds.
+    later_ms: i64,
     parts: Parts,
 }
 
@@ -76,7 +78,17 @@ impl ChunkFile {
         for part in chunk.parts() {
             parts.push(plan.fragments.len(part));
         }
-        Self { plan, chunk, parts }
+        Self {
+            plan,
+            chunk,
+            later_ms: 0,
+            parts,
+        }
+    }
+
+    /// The same chunk, with decode times that are later by so many milliseconds.
+    pub(super) fn later(self, later_ms: i64) -> Self {
+        Self { later_ms, ..self }
     }
 }
 
@@ -94,9 +106,10 @@ impl Script for ChunkFile {
         match part.checked_sub(1) {
             None => out.write(&STYP),
             Some(fragment) => {
+                let fragment = self.chunk.parts().start + fragment;
                 self.plan
                     .fragments
-                    .make(self.chunk.parts().start + fragment, tape, out)?;
+                    .make_later(fragment, self.later_ms, tape, out)?;
             }
         }
         Ok(())
@@ -112,6 +125,9 @@ impl Script for ChunkFile {
             Some(fragment) => {
                 let fragment = self.chunk.parts().start + fragment;
                 self.plan.fragments.material(fragment, segments, marker);
+                if self.later_ms != 0 {
+                    marker.numbers(&[self.later_ms.cast_unsigned()]);
+                }
             }
         }
     }

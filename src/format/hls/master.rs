@@ -28,14 +28,14 @@ const SDR: [u8; 5] = [1, 6, 13, 14, 15];
 /// The one variant.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Master {
-    codecs: Vec<String>,
+    pub(super) codecs: Vec<String>,
     /// How many of these codecs are of pictures. They stand first.
-    picture_codecs: usize,
-    size: Option<(u32, u32)>,
-    range: Option<&'static str>,
-    frame_rate: Option<f64>,
-    peak: u32,
-    average: u32,
+    pub(super) picture_codecs: usize,
+    pub(super) size: Option<(u32, u32)>,
+    pub(super) range: Option<&'static str>,
+    pub(super) frame_rate: Option<f64>,
+    pub(super) peak: u32,
+    pub(super) average: u32,
 }
 
 impl Master {

@@ -26,8 +26,10 @@ mod made;
 mod master;
 mod playlist;
 mod prefix;
+mod scheduled;
 mod served;
 mod text;
+mod variant;
 
 use std::sync::Arc;
 
@@ -46,7 +48,9 @@ pub use keyframes::KEYFRAMES;
 use master::Master;
 use playlist::Playlist;
 pub use prefix::Prefix;
+pub use scheduled::{FolderChunk, Scheduled, ScheduledChunk};
 pub use served::{BadUri, Served, Start, Update, Uris};
+pub use variant::Variant;
 
 /// Shortest chunk by default, in milliseconds. A chunk ends at the next keyframe after that, or where it would be twice as
 /// long.

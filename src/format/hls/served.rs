@@ -9,6 +9,8 @@ pub enum Start {
     Beginning,
     /// Three target durations before the end, which is where what is live plays without waiting.
     LiveEdge,
+    /// So many microseconds before the end.
+    BeforeEnd(u64),
 }
 
 /// Which part of a playlist a player wants.

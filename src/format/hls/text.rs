@@ -153,6 +153,10 @@ impl<'a> Text<'a> {
                 let behind = head.target_s.saturating_mul(BEHIND_LIVE);
                 text.line(format_args!("#EXT-X-START:TIME-OFFSET=-{behind}"));
             }
+            Some(Start::BeforeEnd(us)) => {
+                let (s, ms) = (us / 1_000_000, us % 1_000_000 / 1_000);
+                text.line(format_args!("#EXT-X-START:TIME-OFFSET=-{s}.{ms:03}"));
+            }
             None => (),
         }
         if skipped > 0 {

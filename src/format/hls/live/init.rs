@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::format::fmp4::{self, Movie};
 use crate::media::Tracks;
@@ -27,17 +28,37 @@ impl Init {
     /// The init of these tracks.
     pub fn of(tracks: &Tracks) -> Self {
         let bytes = fmp4::init(tracks, Movie::default());
-        let [a, b, c, d, ..]: [u8; 16] = Md5::digest(&bytes).into();
         Self {
-            name: InitName([a, b, c, d]),
+            name: InitName::of(&bytes),
             bytes: bytes.into(),
         }
+    }
+}
+
+impl InitName {
+    /// The name of an init with these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let [a, b, c, d, ..]: [u8; 16] = Md5::digest(bytes).into();
+        Self([a, b, c, d])
     }
 }
 
 impl fmt::Display for InitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "init-{}.mp4", HEXLOWER.encode_display(&self.0))
+    }
+}
+
+impl Serialize for InitName {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for InitName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
