@@ -137,6 +137,19 @@ pub enum Event {
     },
     /// The time of a task is over, and nothing was recorded in it.
     TaskMissed(Box<TaskMissed>),
+    /// A channel leaves a recording out, because it is not on the box any more.
+    ChannelException {
+        /// The channel.
+        channel: String,
+        /// The stream of the recording.
+        stream: String,
+        /// The recording.
+        recording: String,
+        /// When the channel leaves it out: at the next border between two items.
+        at: String,
+        /// Why.
+        reason: String,
+    },
     /// Media that was not delivered was evicted for newer media: `on_full = "overwrite-oldest"`.
     MediaEvictedUndelivered(Evicted),
     /// The tape has a gap.
@@ -402,7 +415,7 @@ pub struct Evicted {
 }
 
 /// The kinds of all events.
-pub const KINDS: [&str; 28] = [
+pub const KINDS: [&str; 29] = [
     "device.started",
     "device.stopping",
     "publish.started",
@@ -416,6 +429,7 @@ pub const KINDS: [&str; 28] = [
     "recording.failed",
     "recording.expired",
     "task.missed",
+    "channel.exception",
     "media.evicted_undelivered",
     "stream.gap",
     "stream.exception",
@@ -450,6 +464,7 @@ impl Event {
             Event::RecordingFailed { .. } => "recording.failed",
             Event::RecordingExpired { .. } => "recording.expired",
             Event::TaskMissed(_) => "task.missed",
+            Event::ChannelException { .. } => "channel.exception",
             Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
             Event::StreamGap { .. } => "stream.gap",
             Event::StreamException { .. } => "stream.exception",

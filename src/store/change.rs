@@ -21,6 +21,17 @@ pub enum Change {
         /// The event of the change: it is written in the same transaction.
         tell: Option<Box<Event>>,
     },
+    /// Keeps a channel over restarts. The recordings that channels show are neither given up for space nor expire.
+    Channel {
+        /// The name of the channel.
+        name: String,
+        /// The channel; `None` removes it.
+        body: Option<String>,
+        /// The recordings that all channels together show from now on.
+        shown: Vec<RecordingId>,
+        /// The events of the change: they are written in the same transaction.
+        tell: Vec<Event>,
+    },
     /// Protects a recording, which is then never given up for space; or takes the protection back.
     Protect {
         /// The recording.

@@ -24,7 +24,7 @@
 //! | `queue` | commands that wait for the storage device, and which media is dropped when they are too many |
 //! | `thread` | the shell around the writer |
 //! | `recover` | opens and repairs a store, whatever ended the last run |
-//! | `library`, `query`, `summary`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
+//! | `library`, `query`, `summary`, `shown`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
 //! | `timeline` | where a stream has tape, how much, and why it stops |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
@@ -55,6 +55,7 @@ mod reader;
 mod recover;
 mod segment;
 mod short;
+mod shown;
 mod source;
 mod spec;
 mod summary;
@@ -89,6 +90,7 @@ pub use progress::{Progress, RecoveryReport, StreamProgress};
 pub use query::{Cursor, Query};
 pub use read::{EventReader, NextEvent, Reader, Subscription};
 pub use recover::looked_at;
+pub use shown::HeldSpace;
 pub use source::LibrarySource;
 pub use spec::{Asked, OpenRecording, RecordingSpec};
 pub use tail::{ChunkAt, NumberedSegment};
@@ -110,6 +112,9 @@ const OUTBOX_ROWS: i64 = 10_000;
 /// connection broke reads on from its last event.
 const KEPT_ROWS: i64 = 1_000;
 const KEPT_BYTES: i64 = 4 << 20;
+
+/// The namespace of channels in the journal. The id of a value is the name of its channel, and its body is JSON.
+pub const CHANNELS: &str = "channels";
 
 /// The reason for the end of recordings and publishes that a start finds open.
 const UNCLEAN: &str = "unclean shutdown";

@@ -151,6 +151,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Seal { .. } => "seal",
         Command::PublishEnded { .. } => "publish ended",
         Command::Change(Change::Protect { .. }) => "protect",
+        Command::Change(Change::Channel { .. }) => "channel",
         Command::Change(Change::Delivered { .. }) => "delivered",
         Command::Change(Change::Deliver(_)) => "deliver",
         Command::Change(Change::Outbox(_)) => "outbox",

@@ -8,11 +8,11 @@ use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
 use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
-use super::{audit, delivery, evict, listeners, lists, owner, recordings, redate, thin, tracks};
+use super::{audit, delivery, evict, listeners, lists, owner, recordings, redate, shown, thin, tracks};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
-use crate::store::Change;
 use crate::store::clock::is_step;
+use crate::store::{CHANNELS, Change};
 
 pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
     match op {
@@ -158,25 +158,28 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
             body,
             tell,
         } => {
-            match body {
-                Some(body) => execute(
-                    db,
-                    "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
-                    params![namespace, id, body],
-                ),
-                None => execute(
-                    db,
-                    "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
-                    params![namespace, id],
-                ),
-            }?;
+            keep(db, namespace, id, body.as_deref())?;
             tell.iter().try_for_each(|event| post(db, event, utc))
         }
         Change::Protect { recording, protected } => execute(
             db,
-            "UPDATE recordings SET protected = ?2 WHERE id = ?1",
-            params![recording.to_bytes(), protected],
+            "UPDATE recordings SET protected = protected & ?3 | ?2 WHERE id = ?1",
+            params![
+                recording.to_bytes(),
+                if *protected { shown::BY_SOMEBODY } else { 0 },
+                shown::BY_CHANNEL
+            ],
         ),
+        Change::Channel {
+            name,
+            body,
+            shown,
+            tell,
+        } => {
+            keep(db, CHANNELS, name, body.as_deref())?;
+            shown::note(db, shown)?;
+            tell.iter().try_for_each(|event| post(db, event, utc))
+        }
         Change::Delivered { recording } => execute(
             db,
             "UPDATE recordings SET state = 'delivered' WHERE id = ?1 AND state = 'closed'",
@@ -196,6 +199,22 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
         Change::Outbox(change) => listeners::change(db, change),
         Change::Remember(request) => listeners::remember(db, request),
         Change::Audit(change) => audit::change(db, change),
+    }
+}
+
+/// Keeps a value over restarts, or removes it.
+fn keep(db: &Connection, namespace: &str, id: &str, body: Option<&str>) -> Result {
+    match body {
+        Some(body) => execute(
+            db,
+            "INSERT OR REPLACE INTO shelves (shelf, id, body) VALUES (?1, ?2, ?3)",
+            params![namespace, id, body],
+        ),
+        None => execute(
+            db,
+            "DELETE FROM shelves WHERE shelf = ?1 AND id = ?2",
+            params![namespace, id],
+        ),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
     let found: Option<(i64, String, Micros, Micros)> = prepare(
         db,
         "SELECT recording, name, start, end FROM recordings JOIN streams USING (stream)
-             WHERE id = ?1 AND state <> 'open' AND NOT protected",
+             WHERE id = ?1 AND state <> 'open' AND NOT (protected & 1)",
     )?
     .query_row(params![id.to_bytes()], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))

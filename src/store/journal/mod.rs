@@ -25,6 +25,7 @@ mod recordings;
 mod redate;
 mod reserve;
 mod schema;
+mod shown;
 pub(in crate::store) mod sql;
 #[cfg(test)]
 mod tests;

@@ -137,7 +137,7 @@ pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publis
 
 /// The columns of recordings. The query reads recordings first; a query for many of them adds the order.
 pub(super) const RECORDING: &str =
-    "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected,
+    "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected & 1,
         paused, exact, spec, ends, tags, recording
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";

@@ -44,11 +44,12 @@ mod plan {
     const LONG: [&str; 5] = ["segments", "recordings", "renditions", "indexes", "chunk_lists"];
 
     /// Indexes with so few rows that they may be read whole.
-    const SHORT: [&str; 5] = [
+    const SHORT: [&str; 6] = [
         "renditions_failed",
         "renditions_gone",
         "renditions_removing",
         "recordings_aside",
+        "recordings_protected",
         "segments_cut",
     ];
 

@@ -191,6 +191,64 @@ fn what_is_protected_stays() {
 }
 
 #[test]
+fn what_a_channel_shows_stays_until_no_channel_shows_it_and_can_be_deleted() {
+    let (mut rig, a) = started(|_| ());
+    record(&mut rig, &a, 0..3);
+    let channel = |shown: &[i64]| {
+        Command::Change(Change::Channel {
+            name: "evening".to_owned(),
+            body: (!shown.is_empty()).then(|| "{}".to_owned()),
+            shown: shown.iter().map(|n| id(*n)).collect(),
+            tell: Vec::new(),
+        })
+    };
+    let protect = |n, protected| {
+        Command::Change(Change::Protect {
+            recording: id(n),
+            protected,
+        })
+    };
+    rig.handle(vec![
+        channel(&[0, 1, 2]),
+        protect(1, true),
+        protect(2, true),
+        protect(2, false),
+    ]);
+    let library = rig.library();
+    let rows = library.recordings(&Filter::default()).unwrap();
+    let protected: Vec<bool> = rows.iter().map(|row| row.protected).collect();
+    assert_eq!(
+        protected,
+        [false, true, false],
+        "only what somebody protected is said to be"
+    );
+    let (one, both) = (
+        library.held_space(&[id(0)]).unwrap(),
+        library.held_space(&[id(0), id(1)]).unwrap(),
+    );
+    assert!(
+        one.shown > 0 && one.in_all == both.shown && both.shown == both.in_all,
+        "{one:?} {both:?}"
+    );
+    assert_eq!(library.gone_of(&[id(0), id(99)]).unwrap(), [id(99)]);
+    drop(library);
+    record(&mut rig, &a, 3..9);
+    assert_eq!(kept(&rig)[..3], [0, 1, 2]);
+    rig.handle(vec![Command::Delete { recording: id(2) }]);
+    rig.pass(1_000_000);
+    assert_eq!(kept(&rig)[..2], [0, 1]);
+    assert!(!kept(&rig).contains(&2), "who deletes it may");
+    rig.handle(vec![channel(&[])]);
+    record(&mut rig, &a, 9..12);
+    assert_eq!(
+        kept(&rig)[0],
+        1,
+        "the protection of somebody holds without the channel"
+    );
+    end(rig, &a);
+}
+
+#[test]
 fn what_a_recording_that_stays_is_decoded_with_stays() {
     let (mut rig, a) = started(|_| ());
     let record = |rig: &mut Rig, recordings: std::ops::Range<i64>| {

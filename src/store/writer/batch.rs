@@ -136,12 +136,14 @@ impl Writer {
     }
 
     /// Commits what must be known before space is found. A segment to be removed for good is known before another takes over
-    /// its blocks: those blocks are emptied first. A recording that is protected is known before media is given up.
+    /// its blocks: those blocks are emptied first. A recording that is protected, or that a channel shows, is known before media
+    /// is given up.
     fn commit_first(&mut self, begins: &mut Vec<(PublishId, Rotation)>) {
         let first = |op: &Op| {
             matches!(
                 op,
-                Op::Delete { .. } | Op::Change(Change::Protect { protected: true, .. })
+                Op::Delete { .. }
+                    | Op::Change(Change::Protect { protected: true, .. } | Change::Channel { .. })
             )
         };
         if begins.is_empty() || !self.book.is_pending(first) {

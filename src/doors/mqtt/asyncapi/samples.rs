@@ -261,6 +261,13 @@ fn files() -> Vec<Event> {
 
 fn trouble() -> Vec<Event> {
     vec![
+        Event::ChannelException {
+            channel: "evening".into(),
+            stream: STREAM.into(),
+            recording: RECORDING.into(),
+            at: time(),
+            reason: "recording is not on the box any more".into(),
+        },
         Event::StreamGap {
             stream: STREAM.into(),
             from: time(),
