@@ -10,6 +10,7 @@ mod arguments;
 mod audit;
 mod callback;
 mod caller;
+mod channel;
 mod clip;
 mod command;
 #[cfg(test)]
@@ -86,6 +87,7 @@ pub struct Api {
     /// CLOCK_BOOTTIME when the service started.
     started: Micros,
     memory: Memory,
+    channels: channel::Channels,
     pace: Arc<Mutex<Pace>>,
     /// The ticket of the request, if the request has an id and changes something.
     ticket: Option<Ticket>,
@@ -106,6 +108,7 @@ impl Api {
             clock,
             uploader: Arc::default(),
             memory: Memory::default(),
+            channels: channel::Channels::default(),
             pace: Arc::default(),
             ticket: None,
             caller: Caller::default(),

@@ -526,7 +526,7 @@ pub(super) async fn id(api: &Api, text: String) -> Result<RecordingId, Failure> 
     }
 }
 
-async fn row_of(api: &Api, text: String) -> Result<RecordingRow, Failure> {
+pub(super) async fn row_of(api: &Api, text: String) -> Result<RecordingRow, Failure> {
     let text: String = text.chars().take(64).collect();
     let within = api.seen().clone();
     let found = api.read(move |library| match library.find_within(&text, &within) {

@@ -3,8 +3,8 @@
 use super::answer::{Code, Failure};
 use super::command::Command;
 use super::{
-    audit, callback, clip, device, help, recording, rule, store, stream, sync, task, template, timeline,
-    token,
+    audit, callback, channel, clip, device, help, recording, rule, store, stream, sync, task, template,
+    timeline, token,
 };
 use crate::config;
 
@@ -13,6 +13,10 @@ use crate::config;
 pub const GROUPS: &[(&str, &str)] = &[
     ("recording", "Record streams; list, protect and delete recordings"),
     ("clip", "Make a recording of a part of a stream"),
+    (
+        "channel",
+        "Show recordings again at set times, as if they were live",
+    ),
     ("task", "Plan recordings for a time"),
     ("rule", "Set which streams are recorded by which template"),
     ("template", "Set formats, splits and retention of recordings"),
@@ -38,6 +42,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
     [
         recording::COMMANDS,
         clip::COMMANDS,
+        channel::COMMANDS,
         task::COMMANDS,
         rule::COMMANDS,
         template::COMMANDS,

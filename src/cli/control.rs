@@ -287,6 +287,13 @@ fn argument(argument: &Argument) -> Arg {
             .required_unless_present(LAST)
             .value_name(argument.name.to_uppercase());
     }
+    let takes_several = matches!(argument.kind, Kind::Texts | Kind::Lines);
+    if argument.required && takes_several {
+        return arg
+            .required(true)
+            .num_args(1..)
+            .value_name(argument.name.to_uppercase());
+    }
     if argument.required {
         return arg.required(true).value_name(argument.name.to_uppercase());
     }

@@ -161,6 +161,21 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "channel",
+        &[
+            (
+                "edgereel channel put evening --start 2026-12-01T20:00:00Z --play loop 0197a2 0197b3@10min..12min",
+                "Show two recordings one after the other, from eight o'clock on, again and again",
+            ),
+            (
+                "edgereel channel put again --start 2h live/cam1@1h..10min",
+                "Show what was recorded of a stream, in two hours",
+            ),
+            ("edgereel channel list", "All channels"),
+            ("edgereel channel disable evening", "Switch a channel off"),
+        ],
+    ),
+    (
         "task",
         &[
             (

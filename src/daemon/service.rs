@@ -27,7 +27,7 @@ use crate::doors::rtmp::{self, Listen, PUBLISHER, Server};
 use crate::https::with_causes;
 use crate::model::Keep;
 use crate::recorder::{Recorder, RecorderSettings, StreamStatus};
-use crate::store::{Clock, OnFull, Progress, Reader, RealClock, RealDisk, Store, StoreSettings};
+use crate::store::{CHANNELS, Clock, OnFull, Progress, Reader, RealClock, RealDisk, Store, StoreSettings};
 use crate::tls::Identity;
 use crate::watch;
 
@@ -49,6 +49,8 @@ pub struct Service {
     recorder: Recorder,
     /// The task that does what is due by time alone.
     time: JoinHandle<()>,
+    /// The task that looks after channels.
+    channels: JoinHandle<()>,
     admission: Arc<Admission>,
     /// The certificate that RTMPS proves itself with.
     identity: Identity,
@@ -141,6 +143,7 @@ impl Service {
         let reader = Reader::new(config.storage.dir.clone(), READERS);
         let api = Api::new(recorder.clone(), store.clone(), reader.clone(), clock.clone());
         api.set_uploader(uploader.clone());
+        api.restore_channels(opened.kept.get(CHANNELS).map_or(&[], Vec::as_slice));
         let (tally, facts) = (Arc::<Tally>::default(), Arc::<Mutex<Facts>>::default());
         let pulse = Arc::new(Pulse::new(sd_notify::watchdog_enabled(), Instant::now()));
         let (reload, reloads) = mpsc::channel(1);
@@ -190,6 +193,7 @@ impl Service {
             let _ = stopped.await;
         }));
         let time = tokio::task::spawn(recorder.clone().keep_time());
+        let channels = tokio::task::spawn(api.clone().keep_channels());
         let dates = opened.kept.get(DATES).cloned().unwrap_or_default();
         let viewing = viewers::open(
             (&config, tuning.taken_port),
@@ -214,6 +218,7 @@ impl Service {
             reader,
             recorder,
             time,
+            channels,
             admission,
             identity,
             addresses,
@@ -429,6 +434,7 @@ impl Service {
         // Responses may end meanwhile.
         let viewing = self.viewing.take().map(|viewing| tokio::spawn(viewing.stop()));
         self.time.abort();
+        self.channels.abort();
         self.recorder.stop();
         if let Some(stop) = self.stop_server.take() {
             let _ = stop.send(());

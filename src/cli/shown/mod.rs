@@ -63,6 +63,18 @@ const COLUMNS: &[(&str, &[Column])] = &[
         ],
     ),
     (
+        "channels",
+        &[
+            column("name", "NAME", Kind::Text, 0),
+            column("state", "STATE", Kind::Word, 0),
+            column("start", "START", Kind::Time, 0),
+            column("play", "PLAY", Kind::Word, 0),
+            column("duration_s", "LENGTH", Kind::Number, 0),
+            column("expires", "EXPIRES", Kind::Time, 2),
+            column("url", "URL", Kind::Text, 1),
+        ],
+    ),
+    (
         "tasks",
         &[
             column("task", "TASK", Kind::Id, 0),

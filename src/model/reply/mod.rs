@@ -7,6 +7,7 @@
 
 mod audit;
 mod callback;
+mod channel;
 mod clip;
 mod device;
 mod health;
@@ -25,6 +26,7 @@ mod verify;
 
 pub use audit::{AuditEntry, AuditList};
 pub use callback::{Callback, CallbackStatus};
+pub use channel::{Channel, ChannelDeleted, ChannelItem, ChannelList, ChannelPlay, ChannelState};
 pub use clip::{ClipMade, ClipState};
 pub use device::{ConfigReloaded, ConfigShown, DeviceAbout, LogLevel};
 pub use health::{

@@ -1,0 +1,254 @@
+//! From the words of a command to the items of a channel.
+
+use std::str::FromStr;
+
+use crate::api::Api;
+use crate::api::answer::{Code, Failure};
+use crate::api::recording::row_of;
+use crate::channel::{Chunk, Item, MAX_CHUNKS, MAX_ITEMS};
+use crate::config::Streams;
+use crate::event::rfc3339;
+use crate::format::hls::{Hls, Prefix, TARGET_MS};
+use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::When;
+use crate::store::{Filter, Library, RecordingRow, RecordingState, StoreError};
+
+/// `RECORDING`, `RECORDING@FROM..TO` or `APP/STREAM@FROM..TO`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    of: Of,
+    from: Option<When>,
+    to: Option<When>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Of {
+    /// An id of a recording, its beginning, or `last`.
+    Recording(String),
+    Stream(StreamName),
+}
+
+/// A part of a recording, from and to in microseconds from its beginning.
+struct Part {
+    row: RecordingRow,
+    from: Option<Micros>,
+    to: Option<Micros>,
+}
+
+impl FromStr for Asked {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, times) = match text.rsplit_once('@') {
+            Some((name, times)) => (name, Some(times)),
+            None => (text, None),
+        };
+        let time = |text: &str| match text {
+            "" => Ok(None),
+            text => text.parse::<When>().map(Some),
+        };
+        let (from, to) = match times.map(|times| times.split_once("..")) {
+            None => (None, None),
+            Some(Some((from, to))) => (time(from)?, time(to)?),
+            Some(None) => return Err("write a part of a recording as in 0197a2@10min..12min".to_owned()),
+        };
+        if !name.contains('/') {
+            let of = Of::Recording(name.to_owned());
+            return Ok(Self { of, from, to });
+        }
+        let of = Of::Stream(name.parse().map_err(|error| format!("{error}"))?);
+        if from.is_none() || to.is_none() {
+            return Err("of a stream both times are needed, as in live/cam1@2h..1h".to_owned());
+        }
+        Ok(Self { of, from, to })
+    }
+}
+
+/// The items that these words stand for.
+pub(super) async fn items(api: &Api, texts: &[String], now: Micros) -> Result<Vec<Item>, Failure> {
+    let wrong = |text: &str| Failure::bad(text).about("items");
+    if !(1..=MAX_ITEMS).contains(&texts.len()) {
+        return Err(wrong(&format!("items: a channel has 1 to {MAX_ITEMS}")));
+    }
+    let mut items: Vec<Item> = Vec::new();
+    let mut chunks = 0;
+    for text in texts {
+        let shown: String = text.chars().filter(|c| !c.is_control()).take(128).collect();
+        let asked: Asked = text
+            .parse()
+            .map_err(|error| wrong(&format!("items: '{shown}': {error}")))?;
+        for part in parts(api, asked, now).await? {
+            let item = lay_out(api, part).await?;
+            chunks += item.chunks.as_slice().len();
+            items.push(item);
+            if items.len() > MAX_ITEMS || chunks > MAX_CHUNKS {
+                return Err(wrong(&format!(
+                    "items: a channel has at most {MAX_ITEMS} items and {MAX_CHUNKS} chunks; '{shown}' is too much"
+                )));
+            }
+        }
+    }
+    Ok(items)
+}
+
+/// The recordings of an item, in order.
+async fn parts(api: &Api, asked: Asked, now: Micros) -> Result<Vec<Part>, Failure> {
+    match asked.of {
+        Of::Recording(text) => {
+            let row = row_of(api, text).await.map_err(|error| error.about("items"))?;
+            if !is_complete(&row) {
+                let text = format!(
+                    "recording {} is {}: a channel shows what is complete",
+                    row.id,
+                    row.state.as_str()
+                );
+                return Err(Failure::new(Code::Conflict, text).about("items"));
+            }
+            let since = |when: When| when.from(row.start).saturating_sub(row.start);
+            let (from, to) = (asked.from.map(since), asked.to.map(since));
+            let length = row.end.saturating_sub(row.start);
+            if from.unwrap_or(0).max(0) >= to.unwrap_or(length).min(length) {
+                let text = format!("items: recording {} has nothing between these times", row.id);
+                return Err(Failure::bad(text).about("items"));
+            }
+            // What is asked for beyond its ends is not there, and the whole of a recording has one name.
+            let from = from.filter(|from| *from > 0);
+            let to = to.filter(|to| *to < length);
+            Ok(vec![Part { row, from, to }])
+        }
+        Of::Stream(stream) => {
+            api.sees(&stream)?;
+            let at = |when: Option<When>| when.map_or(now, |when| when.before(now));
+            let (from, to) = (at(asked.from), at(asked.to));
+            if from >= to {
+                let text = format!("items: '{stream}': the end is not behind the beginning");
+                return Err(Failure::bad(text).about("items"));
+            }
+            let filter = Filter {
+                stream: Some(Streams::from(stream.clone())),
+                from: Some(from),
+                to: Some(to),
+            };
+            let rows = api.read(move |library| library.recordings(&filter)).await?;
+            let parts = one_by_one(rows, from, to);
+            if parts.is_empty() {
+                let text = format!(
+                    "no recording of '{stream}' that is complete is between {} and {}",
+                    rfc3339(from),
+                    rfc3339(to)
+                );
+                return Err(Failure::new(Code::NotFound, text).about("items"));
+            }
+            Ok(parts)
+        }
+    }
+}
+
+fn is_complete(row: &RecordingRow) -> bool {
+    matches!(row.state, RecordingState::Closed | RecordingState::Delivered)
+}
+
+/// The parts of recordings between two moments, UTC. Of recordings of the same time, the one that began first is taken.
+fn one_by_one(rows: Vec<RecordingRow>, from: Micros, to: Micros) -> Vec<Part> {
+    let mut rows: Vec<RecordingRow> = rows.into_iter().filter(is_complete).collect();
+    rows.sort_by_key(|row| row.start);
+    let mut parts = Vec::new();
+    let mut until = from;
+    for row in rows {
+        let (begins, ends) = (row.start.max(until), row.end.min(to));
+        if begins >= ends {
+            continue;
+        }
+        until = ends;
+        parts.push(Part {
+            from: (begins > row.start).then(|| begins - row.start),
+            to: (ends < row.end).then(|| ends - row.start),
+            row,
+        });
+    }
+    parts
+}
+
+async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
+    let laid = api.read(move |library| Ok(laid(library, &part)));
+    laid.await?.map_err(|failure| failure.about("items"))
+}
+
+/// The part of a recording as HLS, which the door for viewers lays out in the same way. Blocks.
+pub(super) fn hls(
+    library: &Library,
+    recording: RecordingId,
+    bounds: (Option<Micros>, Option<Micros>),
+) -> Result<Hls<crate::store::LibrarySource>, String> {
+    let view = library
+        .view(recording)
+        .map_err(|error: StoreError| error.to_string())?;
+    let view = match bounds {
+        (None, None) => view,
+        (from, to) => view
+            .trim(from.unwrap_or(Micros::MIN), to.unwrap_or(Micros::MAX))
+            .map_err(|error| error.to_string())?,
+    };
+    let laid = Hls::resume(view, TARGET_MS, Prefix::default());
+    laid.map(|(hls, _)| hls).map_err(|error| error.to_string())
+}
+
+fn laid(library: &Library, part: &Part) -> Result<Item, Failure> {
+    let row = &part.row;
+    let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
+    let unplayable = |why: String| {
+        let text = format!("recording {} cannot be shown: {why}", row.id);
+        Failure::new(Code::Conflict, text)
+    };
+    let hls = hls(library, row.id, (at(part.from), at(part.to))).map_err(unplayable)?;
+    let too_much = || unplayable("its chunks are too many or too long".to_owned());
+    if hls.chunks() > MAX_CHUNKS {
+        return Err(too_much());
+    }
+    let chunk = |chunk: crate::format::hls::FolderChunk| {
+        Some(Chunk {
+            duration_ms: u32::try_from(chunk.duration_ms).ok()?,
+            gap_ms: u32::try_from(chunk.gap_ms).ok()?,
+            init: u16::try_from(chunk.init).ok()?,
+            discontinuity: chunk.discontinuity,
+            independent: chunk.independent,
+        })
+    };
+    let chunks: Option<Vec<Chunk>> = hls.folder_chunks().map(chunk).collect();
+    Ok(Item {
+        recording: row.id,
+        stream: row.stream.clone(),
+        from: part.from,
+        to: part.to,
+        lead_ms: u32::try_from(hls.lead_ms()).map_err(|_| too_much())?,
+        inits: hls.named_inits().map(|(name, _)| name).collect(),
+        variant: hls.variant(),
+        chunks: chunks.ok_or_else(too_much)?.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_a_recording_or_a_part_of_one_or_a_time_of_a_stream() {
+        let asked: Asked = "0197a2".parse().unwrap();
+        assert_eq!((asked.of, asked.from), (Of::Recording("0197a2".to_owned()), None));
+        let asked: Asked = "last@10s..".parse().unwrap();
+        assert_eq!((asked.from, asked.to), (Some(When::Offset(10_000_000)), None));
+        let asked: Asked = "live/cam1@2h..1970-01-01T00:00:01Z".parse().unwrap();
+        assert_eq!(asked.of, Of::Stream("live/cam1".parse().unwrap()));
+        assert_eq!(asked.to, Some(When::At(1_000_000)));
+        for bad in [
+            "0197a2@",
+            "0197a2@10s",
+            "0197a2@x..",
+            "live/cam1",
+            "live/cam1@2h..",
+            "live/../x@2h..1h",
+        ] {
+            assert!(bad.parse::<Asked>().is_err(), "{bad}");
+        }
+    }
+}

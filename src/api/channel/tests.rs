@@ -1,0 +1,285 @@
+//! Commands for channels, to a recorder on a real store.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::channel::{Channel, Name, Now};
+use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use crate::recorder::{Recorder, RecorderSettings};
+use crate::store::{
+    CHANNELS, Clock, Command, Reader, RealClock, RealDisk, RecordingSpec, Store, StoreSettings, testing,
+};
+
+const ZERO: Micros = 1_000_000_000_000;
+
+struct Box {
+    api: Api,
+    store: Store,
+    dir: std::path::PathBuf,
+}
+
+fn a_box(dir: &std::path::Path) -> Box {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let settings = StoreSettings::new(dir, "test");
+    let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
+    let settings = RecorderSettings {
+        pre_roll: 10_000_000,
+        ring_bytes: 32 << 20,
+        takeover_after: 5_000_000,
+        live_window: 0,
+        is_viewed: false,
+    };
+    let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
+    let api = Api::new(recorder, store.clone(), Reader::new(dir, 3), clock);
+    api.restore_channels(opened.kept.get(CHANNELS).map_or(&[], Vec::as_slice));
+    Box {
+        api,
+        store,
+        dir: dir.to_owned(),
+    }
+}
+
+impl Box {
+    /// Records so many seconds, one recording after the other.
+    async fn record(&self, ids: &[RecordingId], seconds: i64) {
+        let publish = PublishId::new(1);
+        let mut commands = vec![Command::PublishStarted {
+            tell: None,
+            publish,
+            stream: StreamName::new("live", "cam1").unwrap(),
+            tape_zero: ZERO,
+            boot_zero: 0,
+            about: Default::default(),
+        }];
+        for (place, recording) in (0..).zip(ids) {
+            let (begins, ends) = (place * seconds, (place + 1) * seconds);
+            commands.push(Command::RecordingStarted {
+                recording: *recording,
+                publish,
+                start: ZERO + begins * 1_000_000,
+                spec: RecordingSpec::built_in().into(),
+            });
+            commands.extend((begins..ends).map(|second| Command::Append {
+                publish,
+                fragment: testing::fragment(second, true),
+            }));
+            commands.push(Command::RecordingClosed {
+                recording: *recording,
+                end: ZERO + ends * 1_000_000,
+                reason: "stopped".to_owned(),
+            });
+        }
+        commands.push(Command::PublishEnded {
+            publish,
+            reason: "closed".to_owned(),
+            outcome: Default::default(),
+        });
+        for command in commands {
+            self.api.recorder.submit(command).await.unwrap();
+        }
+    }
+
+    async fn ask(&self, command: &str, body: &Value) -> Value {
+        let answer = self.api.call(command, body.to_string().as_bytes()).await;
+        serde_json::from_str(&answer.to_json()).unwrap()
+    }
+
+    async fn refused(&self, command: &str, body: &Value) -> (String, String) {
+        let answer = self.ask(command, body).await;
+        let text = |name: &str| answer["error"][name].as_str().unwrap_or_default().to_owned();
+        assert_eq!(answer["ok"], false, "{command} {body}: {answer}");
+        (text("code"), text("message"))
+    }
+
+    async fn stop(self) -> std::path::PathBuf {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.shutdown())
+            .await
+            .unwrap()
+            .unwrap();
+        self.dir
+    }
+}
+
+#[tokio::test]
+async fn a_channel_is_put_listed_switched_and_deleted_and_survives_a_restart() {
+    let home = tempfile::tempdir().unwrap();
+    let the_box = a_box(home.path());
+    let ids = [RecordingId::new(7), RecordingId::new(8)];
+    the_box.record(&ids, 20).await;
+    let [one, two] = ids.map(|id| id.to_string());
+    for (body, code, words) in [
+        (json!({"items": [one]}), "bad_request", "'name' is missing"),
+        (
+            json!({"name": "a b", "items": [one]}),
+            "bad_request",
+            "no name of a channel",
+        ),
+        (json!({"name": "a", "items": []}), "bad_request", "1 to 100"),
+        (
+            json!({"name": "a", "items": vec![&one; 101]}),
+            "bad_request",
+            "1 to 100",
+        ),
+        (json!({"name": "a", "items": ["f"]}), "not_found", "'f'"),
+        (
+            json!({"name": "a", "items": [format!("{one}@5s")]}),
+            "bad_request",
+            "10min..12min",
+        ),
+        (
+            json!({"name": "a", "items": [format!("{one}@9s..8s")]}),
+            "bad_request",
+            "nothing between",
+        ),
+        (
+            json!({"name": "a", "items": ["live/cam1"]}),
+            "bad_request",
+            "both times",
+        ),
+        (
+            json!({"name": "a", "items": ["live/cam2@2h..1h"]}),
+            "not_found",
+            "no recording of 'live/cam2'",
+        ),
+        (
+            json!({"name": "a", "items": [one], "play": "twice"}),
+            "bad_request",
+            "twice",
+        ),
+        (
+            json!({"name": "a", "items": [one], "expires": "2020-01-01T00:00:00Z"}),
+            "bad_request",
+            "not in the future",
+        ),
+    ] {
+        let (got, message) = the_box.refused("channel.put", &body).await;
+        assert_eq!(got, code, "{body}: {message}");
+        assert!(message.contains(words), "{body}: {message}");
+    }
+    for command in ["channel.delete", "channel.enable", "channel.disable"] {
+        let (code, message) = the_box.refused(command, &json!({"name": "evening"})).await;
+        assert_eq!(
+            (code.as_str(), message.as_str()),
+            ("not_found", "there is no channel 'evening'")
+        );
+    }
+
+    let body = json!({"name": "evening", "play": "loop", "items": [one, format!("{two}@4s..12s"), one]});
+    let put = the_box.ask("channel.put", &body).await;
+    let row = &put["result"];
+    assert_eq!(
+        (&row["state"], &row["play"]),
+        (&json!("playing"), &json!("loop")),
+        "{put}"
+    );
+    assert_eq!(row["path"], "/channel/evening.m3u8");
+    assert_eq!(
+        (&row["items"][1]["from_s"], &row["items"][1]["to_s"]),
+        (&json!(4.0), &json!(12.0))
+    );
+    let lasts: f64 = (0..3)
+        .map(|at| row["items"][at]["duration_s"].as_f64().unwrap())
+        .sum();
+    assert!(
+        (lasts - row["duration_s"].as_f64().unwrap()).abs() < 0.001,
+        "{row}"
+    );
+    assert!((47.0..50.0).contains(&lasts), "{row}");
+    assert_eq!(row.get("changes_at"), None);
+    // The same again changes nothing; its start cannot be another.
+    let again = the_box.ask("channel.put", &body).await;
+    assert_eq!(again["result"]["start"], row["start"]);
+    assert_eq!(again["result"].get("changes_at"), None, "{again}");
+    let other = json!({"name": "evening", "items": [one], "start": "2099-01-01T00:00:00Z"});
+    assert_eq!(the_box.refused("channel.put", &other).await.0, "conflict");
+    // Another list is for the next border.
+    let other = json!({"name": "evening", "play": "once", "items": [two]});
+    let changed = the_box.ask("channel.put", &other).await;
+    assert!(
+        changed["result"]["changes_at"].as_str().unwrap() > row["start"].as_str().unwrap(),
+        "{changed}"
+    );
+    let off = the_box.ask("channel.disable", &json!({"name": "evening"})).await;
+    assert_eq!(off["result"]["state"], "disabled");
+
+    let the_box = a_box(&the_box.stop().await);
+    let list = the_box.ask("channel.list", &json!({})).await;
+    let rows = list["result"]["channels"].as_array().unwrap();
+    assert_eq!(
+        (rows.len(), &rows[0]["state"], &rows[0]["play"]),
+        (1, &json!("disabled"), &json!("once"))
+    );
+    let on = the_box.ask("channel.enable", &json!({"name": "evening"})).await;
+    assert_eq!(on["result"]["state"], "playing", "{on}");
+    let deleted = the_box.ask("channel.delete", &json!({"name": "evening"})).await;
+    assert_eq!(deleted["result"]["name"], "evening");
+    let the_box = a_box(&the_box.stop().await);
+    assert_eq!(
+        the_box.ask("channel.list", &json!({})).await["result"]["channels"],
+        json!([])
+    );
+    the_box.stop().await;
+}
+
+#[tokio::test]
+async fn a_recording_that_is_deleted_is_left_out_and_an_expired_channel_is_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let the_box = a_box(home.path());
+    let ids = [RecordingId::new(7), RecordingId::new(8)];
+    the_box.record(&ids, 20).await;
+    let [one, two] = ids.map(|id| id.to_string());
+    let body = json!({"name": "evening", "play": "loop", "items": [one, two]});
+    the_box.ask("channel.put", &body).await;
+    let name: Name = "evening".parse().unwrap();
+    let before = the_box.api.channel(&name).unwrap();
+    the_box.api.look_at_channels().await.unwrap();
+    assert_eq!(the_box.api.channel(&name).unwrap(), before, "nothing is gone");
+    let deleted = the_box.ask("recording.delete", &json!({"recording": two})).await;
+    assert_eq!(deleted["ok"], true, "{deleted}");
+    for _ in 0..2 {
+        the_box.api.look_at_channels().await.unwrap();
+    }
+    let after = the_box.api.channel(&name).unwrap();
+    let left: Vec<RecordingId> = after
+        .last()
+        .unwrap()
+        .lap()
+        .items()
+        .map(|item| item.recording)
+        .collect();
+    assert_eq!(left, [ids[0]]);
+    assert!(matches!(after.at(after.start), Now::Plays(_)));
+    let events = the_box
+        .api
+        .read(|library| library.outbox(0, 1_000, 1 << 20))
+        .await
+        .unwrap();
+    let told: Vec<Value> = events
+        .iter()
+        .filter(|event| event.kind == "channel.exception")
+        .map(|event| serde_json::from_str(&event.body).unwrap())
+        .collect();
+    assert_eq!(told.len(), 1, "once");
+    assert_eq!(
+        (&told[0]["channel"], &told[0]["recording"]),
+        (&json!("evening"), &json!(two))
+    );
+
+    the_box
+        .ask("channel.put", &json!({"name": "short", "items": [one]}))
+        .await;
+    let short: Name = "short".parse().unwrap();
+    let mut expired = Channel::clone(&the_box.api.channel(&short).unwrap());
+    expired.expires = Some(expired.start);
+    the_box
+        .api
+        .keep_channel(&short, Some(expired), Vec::new())
+        .await
+        .unwrap();
+    the_box.api.look_at_channels().await.unwrap();
+    assert!(the_box.api.channel(&short).is_none());
+    the_box.stop().await;
+}
