@@ -20,6 +20,7 @@ mod access;
 mod addresses;
 mod broker;
 mod callback;
+mod channel;
 mod cli;
 mod contract;
 mod control;

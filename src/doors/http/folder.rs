@@ -125,7 +125,11 @@ pub(super) fn update(query: &Query) -> Update {
 }
 
 /// Finds a folder among those that players read now, or lays it out.
-async fn find(door: &Arc<Door>, row: &RecordingRow, bounds: Bounds) -> Result<Arc<LaidFolder>, Refusal> {
+pub(super) async fn find(
+    door: &Arc<Door>,
+    row: &RecordingRow,
+    bounds: Bounds,
+) -> Result<Arc<LaidFolder>, Refusal> {
     let is_open = row.state == RecordingState::Open;
     let version = Version {
         start: row.start,

@@ -4,6 +4,7 @@
 //! /r/<recording>.mp4 .fmp4 .flv .m4a .aac      a recording as a file, any range of it
 //! /r/<recording>/master.m3u8                   a recording as HLS
 //! /<app>/<stream>.m3u8                         a stream as it is now
+//! /channel/<name>.m3u8                         recordings that are shown again at set times
 //! /t/<token>/…                                 the same, for whoever has the token
 //! /api/v1/<command>                            the commands
 //! /                                            a page that lists and plays what there is
@@ -17,6 +18,7 @@
 mod activity;
 mod answer;
 mod body;
+mod channel;
 mod client;
 mod commands;
 mod connection;

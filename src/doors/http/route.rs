@@ -17,9 +17,10 @@ use super::door::Door;
 use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
-use super::target::{Asked, MAX_TARGET, OTHER, StreamFile, Target};
-use super::{commands, events, files, folder, gate, live, page, session, still};
+use super::target::{Asked, ChannelFile, MAX_TARGET, OTHER, StreamFile, Target};
+use super::{channel, commands, events, files, folder, gate, live, page, session, still};
 use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
+use crate::channel::Name;
 use crate::config::{Http, stream_path};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::Right;
@@ -162,6 +163,7 @@ impl Asking<'_> {
                 Ok(answer)
             }
             Target::Stream(stream, file) => self.live(asked, stream, (file, &query)).await,
+            Target::Channel(name, file) => self.channel(asked, name, file).await,
             Target::Events => {
                 if *self.method != Method::GET {
                     return Err(Refusal::method("events are read with GET", "GET"));
@@ -283,11 +285,30 @@ impl Asking<'_> {
         }
     }
 
+    /// Answers with a file of a channel.
+    async fn channel(&self, asked: &Asked<'_>, name: &Name, file: &ChannelFile) -> Result<Answer, Refusal> {
+        let viewer = self.viewer(asked, None).await?;
+        let of = channel::of(self.door, name, &viewer)?;
+        let until = channel::until(&of, &viewer).map(|until| self.moment(until));
+        let how = (until, (self.method, self.headers));
+        let mut answer = channel::answer(self.door, &of, file, how).await?;
+        if channel::is_for_good(file) {
+            self.keep(&mut answer, until);
+        } else {
+            self.cache(&mut answer);
+        }
+        Ok(answer)
+    }
+
     /// When the viewer's right to this media ends, if it does.
     fn until(&self, viewer: &Viewer, right: Right, what: &What<'_>) -> Option<Instant> {
-        let until = viewer.until(right, what)?;
-        let left = until.saturating_sub(self.door.utc()).max(0);
-        Some(Instant::now() + Duration::from_micros(left.unsigned_abs()))
+        viewer.until(right, what).map(|until| self.moment(until))
+    }
+
+    /// The moment of a time, UTC in microseconds. It is not in the past.
+    fn moment(&self, utc: Micros) -> Instant {
+        let left = utc.saturating_sub(self.door.utc()).max(0);
+        Instant::now() + Duration::from_micros(left.unsigned_abs())
     }
 
     /// Lets a viewer have what is live of a stream.

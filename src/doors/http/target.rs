@@ -4,16 +4,19 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::channel::{ChunkName, Name};
 use crate::config::RESERVED_APPS;
 use crate::format::FileFormat;
+use crate::format::hls::live::InitName;
 use crate::media::{RecordingId, StreamName};
 
 /// The longest path with its query, in bytes. Longer requests are refused before they are read.
 pub(super) const MAX_TARGET: usize = 8 << 10;
 
 /// The names of routes: those of [`Target::route`], and [`OTHER`].
-pub(super) const ROUTES: [&str; 12] = [
-    "home", "healthz", "readyz", "metrics", "openapi", "events", "api", "file", "hls", "frame", "live", OTHER,
+pub(super) const ROUTES: [&str; 13] = [
+    "home", "healthz", "readyz", "metrics", "openapi", "events", "api", "file", "hls", "frame", "live",
+    "channel", OTHER,
 ];
 /// The route of paths where nothing can be.
 pub(super) const OTHER: &str = "other";
@@ -54,6 +57,21 @@ pub(super) enum Target {
     Folder(RecordingId, String),
     /// `/<app>/<stream>.m3u8` and `/<app>/<stream>/<name>`: a live stream.
     Stream(StreamName, StreamFile),
+    /// `/channel/<name>.m3u8` and `/channel/<name>/<file>`: recordings that are shown again.
+    Channel(Name, ChannelFile),
+}
+
+/// A file of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ChannelFile {
+    /// `/channel/<name>.m3u8`: the playlist of what is shown now.
+    Playlist,
+    /// `/channel/<name>/master.m3u8`: what a player is to know before: codecs, size, rates.
+    Master,
+    /// `/channel/<name>/<item>-<offset>-<number>.m4s`
+    Chunk(ChunkName),
+    /// `/channel/<name>/init-<hash>.mp4`
+    Init(InitName),
 }
 
 /// A file of a live stream.
@@ -97,7 +115,11 @@ impl Target {
     pub(super) fn is_media(&self) -> bool {
         matches!(
             self,
-            Target::File(..) | Target::Frame(_) | Target::Folder(..) | Target::Stream(..)
+            Target::File(..)
+                | Target::Frame(_)
+                | Target::Folder(..)
+                | Target::Stream(..)
+                | Target::Channel(..)
         )
     }
 
@@ -116,6 +138,7 @@ impl Target {
             Target::Folder(..) => "hls",
             Target::Frame(_) | Target::Stream(_, StreamFile::Frame) => "frame",
             Target::Stream(..) => "live",
+            Target::Channel(..) => "channel",
         }
     }
 
@@ -138,6 +161,7 @@ impl Target {
             }
             "r" => Self::recording(rest),
             "s" => Self::stream(rest),
+            "channel" => Self::channel(rest),
             reserved if RESERVED_APPS.contains(&reserved) => None,
             _ => Self::stream(path),
         }
@@ -156,6 +180,19 @@ impl Target {
                 Some(Target::Folder(id.parse().ok()?, name.to_owned()))
             }
         }
+    }
+
+    fn channel(rest: &str) -> Option<Target> {
+        let Some((name, file)) = rest.split_once('/') else {
+            let name = rest.strip_suffix(".m3u8")?.parse().ok()?;
+            return Some(Target::Channel(name, ChannelFile::Playlist));
+        };
+        let file = match file {
+            "master.m3u8" => ChannelFile::Master,
+            _ if file.ends_with(".m4s") => ChannelFile::Chunk(file.parse().ok()?),
+            _ => ChannelFile::Init(file.parse().ok()?),
+        };
+        Some(Target::Channel(name.parse().ok()?, file))
     }
 
     /// The path of a stream. A stream's name may have several parts, and the parts behind it are counted from the end.
@@ -259,6 +296,28 @@ mod tests {
                 Target::Stream(stream("live/küche"), StreamFile::Frame),
             ),
             (
+                "/channel/evening.m3u8",
+                Target::Channel("evening".parse().unwrap(), ChannelFile::Playlist),
+            ),
+            (
+                "/channel/Evening-2/master.m3u8",
+                Target::Channel("Evening-2".parse().unwrap(), ChannelFile::Master),
+            ),
+            (
+                "/channel/evening/init-0a1b2c3d.mp4",
+                Target::Channel(
+                    "evening".parse().unwrap(),
+                    ChannelFile::Init("init-0a1b2c3d.mp4".parse().unwrap()),
+                ),
+            ),
+            (
+                "/channel/evening/00112233445566aa-604800000-17.m4s",
+                Target::Channel(
+                    "evening".parse().unwrap(),
+                    ChannelFile::Chunk("00112233445566aa-604800000-17.m4s".parse().unwrap()),
+                ),
+            ),
+            (
                 "/s/api/cam1.m3u8",
                 Target::Stream(stream("api/cam1"), StreamFile::Playlist),
             ),
@@ -295,6 +354,13 @@ mod tests {
             "/live/cam1/c/99999999999999999999999.m4s",
             "/live/cam1/c/x.mp4",
             "/live/%ff.m3u8",
+            "/channel/evening",
+            "/channel/.m3u8",
+            "/channel/a_b.m3u8",
+            "/channel/a%2Db.m3u8",
+            "/channel/evening/17.m4s",
+            "/channel/evening/init.mp4",
+            "/channel/evening/a/master.m3u8",
             "//",
         ] {
             assert_eq!(target(path), None, "{path}");

@@ -1,0 +1,216 @@
+//! Channels: recordings that are shown again at set times, as if they were live.
+//!
+//! ```text
+//! /channel/evening.m3u8                    the chunks around the present moment
+//! /channel/evening/master.m3u8             codecs, size and rates of all items
+//! /channel/evening/init-3f2a90c1.mp4       an init of a recording
+//! /channel/evening/<item>-<offset>-17.m4s  a chunk of an item, with decode times that are later by the offset
+//! ```
+//!
+//! A playlist is made of the channel and the time alone; the tape is read for chunks and inits.
+
+use std::sync::Arc;
+
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
+use hyper::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
+
+use super::answer::{Answer, Refusal, bytes};
+use super::door::Door;
+use super::files::{Reading, Sent, row, send};
+use super::flow::Pace;
+use super::folder::{find, playlist as playlist_answer};
+use super::gate;
+use super::layouts::LaidFolder;
+use super::target::ChannelFile;
+use crate::access::viewer::{Viewer, What};
+use crate::channel::{Channel, ChunkName, Item, Name, Now, Over, Shown, Window};
+use crate::format::VirtualFile as _;
+use crate::format::hls::live::InitName;
+use crate::format::hls::{Scheduled, ScheduledChunk, Start, Uris};
+use crate::media::Micros;
+use crate::model::Right;
+
+/// The longest time after which a player is told to ask again, in seconds.
+const LONGEST_WAIT_S: u64 = 3_600;
+
+/// The channel with this name, for a viewer that may watch all of its recordings. A channel that a viewer may not see is one that is
+/// not there.
+pub(super) fn of(door: &Door, name: &Name, viewer: &Viewer) -> Result<Arc<Channel>, Refusal> {
+    gate::allow_some(viewer, Right::Watch)?;
+    let channel = door.api.channel(name);
+    let seen = channel.filter(|channel| channel.items().all(|item| viewer.may(Right::Watch, &what(item))));
+    seen.ok_or_else(|| Refusal::not_found(format!("there is no channel '{name}' that you may see")))
+}
+
+/// An item, as a viewer's rights are asked about it. A channel shows media at other times than that of its recording, so a right
+/// that is for a time of media alone is none here.
+fn what(item: &Item) -> What<'_> {
+    What {
+        stream: &item.stream,
+        recording: Some(item.recording),
+        span: None,
+    }
+}
+
+/// When a viewer's right to a channel ends, UTC in microseconds, if it does.
+pub(super) fn until(channel: &Channel, viewer: &Viewer) -> Option<Micros> {
+    channel
+        .items()
+        .filter_map(|item| viewer.until(Right::Watch, &what(item)))
+        .min()
+}
+
+/// True for a file that never changes.
+pub(super) fn is_for_good(file: &ChannelFile) -> bool {
+    matches!(file, ChannelFile::Chunk(_) | ChannelFile::Init(_))
+}
+
+/// Answers with a file of a channel.
+pub(super) async fn answer(
+    door: &Arc<Door>,
+    channel: &Channel,
+    file: &ChannelFile,
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+) -> Result<Answer, Refusal> {
+    let now = door.believed_utc().ok_or_else(|| {
+        Refusal::unavailable(
+            "the box does not know the time yet, and channels go by the clock: ask again in a moment",
+        )
+    })?;
+    let window = window(channel, now)?;
+    match file {
+        ChannelFile::Playlist => Ok(playlist_answer(playlist(channel, &window)?, how)),
+        ChannelFile::Master => Ok(playlist_answer(master(channel)?, how)),
+        ChannelFile::Init(name) => init(door, channel, *name, how.0).await,
+        ChannelFile::Chunk(name) => chunk(door, channel, *name, (until, how)).await,
+    }
+}
+
+/// What the channel shows now.
+fn window(channel: &Channel, now: Micros) -> Result<Window, Refusal> {
+    let name = &channel.name;
+    match channel.at(now) {
+        Now::Plays(window) => Ok(window),
+        Now::Begins(at) => {
+            let left_s = at.saturating_sub(now).max(0).unsigned_abs().div_ceil(1_000_000);
+            Err(Refusal {
+                retry_after_s: Some(left_s.clamp(1, LONGEST_WAIT_S)),
+                ..Refusal::not_found(format!("the channel '{name}' has not begun"))
+            })
+        }
+        Now::Over(Over::Disabled) => Err(Refusal::not_found(format!(
+            "the channel '{name}' is switched off"
+        ))),
+        Now::Over(Over::Expired) => Err(Refusal::not_found(format!("the channel '{name}' is over"))),
+        Now::Over(Over::Empty) => Err(Refusal::not_found(format!(
+            "no recording of the channel '{name}' is on the box any more"
+        ))),
+    }
+}
+
+fn uris(prefix: &str) -> Result<Uris, Refusal> {
+    Uris::new(prefix, None).map_err(|error| Refusal::internal(error.to_string()))
+}
+
+fn playlist(channel: &Channel, window: &Window) -> Result<Vec<u8>, Refusal> {
+    let first = window.chunks.first();
+    let playlist = Scheduled {
+        target_s: channel.target_s,
+        sequence: first.map_or(0, |chunk| chunk.sequence),
+        // The tag before the first chunk counts for itself (RFC 8216 §6.2.2).
+        discontinuities: first.map_or(0, |chunk| {
+            chunk.discontinuities.saturating_sub(chunk.discontinuity.into())
+        }),
+        start: if window.behind_us > 0 {
+            Start::BeforeEnd(window.behind_us)
+        } else {
+            Start::Beginning
+        },
+        independent: window.chunks.iter().all(|chunk| chunk.independent),
+        ended: window.ended,
+    };
+    let listed = |chunk: &Shown| ScheduledChunk {
+        name: chunk.name,
+        discontinuity: chunk.discontinuity,
+        init: chunk.init,
+        at: chunk.at,
+        duration_us: u64::from(chunk.duration_ms) * 1_000,
+    };
+    let uris = uris(&format!("{}/", channel.name))?;
+    Ok(playlist.text(window.chunks.iter().map(listed), &uris))
+}
+
+fn master(channel: &Channel) -> Result<Vec<u8>, Refusal> {
+    let mut variants = channel.items().map(|item| &item.variant);
+    let first = variants.next().cloned().unwrap_or_default();
+    let all = variants.fold(first, crate::format::hls::Variant::join);
+    Ok(all.master(&format!("../{}.m3u8", channel.name), &uris("")?))
+}
+
+/// The HLS of an item, as it was when the channel was made.
+async fn folder(door: &Arc<Door>, item: &Item) -> Result<Arc<LaidFolder>, Refusal> {
+    let row = row(door, item.recording).await?;
+    let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
+    find(door, &row, (at(item.from), at(item.to))).await
+}
+
+async fn init(
+    door: &Arc<Door>,
+    channel: &Channel,
+    name: InitName,
+    method: &Method,
+) -> Result<Answer, Refusal> {
+    let none = || Refusal::not_found("no chunk of this channel needs this file");
+    let mut refusal = none();
+    // Recordings that are coded alike have the same init, and one of them may be gone.
+    for item in channel.items().filter(|item| item.inits.contains(&name)) {
+        let folder = match folder(door, item).await {
+            Ok(folder) => folder,
+            Err(refused) => {
+                refusal = refused;
+                continue;
+            }
+        };
+        let Some((_, init)) = folder.hls.named_inits().find(|(known, _)| *known == name) else {
+            continue;
+        };
+        let body = if method == Method::HEAD {
+            Vec::new()
+        } else {
+            init.to_vec()
+        };
+        let mut answer = bytes(StatusCode::OK, "video/mp4", body);
+        answer
+            .headers_mut()
+            .insert(CONTENT_LENGTH, HeaderValue::from(init.len()));
+        return Ok(answer);
+    }
+    Err(refusal)
+}
+
+async fn chunk(
+    door: &Arc<Door>,
+    channel: &Channel,
+    name: ChunkName,
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+) -> Result<Answer, Refusal> {
+    let none = || Refusal::not_found("there is no such chunk of this channel, or not any more");
+    let item = channel.find(name.item).ok_or_else(none)?;
+    let folder = folder(door, item).await?;
+    let number = usize::try_from(name.chunk).map_err(|_| none())?;
+    let tape = folder.source.renewed();
+    let file = folder.hls.with(tape.clone()).chunk_later(number, name.offset_ms);
+    let file = file.ok_or_else(none)?;
+    let sent = Sent {
+        len: file.len(),
+        etag: format!("\"{}\"", file.tag()),
+        source: Arc::new(Reading::new(file)),
+        tape: Some(tape),
+        media_type: "video/mp4",
+        pace: Pace::Player,
+        changed: Some(folder.end),
+        until,
+    };
+    Ok(send(door, &sent, how))
+}
