@@ -472,6 +472,12 @@ async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDel
     let (deletion, now) = api
         .read(move |library| Ok((library.deletion(id)?, library.recording(id)?)))
         .await?;
+    if now.is_none()
+        && let Err(failure) = api.look_at_channels().await
+    {
+        // They are looked at again soon.
+        tracing::debug!("channels were not looked at: {}", failure.message);
+    }
     match (deletion, now) {
         (Deletion::Done { left }, None) => Ok(deleted(&row, Some(left), remote)),
         (Deletion::None, None) => Ok(deleted(&row, Some(0), remote)),

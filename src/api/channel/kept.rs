@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Deserialize as _;
 use tokio::time::MissedTickBehavior;
 
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
 use crate::channel::{Changed, Channel, Name};
+use crate::config::Raw;
 use crate::event::{Event, rfc3339};
 use crate::media::{Micros, RecordingId};
 use crate::store::{CHANNELS, Change, Command as StoreCommand};
 
-/// How often channels are looked at: which have expired, and whether their recordings are still there.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often channels are looked at: which have expired, and whether their recordings are still there. They are looked at, too, when
+/// a recording is deleted.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// The most channels.
 pub(super) const MOST: usize = 32;
@@ -47,7 +50,10 @@ impl Api {
     /// Takes over the channels that the journal kept: names and bodies.
     pub fn restore_channels(&self, kept: &[(String, String)]) {
         for (name, body) in kept {
-            match serde_json::from_str::<Channel>(body) {
+            let read = serde_json::from_str::<serde_json::Value>(body).map_err(|error| error.to_string());
+            let read = read
+                .and_then(|read| Channel::deserialize(Raw::from(read)).map_err(|fault| fault.to_string()));
+            match read {
                 Ok(channel) => {
                     self.channels
                         .known()
@@ -159,7 +165,7 @@ impl Api {
     }
 
     /// Removes channels that have expired, and leaves out recordings that are gone.
-    pub(super) async fn look_at_channels(&self) -> Result<(), Failure> {
+    pub(in crate::api) async fn look_at_channels(&self) -> Result<(), Failure> {
         let Some(now) = self.recorder.believed_utc() else {
             return Ok(());
         };
