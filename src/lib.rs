@@ -21,5 +21,6 @@ pub mod media;
 pub mod model;
 pub mod recorder;
 pub mod store;
+pub mod timeshift;
 pub mod tls;
 mod watch;

@@ -64,3 +64,8 @@ fn http_targets() {
 fn http_ranges() {
     replay("http_ranges", edgereel::doors::http::fuzz_range);
 }
+
+#[test]
+fn time_shifts() {
+    replay("time_shifts", edgereel::timeshift::fuzz_shift);
+}

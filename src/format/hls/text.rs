@@ -185,6 +185,11 @@ impl<'a> Text<'a> {
         self.line(format_args!("{prefix}{}{suffix}", entry.name));
     }
 
+    /// Says when the programme began, in seconds since 1970. Players of Tencent read the number up to the next `#`.
+    pub(super) fn began(&mut self, utc_s: i64) {
+        self.line(format_args!("#EXT-TX-TS-START-TIME:{utc_s}"));
+    }
+
     /// Ends the playlist. After `ended` no chunk follows in any later version of it.
     pub(super) fn finish(mut self, ended: bool) -> Vec<u8> {
         if ended {

@@ -5,6 +5,7 @@
 //! cam1/master.m3u8                codecs, size and rates of these chunks
 //! cam1/c/init-3f2a90c1.mp4        a moov for each configuration, named by its content
 //! cam1/c/4711.m4s                 chunk 4711 of the stream: styp moof mdat
+//! cam1/c/4711-4713.m4s            chunks 4711 to 4713 of one segment, one behind the other
 //! ```
 //!
 //! A stream counts its chunks, and the frames of a chunk never change. So a chunk is a pure function of its frames and its
@@ -14,6 +15,7 @@
 
 mod file;
 mod init;
+mod joined;
 mod master;
 mod playlist;
 mod samples;
@@ -22,6 +24,7 @@ mod sound;
 pub(in crate::format) use file::facts;
 pub use file::{ChunkBytes, ChunkFile, ChunkPlace};
 pub use init::{Init, InitName};
+pub use joined::{JoinedChunk, JoinedPlaylist, Shape, joined_numbers};
 pub use master::{ChunkRate, master};
 pub use playlist::{LiveChunk, Playlist, chunk_name, chunk_number};
 pub use samples::{ChunkFacts, ChunkFrames};
