@@ -40,6 +40,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod timeshift;
 mod token;
 mod written;
 

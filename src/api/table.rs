@@ -4,7 +4,7 @@ use super::answer::{Code, Failure};
 use super::command::Command;
 use super::{
     audit, callback, channel, clip, device, help, recording, rule, store, stream, sync, task, template,
-    timeline, token,
+    timeline, timeshift, token,
 };
 use crate::config;
 
@@ -21,6 +21,10 @@ pub const GROUPS: &[(&str, &str)] = &[
     ("rule", "Set which streams are recorded by which template"),
     ("template", "Set formats, splits and retention of recordings"),
     ("stream", "Show the streams on the air, and end a publish"),
+    (
+        "timeshift",
+        "Show which streams can be played at another time than now",
+    ),
     ("sync", "Show and control delivery"),
     (
         "store",
@@ -48,6 +52,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
         template::COMMANDS,
         stream::COMMANDS,
         timeline::COMMANDS,
+        timeshift::COMMANDS,
         store::COMMANDS,
         sync::COMMANDS,
         callback::COMMANDS,

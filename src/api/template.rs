@@ -63,6 +63,11 @@ const PUT: &[Argument] = &[
     .of(KEPT),
     takes("key", Kind::Text, "the name of delivered files"),
     takes(
+        "time_shift",
+        Kind::Span,
+        "how far back viewers may go by time shift, as in 7d; default as far as there is tape",
+    ),
+    takes(
         "time_zone",
         Kind::Text,
         "the time zone of the template's clock, as in Asia/Shanghai",

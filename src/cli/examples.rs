@@ -223,6 +223,19 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "timeshift",
+        &[
+            (
+                "edgereel timeshift streams",
+                "The streams with tape of the last day",
+            ),
+            (
+                "edgereel timeshift ranges live/cam1 --from 2h",
+                "When there is tape of a stream, with the address of each range",
+            ),
+        ],
+    ),
+    (
         "timeline",
         &[
             (

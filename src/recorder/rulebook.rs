@@ -10,8 +10,8 @@ use crate::config::{
     Advice, DEFAULT_TEMPLATE, RecordWhen, Rule, Template, TemplateError, TemplateSource, of_rules,
 };
 use crate::format::Format;
-use crate::media::StreamName;
-use crate::model::{About, Media, Origin, Output};
+use crate::media::{Micros, StreamName};
+use crate::model::{About, Media, Origin, Output, Span};
 
 /// Most rules that commands may put, so that a list fits where lists are shown and a publish is not held up.
 const MOST_RULES: usize = 10_000;
@@ -135,6 +135,12 @@ impl Rulebook {
         let name = name.or_else(ruled).unwrap_or(DEFAULT_TEMPLATE);
         let template = self.templates.get(name).filter(|template| !template.is_off());
         template.ok_or_else(|| RuleError::NoTemplate(name.to_owned()))
+    }
+
+    /// How far back viewers of a stream may go by time shift, in microseconds, if that is limited.
+    pub(super) fn time_shift(&self, stream: &StreamName) -> Option<Micros> {
+        let template = self.template(None, stream).ok()?;
+        template.time_shift.map(Span::as_micros)
     }
 
     pub(super) fn templates(&self) -> impl Iterator<Item = (&Template, bool)> {

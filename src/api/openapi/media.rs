@@ -41,6 +41,8 @@ const RANGES: &[Code] = &[
     Code::TooMany,
     Code::Unavailable,
 ];
+/// A stream, and when it is played from.
+const SHIFTED: &[&str] = &["app", "stream", "start", "end", "delay"];
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
 const PATHS: &[Path] = &[
@@ -121,11 +123,11 @@ const PATHS: &[Path] = &[
         path: "/{app}/{stream}.m3u8",
         id: "live",
         tag: "media",
-        about: "The last chunks of a stream that is on the air (HLS).",
-        more: "An app may have several levels. Where the app is a word of the door (`r`, `t`, `s`, `api`, …), the stream is played under /s.",
+        about: "The last chunks of a stream that is on the air, or the stream at another time than now (HLS).",
+        more: "An app may have several levels. Where the app is a word of the door (`r`, `t`, `s`, `api`, …), the stream is played under /s. The parameters of time shift of Tencent Cloud and Alibaba Cloud are understood, too.",
         right: Some(Right::Watch),
         media_type: PLAYLIST,
-        parameters: &["app", "stream"],
+        parameters: SHIFTED,
         ranges: false,
         codes: MEDIA,
     },
@@ -133,11 +135,11 @@ const PATHS: &[Path] = &[
         path: "/{app}/{stream}/master.m3u8",
         id: "live.master",
         tag: "media",
-        about: "The master playlist of a stream that is on the air (HLS).",
-        more: "It names codecs, size, frame rate and bit rates.",
+        about: "The master playlist of a stream that is on the air, or of the stream at another time than now (HLS).",
+        more: "It names codecs, size, frame rate and bit rates, and the playlist with the same parameters.",
         right: Some(Right::Watch),
         media_type: PLAYLIST,
-        parameters: &["app", "stream"],
+        parameters: SHIFTED,
         ranges: false,
         codes: MEDIA,
     },
@@ -146,7 +148,7 @@ const PATHS: &[Path] = &[
         id: "live.chunk",
         tag: "media",
         about: "A file that the playlist of a stream names.",
-        more: "A chunk has its number as its name. Its bytes never change.",
+        more: "A chunk has its number as its name. In a playlist of more than two hours, several chunks one behind the other are one file, named by the first and the last of them. The bytes never change.",
         right: Some(Right::Watch),
         media_type: "video/mp4",
         parameters: &["app", "stream", "file"],
@@ -201,6 +203,30 @@ const PATHS: &[Path] = &[
         parameters: &["name", "file"],
         ranges: true,
         codes: RANGES,
+    },
+    Path {
+        path: "/timeshift/{app}/{stream}/timeshift.m3u8",
+        id: "timeshift",
+        tag: "media",
+        about: "The address that older players of Tencent Cloud have for a stream at another time than now (HLS).",
+        more: "With `delay` in seconds, or `starttime` in fourteen digits of UTC+8.",
+        right: Some(Right::Watch),
+        media_type: PLAYLIST,
+        parameters: &["app", "stream", "delay", "starttime"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/openapi/timeline/query",
+        id: "timeshift.timeline",
+        tag: "media",
+        about: "When there is tape of a stream, as players of Alibaba Cloud ask it.",
+        more: "The stream and the times are in the query: `app`, `stream`, `lhs_start_unix_s_0`, `lhs_end_unix_s_0`. The answer has `retCode`, `description` and `content`.",
+        right: Some(Right::Watch),
+        media_type: "application/json",
+        parameters: &[],
+        ranges: false,
+        codes: MEDIA,
     },
     Path {
         path: "/t/{token}/{path}",
@@ -336,6 +362,22 @@ fn parameter(name: &str) -> Value {
         "from" => ("Where it begins; default the beginning.", moment()),
         "to" => ("Where it ends; default the end.", moment()),
         "at" => ("The time; default now.", moment()),
+        "start" => (
+            "The moment to play from: seconds since 1970, or a time with its offset.",
+            json!({ "type": "string", "examples": ["2026-11-20T08:00:00Z", "1795161600"] }),
+        ),
+        "end" => (
+            "The end of the range, at most 24 h later.",
+            json!({ "type": "string", "examples": ["2026-11-20T08:01:00Z", "1795161660"] }),
+        ),
+        "delay" => (
+            "How long ago what is played was live, in seconds, or as in 90s.",
+            json!({ "type": "string", "examples": ["90s", "90"] }),
+        ),
+        "starttime" => (
+            "The moment to play from.",
+            json!({ "type": "string", "examples": ["20261120160000"] }),
+        ),
         "part" => (
             "Which of the files, where the coding changes in the middle of it; from 1 on.",
             json!({ "type": "integer", "minimum": 1 }),
@@ -353,7 +395,18 @@ fn parameter(name: &str) -> Value {
         ),
         _ => ("The name.", json!({ "type": "string" })),
     };
-    let in_query = ["from", "to", "at", "part", "download"].contains(&name);
+    let in_query = [
+        "from",
+        "to",
+        "at",
+        "start",
+        "end",
+        "delay",
+        "starttime",
+        "part",
+        "download",
+    ]
+    .contains(&name);
     json!({
         "name": name,
         "in": if in_query { "query" } else { "path" },

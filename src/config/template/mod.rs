@@ -11,7 +11,7 @@ mod tests;
 pub use parse::{TemplateError, TemplateSource};
 
 use crate::format::{Format, Gaps};
-use crate::model::Output;
+use crate::model::{Output, Span};
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 letters, digits, '.', '_' or '-'";
 
@@ -28,6 +28,8 @@ pub struct Template {
     pub name: String,
     /// The outputs of the template. It has none if it is there to switch recording off.
     pub outputs: Vec<Output>,
+    /// How far back viewers may go by time shift, if that is limited.
+    pub time_shift: Option<Span>,
     /// The template as it was written, to show and to keep.
     pub source: TemplateSource,
 }
@@ -45,6 +47,7 @@ impl Template {
         Self {
             name: DEFAULT_TEMPLATE.to_owned(),
             outputs: vec![output],
+            time_shift: None,
             source,
         }
     }

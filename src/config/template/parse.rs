@@ -11,6 +11,9 @@ const SHORTEST: Span = Span::from_secs(30);
 const LONGEST: Span = Span::from_secs(43_200);
 /// Six hours, the longest time that a cloud service waits for a publisher.
 const LONGEST_WINDOW: Span = Span::from_secs(21_600);
+/// No time shift is shorter than what a live playlist has, and none needs more than a year.
+const SHORTEST_BACK: Span = Span::from_secs(60);
+const LONGEST_BACK: Span = Span::from_millis(400 * DAY_MILLIS);
 const SMALLEST: ByteSize = ByteSize::new(1 << 20);
 const LARGEST: ByteSize = ByteSize::new(1 << 40);
 const DAY_MILLIS: u64 = 86_400_000;
@@ -59,6 +62,9 @@ pub struct TemplateSource {
     /// The time zone of its clock, as in `Asia/Shanghai`.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<Zone>,
+    /// How far back viewers may go by time shift, as in `7d`. Without it, as far as there is tape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_shift: Option<Span>,
     /// What is otherwise for FLV.
     #[serde(skip_serializing_if = "Option::is_none")]
     flv: Option<Ways>,
@@ -244,6 +250,10 @@ impl TryFrom<TemplateSource> for Template {
         if let Some(format) = twice(source.formats()) {
             return Err(refused("formats", format!("{format} is named twice")));
         }
+        let time_shift = match within("time_shift", source.time_shift, SHORTEST_BACK, LONGEST_BACK) {
+            Ok(time_shift) => time_shift,
+            Err((key, message)) => return Err(refused(key, message)),
+        };
         let mut outputs: Vec<Output> = Vec::new();
         for format in source.formats() {
             let output = match output(&source, *format) {
@@ -263,6 +273,7 @@ impl TryFrom<TemplateSource> for Template {
         Ok(Template {
             name: source.name.clone(),
             outputs,
+            time_shift,
             source,
         })
     }

@@ -21,6 +21,7 @@ mod sync;
 mod task;
 mod template;
 mod timeline;
+mod timeshift;
 mod token;
 mod verify;
 
@@ -45,6 +46,7 @@ pub use sync::{SyncLimit, SyncPaused};
 pub use task::{Task, TaskList, TaskMissedTime, TaskSource};
 pub use template::{Template, TemplateDeleted, TemplateList, TemplatePut};
 pub use timeline::{Timeline, TimelineClip, TimelineDay, TimelineSpan};
+pub use timeshift::{TimeShiftRange, TimeShiftRanges, TimeShiftStream, TimeShiftStreams};
 pub use token::TokenMade;
 pub use verify::{Problem, ProblemFragment, Verified};
 

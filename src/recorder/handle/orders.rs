@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::Recorder;
 use crate::config::{Advice, Rule, StreamSet, Streams, Template, TemplateSource};
 use crate::event::Short;
-use crate::media::RecordingId;
+use crate::media::{Micros, RecordingId, StreamName};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
@@ -153,6 +153,11 @@ impl Recorder {
     /// Every template, and whether a command put it.
     pub fn templates(&self) -> Vec<(Template, bool)> {
         self.shared.core().templates()
+    }
+
+    /// How far back viewers of a stream may go by time shift, in microseconds, if the template of its rule limits that.
+    pub fn time_shift(&self, stream: &StreamName) -> Option<Micros> {
+        self.shared.core().rulebook.time_shift(stream)
     }
 
     /// Every rule in the order in which they apply, and whether a command put it.

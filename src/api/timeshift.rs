@@ -1,0 +1,353 @@
+//! `timeshift.…`: which streams can be played at another time than now, and when there is tape of them.
+//!
+//! The questions and the pages are those of Tencent Cloud (`DescribeTimeShiftStreamList`, `DescribeTimeShiftRecordDetail`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::Api;
+use super::answer::Failure;
+use super::arguments::{STREAMS, one_stream, time, typed};
+use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
+use crate::config::{Streams, stream_path};
+use crate::event::rfc3339;
+use crate::media::{Micros, StreamName};
+use crate::model::reply::{TimeShiftRange, TimeShiftRanges, TimeShiftStream, TimeShiftStreams};
+use crate::store::{Filter, Library, RecordingRow, StoreError};
+
+const SECOND: Micros = 1_000_000;
+/// The longest time that is asked about.
+const DAY: Micros = 86_400 * SECOND;
+/// The most streams of a page.
+const MOST_STREAMS: usize = 100;
+/// The most ranges of an answer.
+const MOST_RANGES: usize = 200;
+/// Tape that goes on within this is one range.
+const CLOSE: Micros = SECOND;
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "timeshift.streams",
+        about: "List the streams that have tape between two moments",
+        effect: Effect::Reads,
+        right: Right::Watch,
+        reach: Reach::Streams,
+        arguments: &[
+            takes("from", Kind::Time, "the beginning; default a day before the end"),
+            takes("to", Kind::Time, "the end, at most 24 h later; default now"),
+            takes("stream", Kind::Text, STREAMS).of(Values::Streams),
+            takes(
+                "page_size",
+                Kind::Number,
+                "the number of streams of a page, 0 to 100; default 100",
+            ),
+            takes("page", Kind::Number, "the page, from 1; default 1"),
+        ],
+        carry_out: carries_out!(streams -> TimeShiftStreams),
+    },
+    Command {
+        name: "timeshift.ranges",
+        about: "List when there is tape of a stream",
+        effect: Effect::Reads,
+        right: Right::Watch,
+        reach: Reach::Streams,
+        arguments: &[
+            needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
+            takes("from", Kind::Time, "the beginning; default a day before the end"),
+            takes("to", Kind::Time, "the end, at most 24 h later; default now"),
+        ],
+        carry_out: carries_out!(ranges -> TimeShiftRanges),
+    },
+];
+
+/// Ranges of time in order, which do not touch.
+type Ranges = Vec<(Micros, Micros)>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedStreams {
+    #[serde(default, deserialize_with = "time")]
+    from: Option<Micros>,
+    #[serde(default, deserialize_with = "time")]
+    to: Option<Micros>,
+    stream: Option<Streams>,
+    #[serde(default)]
+    page_size: PageSize,
+    #[serde(default)]
+    page: Page,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedRanges {
+    #[serde(deserialize_with = "one_stream")]
+    stream: StreamName,
+    #[serde(default, deserialize_with = "time")]
+    from: Option<Micros>,
+    #[serde(default, deserialize_with = "time")]
+    to: Option<Micros>,
+}
+
+/// The number of streams of a page: 0 to 100.
+#[derive(Clone, Copy)]
+struct PageSize(usize);
+
+/// The number of a page, from 1.
+#[derive(Clone, Copy)]
+struct Page(usize);
+
+impl Default for PageSize {
+    fn default() -> Self {
+        Self(MOST_STREAMS)
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl<'de> Deserialize<'de> for PageSize {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let size = i64::deserialize(from)?;
+        match usize::try_from(size) {
+            Ok(size) if size <= MOST_STREAMS => Ok(Self(size)),
+            _ => Err(serde::de::Error::custom(format!(
+                "{size} is not from 0 to {MOST_STREAMS}"
+            ))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Page {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let page = i64::deserialize(from)?;
+        match usize::try_from(page) {
+            Ok(page) if page > 0 => Ok(Self(page)),
+            _ => Err(serde::de::Error::custom(format!(
+                "{page} is not a page: the first is 1"
+            ))),
+        }
+    }
+}
+
+async fn streams(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftStreams, Failure> {
+    let asked: AskedStreams = typed(arguments)?;
+    let (from, to) = within_a_day(asked.from, asked.to, api.now())?;
+    if let Some(Streams::One(stream)) = &asked.stream {
+        api.sees(stream)?;
+    }
+    let tape = api
+        .read(move |library| tape(library, asked.stream, from, to))
+        .await?;
+    let shifted = tape
+        .into_iter()
+        .filter(|(stream, _)| api.seen().has(stream.as_str()));
+    let shifted = shifted.map(|(stream, ranges)| (api.reached(&stream, ranges), stream));
+    let all: Vec<(Ranges, StreamName)> = shifted.filter(|(ranges, _)| !ranges.is_empty()).collect();
+    let skipped = (asked.page.0 - 1).saturating_mul(asked.page_size.0);
+    let page = all.iter().skip(skipped).take(asked.page_size.0);
+    Ok(TimeShiftStreams {
+        total: all.len(),
+        streams: page.map(|(ranges, stream)| row(stream, ranges)).collect(),
+    })
+}
+
+async fn ranges(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftRanges, Failure> {
+    let asked: AskedRanges = typed(arguments)?;
+    let (from, to) = within_a_day(asked.from, asked.to, api.now())?;
+    api.sees(&asked.stream)?;
+    let ranges = api.ranges(asked.stream.clone(), from, to).await?;
+    let address = api.address();
+    let url = |(from, to): (Micros, Micros)| {
+        let address = address.as_deref()?;
+        let path = stream_path(&asked.stream);
+        let (from, to) = (rfc3339(from), rfc3339(to));
+        Some(format!("{address}{path}/master.m3u8?start={from}&end={to}"))
+    };
+    Ok(TimeShiftRanges {
+        stream: asked.stream.to_string(),
+        ranges: ranges
+            .into_iter()
+            .map(|range| TimeShiftRange {
+                from: rfc3339(range.0),
+                to: rfc3339(range.1),
+                // A playlist is of at least a second.
+                url: url(range).filter(|_| range.1 - range.0 >= SECOND),
+            })
+            .collect(),
+    })
+}
+
+impl Api {
+    /// The ranges of time (UTC) in which a stream can be played, between two moments: at most 200, without the shortest gaps.
+    pub async fn ranges(
+        &self,
+        stream: StreamName,
+        from: Micros,
+        to: Micros,
+    ) -> Result<Vec<(Micros, Micros)>, Failure> {
+        let only = stream.clone();
+        let mut tape = self
+            .read(move |library| tape(library, Some(only.into()), from, to))
+            .await?;
+        let ranges = tape.remove(&stream).unwrap_or_default();
+        Ok(fewer(self.reached(&stream, ranges), MOST_RANGES))
+    }
+
+    /// What viewers of a stream may go back to.
+    fn reached(&self, stream: &StreamName, mut ranges: Ranges) -> Ranges {
+        let back = self.recorder.time_shift(stream);
+        if let Some(oldest) = back.map(|back| self.now().saturating_sub(back)) {
+            ranges.retain(|(_, to)| *to > oldest);
+            if let Some((from, _)) = ranges.first_mut() {
+                *from = oldest.max(*from);
+            }
+        }
+        ranges
+    }
+}
+
+fn within_a_day(from: Option<Micros>, to: Option<Micros>, now: Micros) -> Result<(Micros, Micros), Failure> {
+    let to = to.unwrap_or(now);
+    let from = from.unwrap_or_else(|| to.saturating_sub(DAY));
+    let length = to.saturating_sub(from);
+    if length <= 0 {
+        Err(Failure::bad("'to' must be later than 'from'").about("to"))
+    } else if length > DAY {
+        Err(Failure::bad("from 'from' to 'to' there are at most 24 h").about("from"))
+    } else {
+        Ok((from, to))
+    }
+}
+
+/// When there is tape of each stream between two moments. Blocks.
+fn tape(
+    library: &Library,
+    stream: Option<Streams>,
+    from: Micros,
+    to: Micros,
+) -> Result<BTreeMap<StreamName, Ranges>, StoreError> {
+    let filter = Filter {
+        stream,
+        from: Some(from),
+        to: Some(to),
+    };
+    let mut tape: BTreeMap<StreamName, Ranges> = BTreeMap::new();
+    library.pages(&filter, |page| {
+        for row in page {
+            let ranges = tape.entry(row.stream.clone()).or_default();
+            ranges.extend(parts(&row).filter_map(|(begins, ends)| {
+                let (begins, ends) = (begins.max(from), ends.min(to));
+                (begins < ends).then_some((begins, ends))
+            }));
+        }
+        true
+    })?;
+    tape.values_mut()
+        .for_each(|ranges| *ranges = joined(std::mem::take(ranges), CLOSE));
+    Ok(tape)
+}
+
+/// The parts of a recording that are on the tape.
+fn parts(row: &RecordingRow) -> impl Iterator<Item = (Micros, Micros)> {
+    let begins = std::iter::once(row.start).chain(row.gaps.iter().map(|gap| gap.to));
+    let ends = row.gaps.iter().map(|gap| gap.from).chain([row.end]);
+    begins.zip(ends)
+}
+
+/// Ranges as one where they overlap, or where the gap between them is no longer than `close`.
+fn joined(mut ranges: Ranges, close: Micros) -> Ranges {
+    ranges.sort_unstable();
+    let mut joined: Ranges = Vec::new();
+    for (from, to) in ranges {
+        match joined.last_mut() {
+            Some((_, end)) if from.saturating_sub(*end) <= close => *end = to.max(*end),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
+}
+
+/// At most so many ranges: the shortest gaps are left out.
+fn fewer(ranges: Ranges, most: usize) -> Ranges {
+    let pairs = ranges.iter().zip(ranges.iter().skip(1));
+    let mut gaps: Vec<Micros> = pairs
+        .map(|((_, end), (from, _))| from.saturating_sub(*end))
+        .collect();
+    gaps.sort_unstable();
+    // So many gaps have to go.
+    match ranges.len().checked_sub(most).filter(|extra| *extra > 0) {
+        Some(extra) => {
+            let longest = gaps.get(extra - 1).copied().unwrap_or(0);
+            joined(ranges, longest)
+        }
+        None => ranges,
+    }
+}
+
+fn row(stream: &StreamName, ranges: &Ranges) -> TimeShiftStream {
+    let from = ranges.first().map_or(0, |(from, _)| *from);
+    let to = ranges.last().map_or(0, |(_, to)| *to);
+    let duration: Micros = ranges.iter().map(|(from, to)| to.saturating_sub(*from)).sum();
+    TimeShiftStream {
+        stream: stream.to_string(),
+        from: rfc3339(from),
+        to: rfc3339(to),
+        duration_s: duration as f64 / 1e6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_joined_where_they_touch_and_where_there_are_too_many() {
+        let ranges = vec![(50, 60), (0, 10), (5, 20), (20, 30), (31, 40)];
+        assert_eq!(joined(ranges.clone(), 0), [(0, 30), (31, 40), (50, 60)]);
+        assert_eq!(joined(ranges.clone(), 1), [(0, 40), (50, 60)]);
+        let apart = joined(ranges, 0);
+        assert_eq!(fewer(apart.clone(), 3), apart);
+        assert_eq!(fewer(apart.clone(), 2), [(0, 40), (50, 60)]);
+        assert_eq!(fewer(apart, 1), [(0, 60)]);
+        assert_eq!(fewer(Vec::new(), 1), []);
+    }
+
+    #[test]
+    fn a_question_is_of_a_day_and_pages_are_those_of_the_cloud() {
+        assert_eq!(within_a_day(None, None, 2 * DAY).unwrap(), (DAY, 2 * DAY));
+        assert_eq!(within_a_day(Some(5), Some(6), 0).unwrap(), (5, 6));
+        let field = |from, to| within_a_day(Some(from), Some(to), 0).unwrap_err().field;
+        assert_eq!(field(5, 5).as_deref(), Some("to"));
+        assert_eq!(field(0, DAY + 1).as_deref(), Some("from"));
+        let read = |body: &str| typed::<AskedStreams>(serde_json::from_str(body).unwrap());
+        let asked = read("{}").map_err(|failure| failure.message).unwrap();
+        assert_eq!((asked.page_size.0, asked.page.0), (100, 1));
+        assert_eq!(
+            read(r#"{"page_size":0}"#)
+                .map_err(|failure| failure.message)
+                .unwrap()
+                .page_size
+                .0,
+            0
+        );
+        for (body, field) in [
+            (r#"{"page_size":-1}"#, "page_size"),
+            (r#"{"page_size":101}"#, "page_size"),
+            (r#"{"page":0}"#, "page"),
+            (r#"{"from":"yesterday"}"#, "from"),
+        ] {
+            let failure = read(body).map(|_| ()).unwrap_err();
+            assert_eq!(
+                failure.field.as_deref(),
+                Some(field),
+                "{body}: {}",
+                failure.message
+            );
+        }
+    }
+}
