@@ -12,8 +12,25 @@ const LONGEST: usize = 1_024;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The rooms of this program: the names behind `edgereel::`.
 const ROOMS: [&str; 19] = [
-    "access", "api", "channel", "cli", "config", "daemon", "defect", "delivery", "doors", "event", "format",
-    "https", "media", "model", "recorder", "store", "timeshift", "tls", "watch",
+    "access",
+    "api",
+    "channel",
+    "cli",
+    "config",
+    "daemon",
+    "defect",
+    "delivery",
+    "doors",
+    "event",
+    "format",
+    "https",
+    "media",
+    "model",
+    "recorder",
+    "store",
+    "timeshift",
+    "tls",
+    "watch",
 ];
 /// The doors: the names behind `edgereel::doors::`.
 const DOORS: [&str; 5] = ["rtmp", "http", "mqtt", "socket", "webhook"];

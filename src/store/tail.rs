@@ -8,7 +8,7 @@ use super::source::LibrarySource;
 use crate::format::ViewSegment;
 use crate::format::chunks::TapeChunk;
 use crate::format::index::SampleIndex;
-use crate::media::{ChunkNumbers, StreamName};
+use crate::media::{ChunkNumbers, StreamName, Tracks};
 
 /// A sealed segment whose chunks have numbers.
 #[derive(Clone, Debug)]
@@ -83,6 +83,11 @@ impl Library {
             let numbered = NumberedSegment { segment, numbers };
             ChunkAt::Sealed(Box::new(numbered), view.source)
         }))
+    }
+
+    /// All tracks that decode chunks of a stream that are on the tape, each once.
+    pub fn tracks_of(&self, stream: &StreamName) -> Result<Vec<Tracks>, StoreError> {
+        self.journal().tracks_of(stream)
     }
 
     /// The source to read an open segment from.

@@ -49,6 +49,7 @@ mod strangers;
 mod task;
 mod terminal;
 mod times;
+mod timeshift;
 mod unit_file;
 mod verify;
 mod viewers;

@@ -10,6 +10,7 @@ use super::range::Part;
 use super::target::{Asked, ROUTES, StreamFile, Target};
 use crate::access::viewer::Redacted;
 use crate::config::{Http, stream_path};
+use crate::timeshift::{self, Dialects};
 
 /// The most parameters that a query may have been read into.
 const MOST: usize = 32;
@@ -71,6 +72,11 @@ fn queries(text: &str) {
     });
     assert!(count <= MOST && bytes <= text.len());
     let _ = super::files::Range::parse(&query);
+    let all = Dialects {
+        tencent: true,
+        aliyun: true,
+    };
+    let _ = timeshift::asked(&query.iter().collect(), all);
     let _ = query.is_set("download");
 }
 

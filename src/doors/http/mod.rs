@@ -3,7 +3,7 @@
 //! ```text
 //! /r/<recording>.mp4 .fmp4 .flv .m4a .aac      a recording as a file, any range of it
 //! /r/<recording>/master.m3u8                   a recording as HLS
-//! /<app>/<stream>.m3u8                         a stream as it is now
+//! /<app>/<stream>.m3u8                         a stream as it is now, or as it was: `?start=…`, `?delay=…`
 //! /channel/<name>.m3u8                         recordings that are shown again at set times
 //! /t/<token>/…                                 the same, for whoever has the token
 //! /api/v1/<command>                            the commands
@@ -42,6 +42,7 @@ mod route;
 mod seen;
 mod server;
 mod session;
+mod shift;
 mod still;
 mod tally;
 mod target;

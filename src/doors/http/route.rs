@@ -14,17 +14,19 @@ use super::answer::{Answer, Refusal, bytes, empty, json, set};
 use super::client::Client;
 use super::cors::{self, Sharing};
 use super::door::Door;
+use super::files::Bounds;
 use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
 use super::target::{Asked, ChannelFile, MAX_TARGET, OTHER, StreamFile, Target};
-use super::{channel, commands, events, files, folder, gate, live, page, session, still};
+use super::{channel, commands, events, files, folder, gate, live, page, session, shift, still};
 use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
 use crate::channel::Name;
 use crate::config::{Http, stream_path};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::Right;
 use crate::store::RecordingRow;
+use crate::timeshift::Shift;
 
 /// The longest time for which a player or a proxy may keep a file without asking again, in seconds.
 const LONGEST_KEPT_S: u64 = 3_600;
@@ -162,8 +164,40 @@ impl Asking<'_> {
                 self.cache(&mut answer);
                 Ok(answer)
             }
+            Target::Stream(stream, file @ (StreamFile::Playlist | StreamFile::Master)) => {
+                match shift::asked(&query, self.http)? {
+                    Some(shift) => {
+                        let is_master = *file == StreamFile::Master;
+                        self.shifted(asked, stream, shift, (&query, is_master)).await
+                    }
+                    None => self.live(asked, stream, (file, &query)).await,
+                }
+            }
             Target::Stream(stream, file) => self.live(asked, stream, (file, &query)).await,
             Target::Channel(name, file) => self.channel(asked, name, file).await,
+            Target::OldTimeShift(stream) => {
+                let shift = shift::asked_of_old(&query, self.http)?;
+                let (viewer, bounds) = self
+                    .past(asked, stream, shift::span(shift, self.door.utc()))
+                    .await?;
+                let inherited = inherited(&viewer);
+                let wanted = shift::Wanted {
+                    stream,
+                    shift,
+                    bounds,
+                    inherited,
+                };
+                let asked = (shift::Address::OldTencent, wanted);
+                let mut answer = shift::playlist(self.door, asked, &query, how).await?;
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            Target::ShiftTimeline => {
+                let wanted = shift::timeline_asked(&query, self.http)?;
+                let span = (wanted.from, wanted.to);
+                let (_, bounds) = self.past(asked, &wanted.stream, span).await?;
+                shift::timeline(self.door, wanted, bounds).await
+            }
             Target::Events => {
                 if *self.method != Method::GET {
                     return Err(Refusal::method("events are read with GET", "GET"));
@@ -253,10 +287,17 @@ impl Asking<'_> {
         stream: &StreamName,
         (file, query): (&StreamFile, &Query),
     ) -> Result<Answer, Refusal> {
-        let viewer = self.stream(asked, stream).await?;
+        let what = match file {
+            // A chunk is of any time, and is held against the time that the viewer may have when it is found.
+            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) => of_any_time(stream),
+            StreamFile::Playlist | StreamFile::Master | StreamFile::Frame => {
+                of_stream(stream, self.door.utc())
+            }
+        };
+        let viewer = self.stream(asked, &what).await?;
         let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
-        let bounds = viewer.bounds(Right::Watch, &of_stream(stream, self.door.utc()));
-        let until = self.until(&viewer, Right::Watch, &of_stream(stream, self.door.utc()));
+        let bounds = viewer.bounds(Right::Watch, &what);
+        let until = self.until(&viewer, Right::Watch, &what);
         match file {
             StreamFile::Frame => {
                 let mut answer = still::of_stream(self.door, stream, (query, bounds), (until, how)).await?;
@@ -271,11 +312,15 @@ impl Asking<'_> {
                 self.cache(&mut answer);
                 Ok(answer)
             }
-            StreamFile::Chunk(_) | StreamFile::Init(_) => {
+            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) => {
                 let mut answer = match file {
                     StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
                     StreamFile::Chunk(number) => {
                         live::chunk(self.door, stream, (*number, bounds), (until, how)).await?
+                    }
+                    StreamFile::Joined(first, last) => {
+                        let wanted = ((*first, *last), bounds);
+                        shift::joined(self.door, stream, wanted, (until, how)).await?
                     }
                     _ => return Err(Refusal::internal("a file of a stream is of no kind")),
                 };
@@ -300,6 +345,53 @@ impl Asking<'_> {
         Ok(answer)
     }
 
+    /// Answers with a playlist of a stream at another time than now.
+    async fn shifted(
+        &self,
+        asked: &Asked<'_>,
+        stream: &StreamName,
+        shift: Shift,
+        (query, is_master): (&Query, bool),
+    ) -> Result<Answer, Refusal> {
+        let (viewer, bounds) = self
+            .past(asked, stream, shift::span(shift, self.door.utc()))
+            .await?;
+        let how = (self.method, self.headers);
+        let wanted = |inherited| shift::Wanted {
+            stream,
+            shift,
+            bounds,
+            inherited,
+        };
+        let mut answer = if is_master {
+            // The playlist that it names is asked for in the same words.
+            shift::master(self.door, wanted(self.uri.query()), how).await?
+        } else {
+            let wanted = (shift::Address::Stream, wanted(inherited(&viewer)));
+            shift::playlist(self.door, wanted, query, how).await?
+        };
+        self.cache(&mut answer);
+        Ok(answer)
+    }
+
+    /// Lets a viewer have media of a stream between two moments (UTC), as far as it may. Gives the time that it may have.
+    async fn past(
+        &self,
+        asked: &Asked<'_>,
+        stream: &StreamName,
+        (from, to): (Micros, Micros),
+    ) -> Result<(Viewer, Bounds), Refusal> {
+        let what = What {
+            stream,
+            recording: None,
+            // A moment alone is within a time that begins with it.
+            span: Some((from, to.max(from.saturating_add(1)))),
+        };
+        let viewer = self.stream(asked, &what).await?;
+        let bounds = viewer.bounds(Right::Watch, &what);
+        Ok((viewer, bounds))
+    }
+
     /// When the viewer's right to this media ends, if it does.
     fn until(&self, viewer: &Viewer, right: Right, what: &What<'_>) -> Option<Instant> {
         viewer.until(right, what).map(|until| self.moment(until))
@@ -311,9 +403,9 @@ impl Asking<'_> {
         Instant::now() + Duration::from_micros(left.unsigned_abs())
     }
 
-    /// Lets a viewer have what is live of a stream.
-    async fn stream(&self, asked: &Asked<'_>, stream: &StreamName) -> Result<Viewer, Refusal> {
-        let path = self.uri.path();
+    /// Lets a viewer have some of a stream.
+    async fn stream(&self, asked: &Asked<'_>, what: &What<'_>) -> Result<Viewer, Refusal> {
+        let (path, stream) = (self.uri.path(), what.stream);
         // A signature is of the playlist that leads here.
         let playlist = stream_path(stream) + ".m3u8";
         let paths = [path, &playlist];
@@ -323,7 +415,7 @@ impl Asking<'_> {
             query: self.uri.query().unwrap_or_default(),
         };
         let viewer = self.viewer(asked, Some(media)).await?;
-        gate::allow(&viewer, Right::Watch, &of_stream(stream, self.door.utc()))?;
+        gate::allow(&viewer, Right::Watch, what)?;
         Ok(viewer)
     }
 
@@ -393,6 +485,15 @@ fn of_stream(stream: &StreamName, now: Micros) -> What<'_> {
         stream,
         recording: None,
         span: Some((now, now)),
+    }
+}
+
+/// A stream at any time, as a viewer's rights are asked about it.
+fn of_any_time(stream: &StreamName) -> What<'_> {
+    What {
+        stream,
+        recording: None,
+        span: Some((Micros::MIN, Micros::MAX)),
     }
 }
 

@@ -7,16 +7,16 @@ use percent_encoding::percent_decode_str;
 use crate::channel::{ChunkName, Name};
 use crate::config::RESERVED_APPS;
 use crate::format::FileFormat;
-use crate::format::hls::live::InitName;
+use crate::format::hls::live::{InitName, joined_numbers};
 use crate::media::{RecordingId, StreamName};
 
 /// The longest path with its query, in bytes. Longer requests are refused before they are read.
 pub(super) const MAX_TARGET: usize = 8 << 10;
 
 /// The names of routes: those of [`Target::route`], and [`OTHER`].
-pub(super) const ROUTES: [&str; 13] = [
+pub(super) const ROUTES: [&str; 14] = [
     "home", "healthz", "readyz", "metrics", "openapi", "events", "api", "file", "hls", "frame", "live",
-    "channel", OTHER,
+    "channel", "timeline", OTHER,
 ];
 /// The route of paths where nothing can be.
 pub(super) const OTHER: &str = "other";
@@ -55,10 +55,14 @@ pub(super) enum Target {
     Frame(RecordingId),
     /// `/r/<recording>/<name>`: a file of the recording's HLS.
     Folder(RecordingId, String),
-    /// `/<app>/<stream>.m3u8` and `/<app>/<stream>/<name>`: a live stream.
+    /// `/<app>/<stream>.m3u8` and `/<app>/<stream>/<name>`: a live stream, or the same at another time.
     Stream(StreamName, StreamFile),
     /// `/channel/<name>.m3u8` and `/channel/<name>/<file>`: recordings that are shown again.
     Channel(Name, ChannelFile),
+    /// `/timeshift/<app>/<stream>/timeshift.m3u8`: the older address of Tencent for a stream at another time.
+    OldTimeShift(StreamName),
+    /// `/openapi/timeline/query`: Alibaba's question where there is tape.
+    ShiftTimeline,
 }
 
 /// A file of a channel.
@@ -83,6 +87,8 @@ pub(super) enum StreamFile {
     Master,
     /// `/<app>/<stream>/c/<number>.m4s`
     Chunk(u64),
+    /// `/<app>/<stream>/c/<first>-<last>.m4s`: several chunks, one behind the other.
+    Joined(u64, u64),
     /// `/<app>/<stream>/c/init-<hash>.mp4`
     Init(String),
     /// `/<app>/<stream>/frame.mp4`
@@ -120,6 +126,8 @@ impl Target {
                 | Target::Folder(..)
                 | Target::Stream(..)
                 | Target::Channel(..)
+                | Target::OldTimeShift(_)
+                | Target::ShiftTimeline
         )
     }
 
@@ -137,8 +145,9 @@ impl Target {
             Target::File(..) => "file",
             Target::Folder(..) => "hls",
             Target::Frame(_) | Target::Stream(_, StreamFile::Frame) => "frame",
-            Target::Stream(..) => "live",
+            Target::Stream(..) | Target::OldTimeShift(_) => "live",
             Target::Channel(..) => "channel",
+            Target::ShiftTimeline => "timeline",
         }
     }
 
@@ -151,6 +160,7 @@ impl Target {
             "openapi.yaml" => return Some(Target::OpenApi),
             "api/v1/events" => return Some(Target::Events),
             "api/v1/session" => return Some(Target::Session),
+            "openapi/timeline/query" => return Some(Target::ShiftTimeline),
             _ => {}
         }
         let (first, rest) = path.split_once('/')?;
@@ -162,6 +172,7 @@ impl Target {
             "r" => Self::recording(rest),
             "s" => Self::stream(rest),
             "channel" => Self::channel(rest),
+            "timeshift" => Some(Target::OldTimeShift(name(rest.strip_suffix("/timeshift.m3u8")?)?)),
             reserved if RESERVED_APPS.contains(&reserved) => None,
             _ => Self::stream(path),
         }
@@ -209,6 +220,9 @@ impl Target {
         }
         let (folder, file) = path.rsplit_once('/')?;
         let stream = name(folder.strip_suffix("/c")?)?;
+        if let Some((first, last)) = joined_numbers(file) {
+            return Some(Target::Stream(stream, StreamFile::Joined(first, last)));
+        }
         if let Some(number) = file.strip_suffix(".m4s") {
             let is_plain = number.bytes().all(|digit| digit.is_ascii_digit())
                 && (number == "0" || !number.starts_with('0'));
@@ -292,6 +306,15 @@ mod tests {
                 ),
             ),
             (
+                "/live/cam1/c/17-19.m4s",
+                Target::Stream(stream("live/cam1"), StreamFile::Joined(17, 19)),
+            ),
+            (
+                "/timeshift/live/k%C3%BCche/timeshift.m3u8",
+                Target::OldTimeShift(stream("live/küche")),
+            ),
+            ("/openapi/timeline/query", Target::ShiftTimeline),
+            (
                 "/live/k%C3%BCche/frame.mp4",
                 Target::Stream(stream("live/küche"), StreamFile::Frame),
             ),
@@ -353,6 +376,12 @@ mod tests {
             "/live/cam1/c/-1.m4s",
             "/live/cam1/c/99999999999999999999999.m4s",
             "/live/cam1/c/x.mp4",
+            "/live/cam1/c/19-17.m4s",
+            "/live/cam1/c/17-017.m4s",
+            "/timeshift/live/cam1.m3u8",
+            "/timeshift/live/timeshift.m3u8",
+            "/timeshift/timeshift.m3u8",
+            "/openapi/timeline",
             "/live/%ff.m3u8",
             "/channel/evening",
             "/channel/.m3u8",

@@ -8,7 +8,7 @@ use crate::access::viewer::{fuzz_signatures, fuzz_token};
 const USUAL: u64 = 20_000;
 
 /// Targets that something is.
-const TARGETS: [&str; 14] = [
+const TARGETS: [&str; 19] = [
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab.mp4?from=90s&to=2026-11-21T08:00:00Z&part=2&download=1",
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab/index.m3u8?start=live&_HLS_skip=YES",
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab/00017.m4s",
@@ -23,6 +23,11 @@ const TARGETS: [&str; 14] = [
     "/api/v1/events?last_event_id=1-1",
     "http://user:password@box-17:8080/live/cam1.m3u8?key=0123456789abcdef",
     "/healthz",
+    "/live/cam1.m3u8?start=2026-11-21T08:00:00+01:00&end=1795248000&_HLS_skip=YES",
+    "/live/cam1/master.m3u8?txTimeshift=on&tsFormat=human_s_8&tsStart=20230202095635&tsEnd=20230202100135",
+    "/timeshift/live/cam1/timeshift.m3u8?delay=90",
+    "/openapi/timeline/query?aliyunols=on&app=live&stream=cam1&format=ts&lhs_start_unix_s_0=100&lhs_end_unix_s_0=200&auth_key=1-0-0-d41d8cd98f00b204e9800998ecf8427e",
+    "/live/cam1/c/4711-4713.m4s",
 ];
 
 /// Headers that something is, as [`fuzz_range`] reads them behind a length.

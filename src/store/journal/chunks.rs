@@ -4,7 +4,8 @@ use rusqlite::params;
 
 use super::Journal;
 use super::read::{SEGMENT, SEGMENTS, SegmentData, number};
-use crate::media::{Micros, StreamName};
+use super::tracks::decode;
+use crate::media::{Micros, StreamName, Tracks};
 use crate::store::StoreError;
 
 const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
@@ -41,6 +42,17 @@ impl Journal {
         let chunk = i64::try_from(chunk).unwrap_or(i64::MAX);
         self.one(&sql, params![stream.as_str(), chunk], |row| {
             self.segment_data(row)
+        })
+    }
+
+    /// The tracks of a stream's segments whose chunks have numbers, each once.
+    pub(in crate::store) fn tracks_of(&self, stream: &StreamName) -> Result<Vec<Tracks>, StoreError> {
+        let sql = format!(
+            "SELECT DISTINCT s.tracks FROM segments s WHERE s.stream = {STREAM} AND s.chunk IS NOT NULL"
+        );
+        self.all(&sql, params![stream.as_str()], |row| {
+            let text: String = self.col(row, 0)?;
+            decode(&text).ok_or_else(|| self.row_error("segments.tracks"))
         })
     }
 

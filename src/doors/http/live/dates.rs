@@ -51,8 +51,16 @@ impl Dates {
         }
     }
 
+    /// The date of media time zero of a publish that was told before.
+    pub(in crate::doors::http) fn told(&self, stream: &StreamName, zero: Micros) -> Option<Micros> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let publishes = told.streams.get(stream)?;
+        let found = publishes.iter().find(|(known, _)| *known == zero);
+        found.map(|(_, date)| *date)
+    }
+
     /// The date of media time zero of a publish: the one that was told before, or this one from now on.
-    pub(super) fn of(&self, stream: &StreamName, zero: Micros, utc: Micros) -> Micros {
+    pub(in crate::doors::http) fn of(&self, stream: &StreamName, zero: Micros, utc: Micros) -> Micros {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if !told.streams.contains_key(stream) {
             told.add(stream.clone(), VecDeque::new());
@@ -70,7 +78,7 @@ impl Dates {
     }
 
     /// Has the journal keep what it does not have yet. A change that `keep` does not take comes again.
-    pub(super) fn keep(&self, keep: impl Fn(Change) -> bool) {
+    pub(in crate::doors::http) fn keep(&self, keep: impl Fn(Change) -> bool) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let unkept = std::mem::take(&mut told.unkept);
         let left = unkept.into_iter().filter(|stream| {
@@ -146,6 +154,11 @@ mod tests {
         assert_eq!(dates.of(&stream("a"), 0, 9_999), 100, "the clock was set");
         assert_eq!(dates.of(&stream("a"), 5, 10_004), 10_004, "another publish");
         assert_eq!(dates.of(&stream("b"), 0, 200), 200);
+        assert_eq!(dates.told(&stream("b"), 0), Some(200));
+        assert_eq!(
+            (dates.told(&stream("b"), 5), dates.told(&stream("c"), 0)),
+            (None, None)
+        );
         for n in 0..MOST_STREAMS {
             dates.of(&stream(&format!("s{n}")), 0, 1);
         }

@@ -32,6 +32,7 @@ use crate::store::{ChunkAt, Command, Filter, Library, LibrarySource, OpenTape, R
 pub use dates::DATES;
 pub(super) use dates::Dates;
 pub(super) use recording::of_recording;
+pub(super) use window::ring_pieces;
 use window::{Playable, Window, bytes};
 
 /// How long the playlist of a stream that has ended says so.
@@ -82,14 +83,28 @@ pub(super) async fn init(
 ) -> Result<Answer, Refusal> {
     let none = || Refusal::not_found("no chunk of this stream that can be played needs this file");
     let wanted: InitName = name.parse().map_err(|_| none())?;
-    let now = look(door, stream, door.http().live_chunks).await?;
-    init_of(&now, wanted, method).ok_or_else(none)
+    if let Ok(now) = look(door, stream, door.http().live_chunks).await
+        && let Some(answer) = init_of(&now, wanted, method)
+    {
+        return Ok(answer);
+    }
+    // A playlist of another time needs the configurations of that time.
+    let name = stream.clone();
+    let read = move |library: &Library| library.tracks_of(&name).map_err(|error| of_store(&error));
+    let tracks = door.read(read).await?;
+    let mut inits = tracks.iter().map(Init::of);
+    let found = inits.find(|init| init.name == wanted);
+    found.map(|init| init_answer(&init, method)).ok_or_else(none)
 }
 
 /// The answer with an init of these chunks, if one of them needs it.
 fn init_of(now: &Now, wanted: InitName, method: &Method) -> Option<Answer> {
     let mut inits = now.window.chunks.iter().map(|chunk| Init::of(&chunk.tracks));
     let found = inits.find(|init| init.name == wanted)?;
+    Some(init_answer(&found, method))
+}
+
+fn init_answer(found: &Init, method: &Method) -> Answer {
     let body = if *method == Method::HEAD {
         Vec::new()
     } else {
@@ -98,7 +113,7 @@ fn init_of(now: &Now, wanted: InitName, method: &Method) -> Option<Answer> {
     let mut answer = answer_bytes(StatusCode::OK, "video/mp4", body);
     let length = HeaderValue::from(found.bytes.len());
     answer.headers_mut().insert(hyper::header::CONTENT_LENGTH, length);
-    Some(answer)
+    answer
 }
 
 /// Answers with a chunk.
@@ -111,19 +126,17 @@ pub(super) async fn chunk(
     let open = door.store.open_tape(stream);
     let name = stream.clone();
     let read = move |library: &Library| on_tape(library, &name, number, open.as_deref());
-    let sent = match door.read(read).await? {
-        Found::Here(sent, span) => {
-            // A chunk that is partly within the time of a token is within.
-            if bounds.0.is_some_and(|from| span.1 <= from) || bounds.1.is_some_and(|to| span.0 >= to) {
-                return Err(Refusal::not_found("there is nothing here that you may see"));
-            }
-            sent
-        }
+    let (sent, span) = match door.read(read).await? {
+        Found::Here(sent, span) => (sent, span),
         // What nobody recorded was never on the tape, and may still be in memory.
         Found::Gone => in_memory(door, stream, number)
             .map_err(|_| Refusal::gone(format!("chunk {number} of {stream} is not on the box any more")))?,
         Found::NotOnTape => in_memory(door, stream, number)?,
     };
+    // A chunk that is partly within the time of a token is within.
+    if bounds.0.is_some_and(|from| span.1 <= from) || bounds.1.is_some_and(|to| span.0 >= to) {
+        return Err(Refusal::not_found("there is nothing here that you may see"));
+    }
     Ok(send(door, &Sent { until, ..sent }, how))
 }
 
@@ -166,7 +179,7 @@ impl Now {
 }
 
 /// The last part of the stream's path, beside which its chunks are.
-fn file_name(stream: &StreamName) -> String {
+pub(super) fn file_name(stream: &StreamName) -> String {
     let path = stream_path(stream);
     path.rsplit('/').next().unwrap_or_default().to_owned()
 }
@@ -298,7 +311,7 @@ fn on_tape(
 }
 
 /// UTC of the beginning and the end of a chunk.
-fn span(segment: &ViewSegment, chunk: &TapeChunk) -> (Micros, Micros) {
+pub(super) fn span(segment: &ViewSegment, chunk: &TapeChunk) -> (Micros, Micros) {
     let begins = segment.publish_zero_utc.saturating_add(chunk.start);
     (begins, begins.saturating_add(chunk.duration))
 }
@@ -317,14 +330,18 @@ fn sent(file: Result<ChunkFile<LibrarySource>, FileError>, tape: LibrarySource) 
     })
 }
 
-/// Finds a chunk in memory.
-fn in_memory(door: &Door, stream: &StreamName, number: u64) -> Result<Sent, Refusal> {
+/// Finds a chunk in memory, with UTC of its beginning and its end.
+fn in_memory(door: &Door, stream: &StreamName, number: u64) -> Result<(Sent, (Micros, Micros)), Refusal> {
     let none = || Refusal::not_found(format!("there is no chunk {number} of {stream} yet"));
     let ring = ring(door, stream, number).ok_or_else(none)?;
     let chunk = ring.chunks.iter().find(|chunk| chunk.number == number);
     let made = bytes(&ring, chunk.ok_or_else(none)?).map_err(|error| of_file(&error))?;
-    Ok(Sent {
-        len: made.facts().bytes,
+    let facts = made.facts();
+    let begins = ring
+        .zero_utc
+        .saturating_add(facts.start.saturating_sub(ring.tape_zero));
+    let sent = Sent {
+        len: facts.bytes,
         etag: format!("\"{}\"", made.tag()),
         source: Arc::new(Reading::new(made)),
         tape: None,
@@ -332,5 +349,6 @@ fn in_memory(door: &Door, stream: &StreamName, number: u64) -> Result<Sent, Refu
         pace: Pace::Player,
         changed: None,
         until: None,
-    })
+    };
+    Ok((sent, (begins, begins.saturating_add_unsigned(facts.duration_us))))
 }

@@ -7,6 +7,7 @@ use crate::format::hls::live::{ChunkBytes, ChunkFacts, ChunkFrames, ChunkRate, I
 use crate::media::{Micros, Tracks};
 use crate::recorder::{RingChunk, RingChunks};
 use crate::store::ListedSegment;
+use crate::timeshift::Piece;
 
 /// Chunks behind a longer break are another programme: nobody who plays what is live wants what was before it.
 pub(super) const LONGEST_BREAK: Micros = 180_000_000;
@@ -78,6 +79,23 @@ pub(super) fn bytes(ring: &RingChunks, chunk: &RingChunk) -> Result<ChunkBytes, 
         frames: &chunk.frames,
         next_video_dts: chunk.next_video_dts,
     })
+}
+
+/// The chunks in memory, as time shift needs them, with their tracks.
+pub(in crate::doors::http) fn ring_pieces(
+    ring: &RingChunks,
+) -> Result<Vec<(Piece, Arc<Tracks>, ChunkFacts)>, FileError> {
+    let window = Window::default().with_ring(Some(ring))?;
+    let listed = window.listed(|_, utc| utc);
+    let pieces = window.chunks.into_iter().zip(listed).map(|(chunk, listed)| {
+        let piece = Piece {
+            start: chunk.facts.start,
+            utc: listed.date,
+            chunk: listed,
+        };
+        (piece, chunk.tracks, chunk.facts)
+    });
+    Ok(pieces.collect())
 }
 
 impl Window {

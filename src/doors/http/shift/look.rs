@@ -1,0 +1,401 @@
+//! Which chunks of the tape a playlist has now. Reads the journal, so it blocks.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::doors::http::answer::Refusal;
+use crate::doors::http::door::Door;
+use crate::doors::http::files::{Bounds, of_file, of_store};
+use crate::doors::http::live::ring_pieces;
+use crate::format::hls::live::{ChunkFacts, Init, InitName, JoinedChunk, LiveChunk, Shape};
+use crate::media::{Micros, StreamName, Tracks};
+use crate::recorder::RingChunks;
+use crate::store::{ChunkAt, Filter, Library, ListedSegment, OpenTape, RecordingState};
+use crate::timeshift::{Gap, LONGEST_BREAK, Listing, Piece, SAYS_SO, Shift, Shifted, Stretch, window};
+
+/// The target duration where nobody knows a better one, in seconds. No chunk is longer.
+const MOST_TARGET_S: u32 = 6;
+/// No chunk lasts longer than this.
+const LONGEST_CHUNK: Micros = 7_000_000;
+/// No recording waits longer for its publisher.
+const LONGEST_WAIT: Micros = 6 * 3_600_000_000;
+/// Of chunks with the same tracks, a master playlist is made of so many.
+const SAMPLES: usize = 10;
+/// The most different tracks that a master playlist is made of.
+const MOST_TRACKS: usize = 16;
+
+/// A look at the tape for a playlist.
+pub(super) struct Look {
+    pub(super) door: Arc<Door>,
+    pub(super) stream: StreamName,
+    pub(super) open: Option<Arc<OpenTape>>,
+    pub(super) now: Micros,
+    /// How far back viewers may go, where that is limited.
+    pub(super) back: Option<Micros>,
+    /// The number of chunks of a window.
+    pub(super) most: usize,
+    pub(super) bounds: Bounds,
+    /// The stream in memory, where such streams are played.
+    pub(super) ring: Option<RingChunks>,
+    /// The beginning of the programme is wanted.
+    pub(super) says_began: bool,
+}
+
+/// The chunks that were found.
+pub(super) struct Found {
+    pub(super) chunks: Vec<JoinedChunk>,
+    pub(super) shape: Shape,
+    pub(super) target_s: u32,
+    /// UTC of the beginning of the programme, if it is wanted.
+    pub(super) began: Option<Micros>,
+    /// Some chunks for each configuration.
+    pub(super) samples: Vec<(Arc<Tracks>, ChunkFacts)>,
+}
+
+impl Look {
+    pub(super) fn find(&self, library: &Library, shift: Shift) -> Result<Found, Refusal> {
+        match Stretch::of(shift) {
+            Some(stretch) => self.stretch(library, stretch),
+            None => match shift {
+                Shift::Delay { by } => self.delayed(library, by),
+                Shift::Range { .. } | Shift::From { .. } => {
+                    defect!("a range has no stretch");
+                    Err(nothing(&self.stream))
+                }
+            },
+        }
+    }
+
+    fn stretch(&self, library: &Library, asked: Stretch) -> Result<Found, Refusal> {
+        let (earliest, latest) = self.bounds;
+        let asked = asked.within(earliest, latest);
+        let asked = asked.ok_or_else(|| Refusal::not_found("there is nothing here that you may see"))?;
+        let asked = match self.oldest() {
+            Some(oldest) => asked.since(oldest).ok_or_else(|| self.too_old())?,
+            None => asked,
+        };
+        let (listing, mut samples) = self.list(library, asked)?;
+        let Some(first) = listing.first().cloned() else {
+            return Err(self.none_yet(library, asked.from)?);
+        };
+        // What was asked for, and is gone, is followed by more of it while the playlist is served.
+        let lost = first.utc > asked.from && self.is_lost(library, first.chunk.number)?;
+        let listing = match lost.then(|| asked.since(first.utc)).flatten() {
+            Some(rest) => {
+                let (listing, of_rest) = self.list(library, rest)?;
+                samples = of_rest;
+                listing
+            }
+            None => listing,
+        };
+        let more = match listing.ends() {
+            Some(end) => self.is_recorded_over(library, end)?,
+            None => false,
+        };
+        let listed = listing
+            .finish(self.now, more)
+            .ok_or_else(|| nothing(&self.stream))?;
+        Ok(Found {
+            began: self.began(library, first.utc)?,
+            chunks: listed.chunks,
+            shape: listed.shape,
+            target_s: listed.target_s,
+            samples: samples.chunks,
+        })
+    }
+
+    /// Lists a stretch.
+    fn list(&self, library: &Library, stretch: Stretch) -> Result<(Listing, Samples), Refusal> {
+        let mut listing = Listing::new(stretch);
+        let (mut samples, mut names, mut failed) = (Samples::default(), Names::default(), None);
+        let mut goes_on = |gap: Gap| self.is_recorded_over(library, gap.from);
+        let open = self.open.as_deref();
+        let each = |segment: ListedSegment| {
+            let pieces = self.pieces(&segment, &mut names);
+            let is_sealed = open.is_none_or(|open| open.segment.id != segment.id);
+            samples.take(&segment, |facts| {
+                let begins = segment.utc(facts.start);
+                begins < stretch.to && begins.saturating_add_unsigned(facts.duration_us) > stretch.from
+            });
+            match listing.segment(&pieces, is_sealed, &mut goes_on) {
+                Ok(()) if listing.is_over() => ControlFlow::Break(()),
+                Ok(()) => ControlFlow::Continue(()),
+                Err(refusal) => {
+                    failed = Some(refusal);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        let read = library.listed(&self.stream, (stretch.from, stretch.to), open, each);
+        read.map_err(|error| of_store(&error))?;
+        match failed {
+            Some(refusal) => Err(refusal),
+            None => Ok((listing, samples)),
+        }
+    }
+
+    fn delayed(&self, library: &Library, by: Micros) -> Result<Found, Refusal> {
+        let at = self.now.saturating_sub(by);
+        if self.oldest().is_some_and(|oldest| at < oldest) {
+            return Err(self.too_old());
+        }
+        let of_window = Micros::try_from(self.most)
+            .unwrap_or(0)
+            .saturating_mul(LONGEST_CHUNK);
+        let mut found = self.window(library, at, of_window.max(SAYS_SO + LONGEST_CHUNK))?;
+        if found.is_none() && self.is_recorded_over(library, at)? {
+            // A recording waited for its publisher.
+            found = self.window(library, at, LONGEST_WAIT + of_window)?;
+        }
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        match self.in_memory(at)? {
+            Some(found) => Ok(found),
+            None => Err(Refusal::not_found(format!(
+                "nothing of {} was on the air then, or it is not on the box any more",
+                self.stream
+            ))),
+        }
+    }
+
+    /// The window at a moment, out of tape from so long before on.
+    fn window(&self, library: &Library, at: Micros, back: Micros) -> Result<Option<Found>, Refusal> {
+        let (mut pieces, mut samples, mut names) = (Vec::new(), Vec::new(), Names::default());
+        let mut target_s = None;
+        let within = (
+            at.saturating_sub(back),
+            at.saturating_add(LONGEST_BREAK + LONGEST_CHUNK),
+        );
+        let each = |segment: ListedSegment| {
+            for (piece, facts) in self.pieces(&segment, &mut names).into_iter().zip(&segment.chunks) {
+                if self.may_have(&piece) {
+                    if piece.utc <= at {
+                        target_s = segment.target_s;
+                        samples.push((Arc::clone(&segment.tracks), *facts));
+                    }
+                    pieces.push(piece);
+                }
+            }
+            ControlFlow::Continue(())
+        };
+        let read = library.listed(&self.stream, within, self.open.as_deref(), each);
+        read.map_err(|error| of_store(&error))?;
+        let more = match pieces.last() {
+            Some(last) => self.is_recorded_over(library, last.ends())?,
+            None => return Ok(None),
+        };
+        let mut goes_on = |gap: Gap| self.is_recorded_over(library, gap.from);
+        let most_s = target_s.map_or(MOST_TARGET_S, u32::from);
+        let Some(shifted) = window(&pieces, (at, self.most, most_s), more, &mut goes_on)? else {
+            return Ok(None);
+        };
+        let target_s = match target_s {
+            Some(target_s) => u32::from(target_s),
+            // The publish has fewer than three chunks. The target duration has to stay what it is once told.
+            None if shifted.ended => MOST_TARGET_S,
+            None => return Err(begun()),
+        };
+        let skipped = samples.len().saturating_sub(self.most);
+        Ok(Some(Found {
+            began: self.began(library, shifted.from)?,
+            samples: samples.split_off(skipped),
+            ..Found::of(shifted, target_s)
+        }))
+    }
+
+    /// The window at a moment, out of memory.
+    fn in_memory(&self, at: Micros) -> Result<Option<Found>, Refusal> {
+        let Some(ring) = &self.ring else { return Ok(None) };
+        let mut may_have = ring_pieces(ring).map_err(|error| of_file(&error))?;
+        may_have.retain(|(piece, _, _)| self.may_have(piece));
+        let pieces: Vec<Piece> = may_have.iter().map(|(piece, _, _)| piece.clone()).collect();
+        let target_s = ring.target_s.map_or(MOST_TARGET_S, u32::from);
+        let mut goes_on = |_: Gap| Ok::<bool, Infallible>(false);
+        let shifted = match window(&pieces, (at, self.most, target_s), ring.on_air, &mut goes_on) {
+            Ok(Some(shifted)) => shifted,
+            Ok(None) => return Ok(None),
+            Err(never) => match never {},
+        };
+        let samples = may_have.into_iter().map(|(_, tracks, facts)| (tracks, facts));
+        Ok(Some(Found {
+            began: self.says_began.then_some(ring.zero_utc),
+            samples: samples.collect(),
+            ..Found::of(shifted, target_s)
+        }))
+    }
+
+    /// The chunks of a segment.
+    fn pieces(&self, segment: &ListedSegment, names: &mut Names) -> Vec<Piece> {
+        let (zero, zero_utc) = (segment.publish_zero, segment.publish_zero_utc);
+        // Only the date of the publish that is on the air may still change.
+        let is_open = self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.segment.publish_zero == zero);
+        let date = if is_open {
+            self.door.dates.of(&self.stream, zero, zero_utc)
+        } else {
+            self.door.dates.told(&self.stream, zero).unwrap_or(zero_utc)
+        };
+        let init = names.of(&segment.tracks);
+        let piece = |(number, discontinuity, facts): (u64, bool, &ChunkFacts)| Piece {
+            start: facts.start,
+            utc: segment.utc(facts.start),
+            chunk: LiveChunk {
+                number,
+                discontinuities: segment.numbers.discontinuity,
+                discontinuity,
+                duration_us: facts.duration_us,
+                date: date.saturating_add(facts.start.saturating_sub(zero)),
+                independent: facts.independent,
+                init,
+            },
+        };
+        segment.numbered().map(piece).collect()
+    }
+
+    /// True when a recording goes on beyond a moment (UTC) that it has begun before.
+    fn is_recorded_over(&self, library: &Library, at: Micros) -> Result<bool, Refusal> {
+        let filter = Filter {
+            stream: Some(self.stream.clone().into()),
+            from: Some(at.saturating_sub(1_000_000)),
+            to: Some(at),
+        };
+        let rows = library.recordings(&filter).map_err(|error| of_store(&error))?;
+        Ok(rows.iter().any(|row| {
+            row.start < at && (row.state == RecordingState::Open || row.end > at.saturating_add(1_000_000))
+        }))
+    }
+
+    /// True when the chunk before this one was on the tape, and is not any more.
+    fn is_lost(&self, library: &Library, number: u64) -> Result<bool, Refusal> {
+        let Some(before) = number.checked_sub(1) else {
+            return Ok(false);
+        };
+        let at = library
+            .chunk_at(&self.stream, before)
+            .map_err(|error| of_store(&error))?;
+        Ok(matches!(at, ChunkAt::Gone))
+    }
+
+    /// UTC of the beginning of the recording at a moment, if it is wanted.
+    fn began(&self, library: &Library, at: Micros) -> Result<Option<Micros>, Refusal> {
+        if !self.says_began {
+            return Ok(None);
+        }
+        let filter = Filter {
+            stream: Some(self.stream.clone().into()),
+            from: Some(at),
+            to: Some(at.saturating_add(1)),
+        };
+        let rows = library.recordings(&filter).map_err(|error| of_store(&error))?;
+        let began = rows.iter().map(|row| row.start).min();
+        Ok(Some(began.unwrap_or(at)))
+    }
+
+    /// UTC before which viewers may not go.
+    fn oldest(&self) -> Option<Micros> {
+        Some(self.now.saturating_sub(self.back?))
+    }
+
+    fn may_have(&self, piece: &Piece) -> bool {
+        let (earliest, latest) = self.bounds;
+        earliest.is_none_or(|earliest| piece.ends() > earliest)
+            && latest.is_none_or(|latest| piece.utc < latest)
+    }
+
+    fn too_old(&self) -> Refusal {
+        let hours = self.back.unwrap_or(0) / 3_600_000_000;
+        Refusal::not_found(format!(
+            "this is longer ago than viewers of {} may go: time_shift of its template is {hours} h",
+            self.stream
+        ))
+    }
+
+    /// The answer where nothing is listed: that it will be in a moment, or that it is not there.
+    fn none_yet(&self, library: &Library, from: Micros) -> Result<Refusal, Refusal> {
+        if from > self.now {
+            return Ok(Refusal::not_found("this time is still to come"));
+        }
+        if self.is_recorded_over(library, self.now)? {
+            return Ok(begun());
+        }
+        Ok(nothing(&self.stream))
+    }
+}
+
+impl Found {
+    /// True when no other chunk follows.
+    pub(super) fn is_over(&self) -> bool {
+        match self.shape {
+            Shape::Closed => true,
+            Shape::Event { ended } | Shape::Sliding { ended } => ended,
+        }
+    }
+
+    fn of(shifted: Shifted, target_s: u32) -> Self {
+        Self {
+            chunks: shifted.chunks,
+            shape: Shape::Sliding { ended: shifted.ended },
+            target_s,
+            began: None,
+            samples: Vec::new(),
+        }
+    }
+}
+
+fn begun() -> Refusal {
+    Refusal {
+        retry_after_s: Some(2),
+        ..Refusal::unavailable("too little of this time is on flash yet: ask again in a moment")
+    }
+}
+
+fn nothing(stream: &StreamName) -> Refusal {
+    Refusal::not_found(format!("the box has nothing of {stream} of this time"))
+}
+
+/// The names of inits. To name an init is to make it.
+#[derive(Default)]
+struct Names(Option<(Arc<Tracks>, InitName)>);
+
+impl Names {
+    fn of(&mut self, tracks: &Arc<Tracks>) -> InitName {
+        match &self.0 {
+            Some((known, name)) if Arc::ptr_eq(known, tracks) || known == tracks => *name,
+            _ => self.0.insert((Arc::clone(tracks), Init::of(tracks).name)).1,
+        }
+    }
+}
+
+/// Some chunks for each configuration.
+#[derive(Default)]
+struct Samples {
+    chunks: Vec<(Arc<Tracks>, ChunkFacts)>,
+    /// How many chunks of each configuration there are.
+    counts: Vec<(Arc<Tracks>, usize)>,
+}
+
+impl Samples {
+    fn take(&mut self, segment: &ListedSegment, is_wanted: impl Fn(&ChunkFacts) -> bool) {
+        let tracks = &segment.tracks;
+        let known = self
+            .counts
+            .iter()
+            .position(|(known, _)| Arc::ptr_eq(known, tracks) || known == tracks);
+        if known.is_none() && self.counts.len() < MOST_TRACKS {
+            self.counts.push((Arc::clone(tracks), 0));
+        }
+        let place = known.unwrap_or(self.counts.len().saturating_sub(1));
+        let Some((own, count)) = self.counts.get_mut(place).filter(|(own, _)| own == tracks) else {
+            return;
+        };
+        let wanted = segment.chunks.iter().filter(|facts| is_wanted(facts));
+        for facts in wanted.take(SAMPLES.saturating_sub(*count)) {
+            self.chunks.push((Arc::clone(own), *facts));
+            *count += 1;
+        }
+    }
+}
