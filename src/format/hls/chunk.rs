@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::format::fragmented::{End, Origin};
-use crate::format::index::{FragmentIndex, Placed, Run, SampleIndex};
+use crate::format::index::{FragmentIndex, Run, SampleIndex};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{FileError, TapeSource, ViewSegment};
 use crate::media::{Micros, Tracks, VideoConfig, rescale};
@@ -135,11 +135,16 @@ impl Pace {
     /// that lasts longer than a second: nothing came in that time.
     fn take(&mut self, run: &Run, scale: u32) {
         let others = run.samples.split_last().map_or(&[][..], |(_, others)| others);
+        // Most pictures last as long as the one before.
+        let (mut known, mut time) = (0, 0);
         for duration in others.iter().map(|sample| sample.duration) {
             if duration <= scale {
+                if duration != known {
+                    time = rescale(duration.into(), scale, FINE).unsigned_abs();
+                    known = duration;
+                }
                 self.pictures += 1;
-                let time = rescale(duration.into(), scale, FINE);
-                self.time = self.time.saturating_add(time.unsigned_abs());
+                self.time = self.time.saturating_add(time);
             }
         }
     }
@@ -472,14 +477,17 @@ fn span(run: &Run, placement: Placement) -> Option<(i64, i64)> {
         let nearest = (i128::from(ticks) * 1_000 + scale / 2).div_euclid(scale);
         i64::try_from(nearest).unwrap_or(0)
     };
-    let shown = |placed: &Placed| {
-        let dts = placement.place_own(placed.dts);
-        dts.saturating_add(i64::from(placed.sample.cts))
-    };
-    // Leading pictures are shown before their keyframe.
-    let first = run.placed().map(|placed| shown(&placed)).min()?;
-    let ends = run
-        .placed()
-        .map(|placed| shown(&placed).saturating_add(i64::from(placed.sample.duration)));
-    Some((to_ms(first), to_ms(ends.max().unwrap_or(first))))
+    // Times behind the DTS of the first sample. Leading pictures are shown before their keyframe.
+    let (mut since, mut first, mut ends) = (0_i64, i64::MAX, i64::MIN);
+    for sample in &run.samples {
+        let shown = since + i64::from(sample.cts);
+        first = first.min(shown);
+        ends = ends.max(shown + i64::from(sample.duration));
+        since += i64::from(sample.duration);
+    }
+    let begins = placement.place_own(run.first_dts);
+    Some((
+        to_ms(begins.saturating_add(first)),
+        to_ms(begins.saturating_add(ends)),
+    ))
 }

@@ -57,14 +57,18 @@ impl Run {
 
     /// True for an open GOP: decoding can begin at the first sample, and leading pictures behind it need pictures before it.
     pub fn leads(&self) -> bool {
-        let shown = |placed: Placed| i128::from(placed.dts) + i128::from(placed.sample.cts);
-        let mut placed = self.placed();
-        let Some(first) = placed.next().filter(|first| first.sample.key) else {
+        let Some((first, others)) = self.samples.split_first().filter(|(first, _)| first.key) else {
             return false;
         };
-        // Leading pictures follow their keyframe at once. The next keyframe has its own.
-        let mut following = placed.take_while(|placed| !placed.sample.key);
-        following.any(|placed| shown(placed) < shown(first))
+        // Times behind the DTS of the first sample. Leading pictures follow their keyframe at once; the next keyframe has its own.
+        let mut since = i64::from(first.duration);
+        for sample in others.iter().take_while(|sample| !sample.key) {
+            if since + i64::from(sample.cts) < i64::from(first.cts) {
+                return true;
+            }
+            since += i64::from(sample.duration);
+        }
+        false
     }
 
     /// Each sample with its DTS and the offset of its bytes in the file.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::format::index::{Run, SampleIndex};
+use crate::format::index::{Run, Sample, SampleIndex};
 use crate::format::mark::Marker;
 use crate::format::{FileError, TapeSource, ViewSegment};
 use crate::media::{SegmentId, TrackKind, Tracks, common_timescale, rescale};
 
 use super::shown::Shown;
-use super::walk::{Placement, Spot, spots};
+use super::walk::{Placement, Spot, spots_of};
 use super::{Config, Laying, Tape, contradiction, seam};
 
 /// A view's segments, fragments and tracks.
@@ -324,37 +324,49 @@ impl Line {
             ..Summary::default()
         };
         self.count_chunks(number, kind, &mut summary);
-        let mut last: Option<Spot> = None;
-        let mut before: Option<u64> = None;
-        let mut cts = None;
-        for spot in spots(index, kind, placement, previous_dts) {
-            match last {
-                None => {
-                    self.end_last(kind, Some(spot.dts));
-                    summary.config = self.enter(kind, placement.line, &config, &spot, &mut summary);
-                }
-                Some(last) => {
-                    let duration = spot.dts.saturating_sub(last.dts).unsigned_abs();
-                    if before != Some(duration) {
-                        summary.duration_runs += 1;
+        let mut seen = Seen::default();
+        let mut floor = previous_dts.unwrap_or(i64::MIN);
+        for (fragment, entry) in index.fragments.iter().enumerate() {
+            let run = super::run(entry, kind);
+            let is_steady = is_steady(run, placement, floor);
+            let singly = if is_steady { 1 } else { run.samples.len() };
+            for mut spot in spots_of(run, (fragment, kind), placement).take(singly) {
+                floor = floor.max(spot.dts);
+                spot.dts = floor;
+                match seen.last {
+                    None => {
+                        self.end_last(kind, Some(spot.dts));
+                        summary.config = self.enter(kind, placement.line, &config, &spot, &mut summary);
                     }
-                    before = Some(duration);
+                    Some(last) => {
+                        let duration = spot.dts.saturating_sub(last.dts).unsigned_abs();
+                        if seen.duration != Some(duration) {
+                            summary.duration_runs += 1;
+                        }
+                        seen.duration = Some(duration);
+                    }
                 }
+                if seen.cts != Some(spot.cts) {
+                    summary.cts_runs += 1;
+                    seen.cts = Some(spot.cts);
+                }
+                summary.keys += u32::from(spot.key);
+                if let Some(track) = self.track_mut(kind) {
+                    track.see(&spot, seen.last.as_ref());
+                }
+                seen.last = Some(spot);
             }
-            if cts != Some(spot.cts) {
-                summary.cts_runs += 1;
-                cts = Some(spot.cts);
+            if is_steady && let Some(track) = self.track_mut(kind) {
+                floor = track
+                    .see_others(&run.samples, &mut seen, &mut summary)
+                    .unwrap_or(floor);
             }
-            summary.samples = summary
-                .samples
-                .checked_add(1)
+            let samples = u32::try_from(run.samples.len()).ok();
+            summary.samples = samples
+                .and_then(|samples| summary.samples.checked_add(samples))
                 .ok_or_else(|| contradiction(segment.id, "more samples than a file can count"))?;
-            summary.keys += u32::from(spot.key);
-            if let Some(track) = self.track_mut(kind) {
-                track.see(&spot, last.as_ref());
-            }
-            last = Some(spot);
         }
+        let (last, before) = (seen.last, seen.duration);
         if let (Some(spot), Some(track)) = (last, self.track_mut(kind)) {
             track.tail = Some(Tail {
                 stretch: number,
@@ -490,7 +502,67 @@ impl Line {
     }
 }
 
+/// The samples of a segment so far.
+#[derive(Default)]
+struct Seen {
+    last: Option<Spot>,
+    /// From the sample before the last one to it.
+    duration: Option<u64>,
+    cts: Option<i32>,
+}
+
+/// True when each sample of a run but the first begins where the one before ends, with no time rounded, moved or too large.
+fn is_steady(run: &Run, placement: Placement, floor: i64) -> bool {
+    const FAR: i64 = 1 << 60;
+    let begins = placement.place_own(run.first_dts);
+    placement.own == placement.line
+        && run.samples.len() > 1
+        && run.first_dts < FAR.unsigned_abs()
+        && begins >= floor
+        && (-FAR..FAR).contains(&begins)
+}
+
 impl TrackLine {
+    /// Takes note of the samples of a [steady](is_steady) run whose first one is the last that was seen. This is what
+    /// [`see`](Self::see) does for each of them, in a fraction of the time. Returns the decode time of the last one.
+    fn see_others(&mut self, samples: &[Sample], seen: &mut Seen, summary: &mut Summary) -> Option<i64> {
+        let spot = seen.last?;
+        let (mut dts, mut duration, mut cts) = (spot.dts, seen.duration.unwrap_or(u64::MAX), spot.cts);
+        let (mut first_pts, mut end_pts) = (self.first_pts, self.end_pts);
+        let (mut longest, mut bytes, mut keys) = (self.longest, 0_u64, 0_u32);
+        for (last, sample) in samples.iter().zip(samples.iter().skip(1)) {
+            let lasts = u64::from(last.duration);
+            summary.duration_runs += u32::from(lasts != duration);
+            summary.cts_runs += u32::from(sample.cts != cts);
+            (duration, cts) = (lasts, sample.cts);
+            longest = longest.max(lasts);
+            dts += i64::from(last.duration);
+            end_pts = end_pts.max(dts + i64::from(last.cts));
+            first_pts = first_pts.min(dts + i64::from(cts));
+            self.min_cts = self.min_cts.min(cts);
+            self.max_cts = self.max_cts.max(cts);
+            bytes += u64::from(sample.size);
+            keys += u32::from(sample.key);
+        }
+        (self.first_pts, self.end_pts, self.longest) = (first_pts, end_pts, longest);
+        self.bytes = self.bytes.saturating_add(bytes);
+        summary.keys += keys;
+        let last = samples.last()?;
+        *seen = Seen {
+            last: Some(Spot {
+                dts,
+                duration: last.duration.into(),
+                cts,
+                key: last.key,
+                size: last.size,
+                ..spot
+            }),
+            duration: Some(duration),
+            cts: Some(cts),
+        };
+        Some(dts)
+    }
+
     fn beginning(timescale: u32, spot: &Spot) -> Self {
         let pts = spot.dts.saturating_add(i64::from(spot.cts));
         Self {

@@ -322,21 +322,24 @@ impl Walk<'_> {
         }
         let least = self.ticks(LEAST_MS, 1_000);
         let half = i64::from(self.frame.ticks() / 2);
+        // No sound drops out within most fragments: their first frame decides.
+        let longest = known.iter().map(|sample| sample.duration).max().unwrap_or(0);
+        let is_whole = i64::from(longest).saturating_sub(self.holds.into()) < least;
         for (number, placed) in run.placed().enumerate() {
             let back = i64::try_from(placed.dts).unwrap_or(i64::MAX);
             if let Some(ends) = self.ends {
                 let gap = back.saturating_sub(ends);
-                let place = match number {
+                let place = || match number {
                     0 => (fragment.offset, Micros::MIN),
                     _ => (fragment.offset, self.segment.tape(TrackKind::Audio, placed.dts)),
                 };
                 if self.is_made && gap < -half {
                     // The frame came later than sound has ever come. Silence is in its place already.
-                    self.skip(place);
+                    self.skip(place());
                     continue;
                 }
                 if gap >= least {
-                    self.drop_out(place, ends, gap);
+                    self.drop_out(place(), ends, gap);
                 } else if self.is_made {
                     self.sound.late = self.sound.late.saturating_add(gap);
                 } else if let (0, Some(pictures)) = (number, self.pictures) {
@@ -348,6 +351,12 @@ impl Walk<'_> {
             self.is_made = false;
             self.pieces.any = true;
             self.ends = Some(back.saturating_add(self.holds.into()));
+            if number == 0 && is_whole {
+                let lasts: u64 = known.iter().map(|sample| u64::from(sample.duration)).sum();
+                let last = i64::try_from(placed.dts.saturating_add(lasts)).unwrap_or(i64::MAX);
+                self.ends = Some(last.saturating_add(self.holds.into()));
+                return;
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use crate::format::index::{Placed, Sample, SampleIndex};
+use crate::format::index::{Placed, Run, Sample, SampleIndex};
 use crate::media::{TrackKind, rescale};
 
 use super::{Summary, run};
@@ -97,39 +97,46 @@ pub(in crate::format) fn walk<'a>(
 
 /// The samples of `kind` with the durations of their `trun`. `previous` is the decode time of the sample before the segment.
 /// Where publishers or a break make times overlap, time stands still but never goes back.
-pub(super) fn spots(
+fn spots(
     index: &SampleIndex,
     kind: TrackKind,
     placement: Placement,
     previous: Option<i64>,
 ) -> impl Iterator<Item = Spot> + '_ {
     let mut floor = previous.unwrap_or(i64::MIN);
-    index
+    let runs = index
         .fragments
         .iter()
-        .enumerate()
-        .flat_map(move |(fragment, entry)| {
-            let run = run(entry, kind);
-            run.placed().map(move |placed| {
-                let sample = match kind {
-                    TrackKind::Video => placement.sample(&placed),
-                    // The following sample says how long sound lasts.
-                    TrackKind::Audio => placed.sample,
-                };
-                Spot {
-                    fragment,
-                    dts: placement.place(placed.dts),
-                    duration: u64::from(sample.duration),
-                    cts: sample.cts,
-                    key: sample.key,
-                    offset: placed.offset,
-                    size: sample.size,
-                }
-            })
-        })
+        .map(move |entry| run(entry, kind))
+        .enumerate();
+    runs.flat_map(move |(fragment, run)| spots_of(run, (fragment, kind), placement))
         .map(move |mut spot| {
             floor = floor.max(spot.dts);
             spot.dts = floor;
             spot
         })
+}
+
+/// The samples of a run, as their own times say.
+pub(super) fn spots_of(
+    run: &Run,
+    (fragment, kind): (usize, TrackKind),
+    placement: Placement,
+) -> impl Iterator<Item = Spot> + '_ {
+    run.placed().map(move |placed| {
+        let sample = match kind {
+            TrackKind::Video => placement.sample(&placed),
+            // The following sample says how long sound lasts.
+            TrackKind::Audio => placed.sample,
+        };
+        Spot {
+            fragment,
+            dts: placement.place(placed.dts),
+            duration: u64::from(sample.duration),
+            cts: sample.cts,
+            key: sample.key,
+            offset: placed.offset,
+            size: sample.size,
+        }
+    })
 }
