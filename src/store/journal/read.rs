@@ -332,10 +332,17 @@ impl Journal {
         self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
     }
 
-    /// How often footage within a segment was deleted on request; `None` where the segment is gone.
-    pub(in crate::store) fn cuts(&self, id: SegmentId) -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT cuts FROM segments WHERE id = ?1";
-        self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
+    /// A segment's sample index, encoded, and how often footage within the segment was deleted on request; `None` where the segment
+    /// is gone.
+    pub(in crate::store) fn index_and_cuts(
+        &self,
+        id: SegmentId,
+    ) -> Result<Option<(Option<Vec<u8>>, i64)>, StoreError> {
+        let sql =
+            "SELECT samples, cuts FROM segments s LEFT JOIN indexes i ON i.segment = s.segment WHERE id = ?1";
+        self.one(sql, params![id.to_bytes()], |row| {
+            Ok((self.col(row, 0)?, self.col(row, 1)?))
+        })
     }
 
     /// Every recording, oldest first.
