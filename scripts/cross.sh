@@ -66,10 +66,26 @@ $(pwd -P) /edgereel
 $(realpath -m "$TARGET") /target
 $("${RUSTC:-rustc}" --print sysroot) /rust
 END
-  local own="CARGO_TARGET_${upper}_RUSTFLAGS" c="CFLAGS_$lower"
-  # What RUSTFLAGS says is all that cargo looks at.
-  if [ -n "${RUSTFLAGS:-}" ]; then RUSTFLAGS+=$rust; else export "$own=${!own:-}$rust"; fi
+  local c="CFLAGS_$lower"
+  rust_flags "$rust"
   export "$c=${!c:-${CFLAGS:-}}$flags"
+}
+
+# What RUSTFLAGS says is all that cargo looks at.
+rust_flags() {
+  local own="CARGO_TARGET_${upper}_RUSTFLAGS"
+  if [ -n "${RUSTFLAGS:-}" ]; then RUSTFLAGS+=$1; else export "$own=${!own:-}$1"; fi
+}
+
+# Why each of these: docs/hardware.md
+smaller() {
+  local lld
+  case $target in aarch64-*) rust_flags " -Cllvm-args=-outliner-benefit-threshold=40" ;; esac
+  if [ "$target" = aarch64-unknown-linux-gnu ]; then
+    # A compiler for another processor looks for a linker among its own programs only.
+    lld=$(dirname "$(realpath "$(command -v ld.lld)")")
+    rust_flags " -Clink-arg=-B$lld -Clink-arg=-fuse-ld=lld -Clink-arg=-Wl,--icf=safe -Cllvm-args=-addrsig"
+  fi
 }
 
 # Metrics name the commit that the program was built of. Sources without a history have none.
@@ -79,6 +95,7 @@ revision() {
 
 build() {
   same_everywhere
+  smaller
   EDGEREEL_REVISION=${EDGEREEL_REVISION-$(revision)}
   export EDGEREEL_REVISION
   "${cargo_build[@]}" "${arguments[@]}" --profile device --bin edgereel

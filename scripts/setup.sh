@@ -135,7 +135,10 @@ cross_tools() {
       has "$(qemu_user "$1")" || apt qemu-user-static -- "runs programs for $1 here"
       ;;
   esac
-  case $1 in *-musl) zig ;; esac
+  case $1 in
+    *-musl) zig ;;
+    aarch64-*) has ld.lld || apt lld -- "links, and keeps one of functions that have the same code" ;;
+  esac
 }
 
 # A C compiler that has musl's headers, and what lets cargo link with it.
