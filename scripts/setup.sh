@@ -208,6 +208,7 @@ case "${1:-}" in
       apt gstreamer1.0-plugins-bad -- "GStreamer's two publishers: its own, and librtmp"
     gstreamer_element x264enc || apt gstreamer1.0-plugins-ugly -- "GStreamer's x264"
     gstreamer_element avdec_h264 || apt gstreamer1.0-libav -- "GStreamer's decoders"
+    has curl || apt curl -- "what people download with"
     has mpv || apt mpv -- "a player that people use"
     sbin mosquitto || apt_program mosquitto mosquitto -- "a broker that people use; the tests start their own"
     has promtool || apt_program prometheus prometheus -- "reads the metrics, and checks them and the alerts; the tests start their own"

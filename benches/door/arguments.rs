@@ -12,6 +12,7 @@ cargo bench --bench door -- [OPTIONS]
   --only F,…         first      the first byte of an MP4 of 2 h, and of a range in its middle
                      download   one download of 1 GiB, beside nginx
                      viewers    8 viewers beside 4 publishers
+                     crowd      200 slow readers and 200 half requests beside 4 publishers and 4 viewers
                      playlist   the playlist of 24 h, and its refresh
                      keys       what the key of a viewer costs a request
                      delay      how far hls.js is behind what is live; wants Chromium
@@ -25,6 +26,7 @@ pub(crate) enum Figure {
     First,
     Download,
     Viewers,
+    Crowd,
     Playlist,
     Keys,
     Delay,
@@ -32,10 +34,11 @@ pub(crate) enum Figure {
 }
 
 impl Figure {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::First,
         Self::Download,
         Self::Viewers,
+        Self::Crowd,
         Self::Playlist,
         Self::Keys,
         Self::Delay,
@@ -47,6 +50,7 @@ impl Figure {
             Self::First => "first",
             Self::Download => "download",
             Self::Viewers => "viewers",
+            Self::Crowd => "crowd",
             Self::Playlist => "playlist",
             Self::Keys => "keys",
             Self::Delay => "delay",
@@ -58,7 +62,7 @@ impl Figure {
 impl Figure {
     /// True when it is measured on the long recording.
     pub(crate) fn needs_archive(self) -> bool {
-        matches!(self, Self::First | Self::Download | Self::Viewers)
+        matches!(self, Self::First | Self::Download | Self::Viewers | Self::Crowd)
     }
 }
 

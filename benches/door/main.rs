@@ -13,6 +13,7 @@ mod archive;
 mod arguments;
 #[path = "../common/mod.rs"]
 mod common;
+mod crowd;
 mod delay;
 mod download;
 mod first;
@@ -68,10 +69,13 @@ fn measure(
         (Figure::First, Some(archive)) => first::run(arguments, archive),
         (Figure::Download, Some(archive)) => download::run(arguments, archive, dir),
         (Figure::Viewers, Some(archive)) => viewers::run(arguments, archive),
+        (Figure::Crowd, Some(archive)) => crowd::run(arguments, archive),
         (Figure::Playlist, _) => playlist::run(arguments, dir),
         (Figure::Keys, _) => keys::run(arguments, dir),
         (Figure::Wear, _) => wear::run(arguments, dir),
         (Figure::Delay, _) => delay::run(arguments, dir),
-        (Figure::First | Figure::Download | Figure::Viewers, None) => bail!("there is no recording"),
+        (Figure::First | Figure::Download | Figure::Viewers | Figure::Crowd, None) => {
+            bail!("there is no recording")
+        }
     }
 }

@@ -193,7 +193,7 @@ fn once(setup: &Setup, archive: &Archive, viewers: usize, time: Duration) -> any
 }
 
 /// The number of gaps in the tape, of all streams and causes.
-fn gaps(metrics: &str) -> f64 {
+pub(crate) fn gaps(metrics: &str) -> f64 {
     let lines = metrics
         .lines()
         .filter(|line| line.starts_with("edgereel_stream_gaps_total"));

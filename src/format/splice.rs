@@ -285,6 +285,7 @@ impl<S: TapeSource, F: Script> VirtualFile for Spliced<S, F> {
     }
 
     fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<usize, FileError> {
+        self.tape.expect(buf.len());
         let mut done = 0;
         while let Some(rest) = buf.get_mut(done..)
             && !rest.is_empty()
@@ -301,6 +302,7 @@ impl<S: TapeSource, F: Script> VirtualFile for Spliced<S, F> {
                 copied => done += copied,
             }
         }
+        self.tape.rest();
         Ok(done)
     }
 }

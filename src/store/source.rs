@@ -33,7 +33,7 @@ pub struct LibrarySource {
 struct Shared {
     disk: Arc<dyn Disk>,
     journal: Arc<Mutex<Journal>>,
-    segments: HashMap<SegmentId, SourceFile>,
+    segments: Arc<HashMap<SegmentId, SourceFile>>,
     files: Recent<Arc<Opened>>,
     /// Nothing is read any more.
     over: AtomicBool,
@@ -67,7 +67,7 @@ impl LibrarySource {
         let shared = Shared {
             disk,
             journal,
-            segments,
+            segments: Arc::new(segments),
             files: Recent::default(),
             over: AtomicBool::new(false),
             indexes: Arc::default(),
@@ -120,7 +120,7 @@ impl LibrarySource {
 impl JoinSource for LibrarySource {
     /// Joins sources of one library. Their open files are not shared.
     fn join(self, others: Vec<Self>) -> Self {
-        let mut segments = self.shared.segments.clone();
+        let mut segments = HashMap::clone(&self.shared.segments);
         for other in &others {
             // If a segment grew between two views, the later view knows more of it.
             segments.extend(other.shared.segments.iter().map(|(id, file)| (*id, file.clone())));

@@ -28,6 +28,10 @@ pub(crate) const MPV: Program = Program {
     name: "mpv",
     package: "mpv",
 };
+pub(crate) const CURL: Program = Program {
+    name: "curl",
+    package: "curl",
+};
 /// A browser that plays MP4 and, with hls.js, HLS.
 pub(crate) const CHROMIUM: Program = Program {
     name: "chromium",

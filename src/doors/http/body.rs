@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -70,8 +70,15 @@ pub(super) struct FileBody {
 
 /// Bytes that give their memory back when they were sent.
 struct Piece {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
+    flow: Flow,
     _room: Room,
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.flow.take_back(std::mem::take(&mut self.bytes));
+    }
 }
 
 impl AsRef<[u8]> for Piece {
@@ -129,12 +136,14 @@ impl FileBody {
             self.next = Some(tokio::spawn(async move {
                 let turn = flow.turn(ask, &pieces, room).await;
                 let reads = flow.read(ask.pace).await;
+                // Memory that each reading thread took would stay with that thread.
+                let mut bytes = flow.buffer(turn.len);
                 let read = tokio::task::spawn_blocking(move || {
                     let _reads = reads;
-                    let mut bytes = BytesMut::zeroed(turn.len);
                     source.read(at, &mut bytes)?;
                     Ok(Piece {
                         bytes,
+                        flow,
                         _room: turn.room,
                     })
                 });

@@ -70,7 +70,8 @@ pub(super) async fn serve(
     let mut requests = activity.watch();
     let served = async {
         match transport {
-            Transport::Plain => http1(stream, arrived, (&door, &activity), stopping).await,
+            // Each in a box of its own: one without TLS has no room for it.
+            Transport::Plain => Box::pin(http1(stream, arrived, (&door, &activity), stopping)).await,
             Transport::Tls => {
                 let certificate = door
                     .identity
@@ -79,9 +80,9 @@ pub(super) async fn serve(
                 let stream = timeout(HANDSHAKE, certificate.acceptor().accept(stream)).await??;
                 let (_, session) = stream.get_ref();
                 if session.alpn_protocol() == Some(b"h2") {
-                    http2(stream, arrived, (&door, &activity), stopping).await
+                    Box::pin(http2(stream, arrived, (&door, &activity), stopping)).await
                 } else {
-                    http1(stream, arrived, (&door, &activity), stopping).await
+                    Box::pin(http1(stream, arrived, (&door, &activity), stopping)).await
                 }
             }
         }
@@ -175,7 +176,8 @@ async fn responds(
     arrived: Arrived,
     request: Request<Incoming>,
 ) -> Result<Response<Sending<Counted>>, Infallible> {
-    let (answer, busy) = answer(door, (arrived, activity), request).await;
+    // A connection keeps room for what this function returns. What it takes to find the answer is only there until it is found.
+    let (answer, busy) = Box::pin(answer(door, (arrived, activity), request)).await;
     Ok(answer.map(|mut body| {
         body.keep_within(pieces);
         Sending::new(body, busy)

@@ -4,7 +4,7 @@
 //! is left of the memory goes to whoever asks first, in larger pieces: they make fast downloads cheap. A response begins with small
 //! ones, so that a viewer that reads nothing never has a large one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,11 +18,14 @@ pub(super) const LARGE: usize = 256 << 10;
 /// make nothing faster.
 const PLAYED: usize = 64 << 10;
 const LARGE_PERMITS: u32 = (LARGE / PLAYED) as u32;
+/// Large pieces whose memory is kept for the next ones. A download needs two at a time, and to take memory of this size anew for
+/// each piece costs more than to copy the bytes.
+const KEPT: usize = 2;
 /// Bytes of a response before its first piece that is not small: more than the system takes for a viewer that reads nothing.
 const BEGINNING: u64 = 256 << 10;
-/// Small pieces of a connection: one is read, and the others are on their way through hyper to the socket. All responses of a
+/// Small pieces of a connection: one is read, and the other is on its way through hyper to the socket. All responses of a
 /// connection of HTTP/2 share them: one that its peer does not take is in the way of those beside it, and of nobody else.
-const SMALL_PIECES: usize = 3;
+const SMALL_PIECES: usize = 2;
 /// The most reads of files at a time. The threads that are left are there for what players wait for.
 const FILE_READS: usize = 2;
 /// How far a viewer that pauses gets ahead of the rate.
@@ -35,6 +38,8 @@ pub(super) struct Flow {
     spare: Arc<Semaphore>,
     file_reads: Arc<Semaphore>,
     rate: Arc<Mutex<Rate>>,
+    /// Memory of large pieces that were sent.
+    kept: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 /// What a response still has to send, and how soon it is needed.
@@ -105,7 +110,26 @@ impl Flow {
                 through: Instant::now(),
                 through_first: Instant::now(),
             })),
+            kept: Arc::default(),
         }
+    }
+
+    /// Memory for a piece of so many bytes, with anything in them.
+    pub(super) fn buffer(&self, len: usize) -> Vec<u8> {
+        let kept = (len == LARGE).then(|| self.kept().pop()).flatten();
+        kept.unwrap_or_else(|| vec![0; len])
+    }
+
+    /// Takes the memory of a piece that was sent.
+    pub(super) fn take_back(&self, buffer: Vec<u8>) {
+        let mut kept = self.kept();
+        if buffer.len() == LARGE && kept.len() < KEPT {
+            kept.push(buffer);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets another rate, from the next piece on.
@@ -157,7 +181,7 @@ impl Flow {
         }
     }
 
-    fn rate(&self) -> std::sync::MutexGuard<'_, Rate> {
+    fn rate(&self) -> MutexGuard<'_, Rate> {
         self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

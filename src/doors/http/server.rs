@@ -24,7 +24,7 @@ const LEAVE: Duration = Duration::from_secs(2);
 /// A line about refused connections is logged at most once in this time.
 const FULL_NOTICE: Duration = Duration::from_secs(10);
 /// The most threads that read flash for viewers.
-const READERS: usize = 8;
+const READERS: usize = 4;
 /// The niceness of the door's threads. Linux gives the reads of a thread the I/O priority that goes with it: the lowest of
 /// those that are not starved.
 const NICENESS: i32 = 19;

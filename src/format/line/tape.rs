@@ -14,7 +14,7 @@ use super::contradiction;
 const DIRECT: usize = 8 * 1024;
 
 /// The most bytes that a window holds.
-const WINDOW: u64 = 64 * 1024;
+const WINDOW: usize = 64 * 1024;
 
 /// A view's source. It keeps the last index, and a window on each track.
 pub(in crate::format) struct Tape<S> {
@@ -22,6 +22,8 @@ pub(in crate::format) struct Tape<S> {
     loaded: Option<(usize, Arc<SampleIndex>)>,
     video: Window,
     audio: Window,
+    /// The most bytes that a window reads ahead now.
+    ahead: usize,
 }
 
 #[derive(Default)]
@@ -79,6 +81,18 @@ impl<S: TapeSource> Tape<S> {
         Ok(index)
     }
 
+    /// Says how many bytes of the file are read at a time. No window reads further ahead.
+    pub(in crate::format) fn expect(&mut self, bytes: usize) {
+        self.ahead = bytes.clamp(DIRECT, WINDOW);
+    }
+
+    /// Frees the windows if the file is read in small pieces: who does that may read slowly, and there may be many.
+    pub(in crate::format) fn rest(&mut self) {
+        if self.ahead <= DIRECT {
+            (self.video, self.audio) = (Window::default(), Window::default());
+        }
+    }
+
     /// Fills `buf` from `range.offset` on.
     pub(in crate::format) fn read(&mut self, range: TapeRange, buf: &mut [u8]) -> Result<(), FileError> {
         let segment = self.segment(range.segment)?;
@@ -102,8 +116,8 @@ impl<S: TapeSource> Tape<S> {
             buf.copy_from_slice(bytes);
             return Ok(());
         }
-        let ahead = range.run_end.saturating_sub(range.offset).min(WINDOW);
-        let ahead = usize::try_from(ahead).unwrap_or(0).max(buf.len());
+        let ahead = usize::try_from(range.run_end.saturating_sub(range.offset)).unwrap_or(usize::MAX);
+        let ahead = ahead.min(self.ahead).max(buf.len());
         window.bytes.clear();
         window.bytes.resize(ahead, 0);
         if let Err(error) = self
@@ -139,6 +153,7 @@ impl<S> Tape<S> {
             loaded: None,
             video: Window::default(),
             audio: Window::default(),
+            ahead: WINDOW,
         }
     }
 
