@@ -73,12 +73,7 @@ pub(super) async fn answer(
     file: &ChannelFile,
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
-    let now = door.believed_utc().ok_or_else(|| {
-        Refusal::unavailable(
-            "the box does not know the time yet, and channels go by the clock: ask again in a moment",
-        )
-    })?;
-    let window = window(channel, now)?;
+    let window = window(channel, door.believed_utc())?;
     match file {
         ChannelFile::Playlist => Ok(playlist_answer(playlist(channel, &window)?, how)),
         ChannelFile::Master => Ok(playlist_answer(master(channel)?, how)),
@@ -87,9 +82,14 @@ pub(super) async fn answer(
     }
 }
 
-/// What the channel shows now.
-fn window(channel: &Channel, now: Micros) -> Result<Window, Refusal> {
+/// What the channel shows now, where the clock is believed.
+fn window(channel: &Channel, now: Option<Micros>) -> Result<Window, Refusal> {
     let name = &channel.name;
+    let now = now.ok_or_else(|| {
+        Refusal::unavailable(
+            "the box does not know the time yet, and channels go by the clock: ask again in a moment",
+        )
+    })?;
     match channel.at(now) {
         Now::Plays(window) => Ok(window),
         Now::Begins(at) => {
@@ -213,4 +213,85 @@ async fn chunk(
         until,
     };
     Ok(send(door, &sent, how))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::{Chunk, Play};
+    use crate::format::hls::Variant;
+    use crate::media::RecordingId;
+
+    const START: Micros = 1_800_000_000_000_000;
+    const S: Micros = 1_000_000;
+
+    fn item(number: u8) -> Item {
+        let chunk = Chunk {
+            duration_ms: 6_000,
+            gap_ms: 0,
+            init: 0,
+            discontinuity: false,
+            independent: true,
+        };
+        Item {
+            recording: RecordingId::from_bytes([number; 16]),
+            stream: "live/cam1".parse().unwrap(),
+            from: None,
+            to: None,
+            lead_ms: 0,
+            inits: vec![InitName::of(&[number])],
+            variant: Variant::default(),
+            chunks: vec![chunk; 10].into(),
+        }
+    }
+
+    fn channel(play: Play) -> Channel {
+        Channel::new("evening".parse().unwrap(), START, play, vec![item(1), item(2)])
+    }
+
+    #[test]
+    fn where_nothing_is_shown_a_player_learns_why_and_when_to_ask_again() {
+        let refused = |channel: &Channel, now| {
+            let refusal = window(channel, now).unwrap_err();
+            (refusal.status.as_u16(), refusal.retry_after_s)
+        };
+        let mut one = channel(Play::Once);
+        assert_eq!(refused(&one, None), (503, Some(5)));
+        assert_eq!(refused(&one, Some(START - 90 * S)), (404, Some(90)));
+        assert_eq!(refused(&one, Some(START - 1)), (404, Some(1)));
+        assert_eq!(refused(&one, Some(0)), (404, Some(LONGEST_WAIT_S)));
+        one.expires = Some(START + S);
+        assert_eq!(refused(&one, Some(START + S)), (404, None));
+        one.enabled = false;
+        assert_eq!(refused(&one, Some(START)), (404, None));
+    }
+
+    #[test]
+    fn the_playlist_is_what_another_reader_reads_in_it() {
+        let read = |play, after_s| {
+            let channel = channel(play);
+            let shown = window(&channel, Some(START + after_s * S)).unwrap();
+            let text = playlist(&channel, &shown).unwrap();
+            m3u8_rs::parse_media_playlist_res(&text).unwrap()
+        };
+        // Two laps of 20 chunks and two borders were before, and the third lap has begun.
+        let loops = read(Play::Loop, 250);
+        assert_eq!((loops.target_duration, loops.media_sequence), (6, 38));
+        assert_eq!(loops.discontinuity_sequence, 3);
+        assert!(!loops.end_list && loops.independent_segments);
+        assert_eq!(loops.start.unwrap().time_offset, -20.0);
+        let flags: Vec<bool> = loops.segments.iter().map(|chunk| chunk.discontinuity).collect();
+        assert_eq!(flags, [false, false, true, false, false, false, false]);
+        let maps: Vec<bool> = loops.segments.iter().map(|chunk| chunk.map.is_some()).collect();
+        assert!(maps[0] && maps[2]);
+        let dates: Vec<i64> = loops
+            .segments
+            .iter()
+            .map(|chunk| chunk.program_date_time.unwrap().timestamp_micros())
+            .collect();
+        assert!(dates.is_sorted() && dates[3] == START + 246 * S);
+        let once = read(Play::Once, 119);
+        assert!(once.end_list);
+        assert_eq!(once.start.unwrap().time_offset, -1.0);
+    }
 }

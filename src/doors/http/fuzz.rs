@@ -7,7 +7,7 @@ use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE, 
 use super::client::Client;
 use super::query::Query;
 use super::range::Part;
-use super::target::{Asked, ROUTES, StreamFile, Target};
+use super::target::{Asked, ChannelFile, ROUTES, StreamFile, Target};
 use crate::access::viewer::Redacted;
 use crate::config::{Http, stream_path};
 use crate::timeshift::{self, Dialects};
@@ -56,6 +56,10 @@ fn paths(path: &str) {
             if let StreamFile::Init(name) = file {
                 assert!(!name.contains('/'));
             }
+        }
+        Target::Channel(name, ChannelFile::Chunk(chunk)) => {
+            let own = Asked::parse(&format!("/channel/{name}/{chunk}")).map(|asked| asked.target);
+            assert_eq!(own, Some(Target::Channel(name, ChannelFile::Chunk(chunk))));
         }
         Target::Folder(_, name) | Target::Command(name) => assert!(!name.is_empty() && !name.contains('/')),
         _ => {}

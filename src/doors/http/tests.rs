@@ -8,7 +8,7 @@ use crate::access::viewer::{fuzz_signatures, fuzz_token};
 const USUAL: u64 = 20_000;
 
 /// Targets that something is.
-const TARGETS: [&str; 19] = [
+const TARGETS: [&str; 21] = [
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab.mp4?from=90s&to=2026-11-21T08:00:00Z&part=2&download=1",
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab/index.m3u8?start=live&_HLS_skip=YES",
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab/00017.m4s",
@@ -17,6 +17,8 @@ const TARGETS: [&str; 19] = [
     "/live/room%201/k%C3%BCche/c/4711.m4s?auth_key=1780000000-0-0-0123456789abcdef0123456789abcdef",
     "/live/cam1/c/init-0a1b2c3d.mp4",
     "/s/api/cam1/master.m3u8",
+    "/channel/evening/master.m3u8",
+    "/channel/Evening-2/00112233445566aa-604800000-17.m4s",
     "/t/AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA/live/cam1.m3u8",
     "/t/AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA/r/0198f3a2-5b7c-7d00-8000-0123456789ab.flv",
     "/api/v1/recording.list?stream=live/cam1&from=2h&limit=5",
