@@ -309,13 +309,13 @@ fn a_stream_of_the_past_plays_in_each_dialect_with_the_chunks_of_its_tape() {
             "nothing of live/cam1 was on the air then",
         ),
         (
-            format!("/live/never.m3u8?start={f}&end={t}"),
+            format!("/live/never.m3u8?start={}&end={}", f - 600, t - 600),
             404,
             "",
             "nothing of live/never",
         ),
         (
-            format!("/live/k%C3%BC%20che%25.m3u8?start={f}"),
+            format!("/live/k%C3%BC%20che%25.m3u8?start={}", f - 600),
             404,
             "",
             "nothing of live/kü che%",

@@ -68,7 +68,7 @@ pub struct Http {
     pub live_window: Option<Span>,
     /// The number of chunks in a live playlist.
     pub live_chunks: usize,
-    /// The clouds whose signatures a playback address may have.
+    /// The clouds whose signatures a playback address may have, and whose parameters of time shift are read.
     pub dialects: Vec<Dialect>,
     #[serde(skip_serializing_if = "Texts::is_empty")]
     token_key: Texts<Secret>,

@@ -60,6 +60,10 @@ fn limits_are_told_with_their_reason() {
         ("split_at = \"7h\"", "a day is not a multiple of it"),
         ("split_size = \"1kB\"", "split_size"),
         ("resume_window = \"7h\"", "resume_window = 7h: must be from"),
+        (
+            "time_shift = \"10s\"",
+            "time_shift = 10s: must be from 1min to 400d",
+        ),
         ("[hls]\nsplit = \"1h\"", "formats does not name hls"),
     ] {
         let refusal = refusal(&format!("name = \"a\"\nformats = [\"mp4\"]\n{text}"));

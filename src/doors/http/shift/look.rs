@@ -18,6 +18,8 @@ use crate::timeshift::{Gap, LONGEST_BREAK, Listing, Piece, SAYS_SO, Shift, Shift
 const MOST_TARGET_S: u32 = 6;
 /// No chunk lasts longer than this.
 const LONGEST_CHUNK: Micros = 7_000_000;
+/// So long after it was on the air something may still come to the tape.
+const LATEST: Micros = 60_000_000;
 /// No recording waits longer for its publisher.
 const LONGEST_WAIT: Micros = 6 * 3_600_000_000;
 /// Of chunks with the same tracks, a master playlist is made of so many.
@@ -77,7 +79,7 @@ impl Look {
         };
         let (listing, mut samples) = self.list(library, asked)?;
         let Some(first) = listing.first().cloned() else {
-            return Err(self.none_yet(library, asked.from)?);
+            return Err(self.none_yet(library, asked)?);
         };
         // What was asked for, and is gone, is followed by more of it while the playlist is served.
         let lost = first.utc > asked.from && self.is_lost(library, first.chunk.number)?;
@@ -315,11 +317,12 @@ impl Look {
     }
 
     /// The answer where nothing is listed: that it will be in a moment, or that it is not there.
-    fn none_yet(&self, library: &Library, from: Micros) -> Result<Refusal, Refusal> {
-        if from > self.now {
+    fn none_yet(&self, library: &Library, asked: Stretch) -> Result<Refusal, Refusal> {
+        if asked.from > self.now {
             return Ok(Refusal::not_found("this time is still to come"));
         }
-        if self.is_recorded_over(library, self.now)? {
+        let may_come = asked.to > self.now.saturating_sub(LATEST);
+        if may_come && self.is_recorded_over(library, self.now)? {
             return Ok(begun());
         }
         Ok(nothing(&self.stream))
