@@ -18,7 +18,7 @@ use crate::format::hls::{MASTER, PLAYLIST};
 use crate::media::Micros;
 use crate::store::RecordingRow;
 
-/// The most chunks that the playlist has. Each request reads the indexes of their segments.
+/// The most chunks that the playlist has. Each request reads the lists of their segments in the journal.
 const MOST: usize = 450;
 /// What the names of chunks and inits begin with. Chunks that are cut for a recording have other names.
 const PREFIX: &str = "live-";
