@@ -211,10 +211,7 @@ impl LibrarySource {
     /// The present index in the journal, and how often footage was deleted from it.
     fn row(&self, segment: SegmentId) -> Result<(Option<Vec<u8>>, Option<i64>), String> {
         let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = journal
-            .index_and_cuts(segment)
-            .map_err(|error| error.to_string())?;
-        Ok(row.map_or((None, None), |(index, cuts)| (index, Some(cuts))))
+        journal.index_and_cuts(segment).map_err(|error| error.to_string())
     }
 
     /// The parts of a file that may be read, if parts were deleted since the view was made.

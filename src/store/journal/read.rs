@@ -332,17 +332,18 @@ impl Journal {
         self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
     }
 
-    /// A segment's sample index, encoded, and how often footage within the segment was deleted on request; `None` where the segment
+    /// A segment's sample index, encoded, and how often footage within the segment was deleted on request. Nothing of a segment that
     /// is gone.
     pub(in crate::store) fn index_and_cuts(
         &self,
         id: SegmentId,
-    ) -> Result<Option<(Option<Vec<u8>>, i64)>, StoreError> {
+    ) -> Result<(Option<Vec<u8>>, Option<i64>), StoreError> {
         let sql =
             "SELECT samples, cuts FROM segments s LEFT JOIN indexes i ON i.segment = s.segment WHERE id = ?1";
-        self.one(sql, params![id.to_bytes()], |row| {
+        let row = self.one(sql, params![id.to_bytes()], |row| {
             Ok((self.col(row, 0)?, self.col(row, 1)?))
-        })
+        })?;
+        Ok(row.unwrap_or_default())
     }
 
     /// Every recording, oldest first.
