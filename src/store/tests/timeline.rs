@@ -1,6 +1,7 @@
 //! The time line of a stream: what it shows of a tape, and that it stays small.
 
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 use super::pages::many;
 use super::rig::{Publisher, Rig, stream};
@@ -274,6 +275,53 @@ fn days_have_the_tape_that_lies_between_their_midnights() {
     assert_eq!(bytes, line.buckets().iter().sum::<u64>());
 }
 
+/// Judges the time line of these seconds, at this resolution in seconds, against the finest one.
+fn judge(from: i64, length: i64, resolution: i64, most: usize) -> Result<(), TestCaseError> {
+    thread_local! {
+        static RIG: Rig = afternoon();
+    }
+    RIG.with(|rig| {
+        let fine = line(rig, &query(from, from + length));
+        let asked = TimelineQuery {
+            resolution: resolution * SECOND,
+            most,
+            ..query(from, from + length)
+        };
+        let line = line(rig, &asked);
+        prop_assert_eq!(
+            line.buckets().iter().sum::<u64>(),
+            fine.buckets().iter().sum::<u64>()
+        );
+        prop_assert!(line.items() <= most || line.buckets().len() == 1, "{line:?}");
+        let spans: Vec<_> = line.spans().collect();
+        for span in &spans {
+            prop_assert!(span.from < span.to && span.from >= asked.from && span.to <= asked.to);
+        }
+        for pair in spans.windows(2) {
+            prop_assert!(pair[0].to <= pair[1].from, "{spans:?}");
+        }
+        // Every moment of the fine time line is on the coarse one. What is too short to be shown alone may belong to what is before
+        // it on one of them, and to what follows on the other one.
+        let mut covered: Vec<(Micros, Micros)> = Vec::new();
+        for span in &spans {
+            match covered.last_mut() {
+                Some((_, to)) if *to == span.from => *to = span.to,
+                _ => covered.push((span.from, span.to)),
+            }
+        }
+        for one in fine.spans() {
+            let is_on = |(from, to): &(Micros, Micros)| *from <= one.from && one.to <= *to;
+            prop_assert!(covered.iter().any(is_on), "{one:?} is not on {spans:?}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_short_piece_may_belong_to_what_is_before_it_or_behind_it() {
+    judge(3, 5, 2, 9).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -284,27 +332,6 @@ proptest! {
         resolution in 1_i64..40,
         most in 1_usize..80,
     ) {
-        thread_local! {
-            static RIG: Rig = afternoon();
-        }
-        RIG.with(|rig| {
-            let fine = line(rig, &query(from, from + length));
-            let asked = TimelineQuery { resolution: resolution * SECOND, most, ..query(from, from + length) };
-            let line = line(rig, &asked);
-            prop_assert_eq!(line.buckets().iter().sum::<u64>(), fine.buckets().iter().sum::<u64>());
-            prop_assert!(line.items() <= most || line.buckets().len() == 1, "{line:?}");
-            let spans: Vec<_> = line.spans().collect();
-            for span in &spans {
-                prop_assert!(span.from < span.to && span.from >= asked.from && span.to <= asked.to);
-            }
-            for pair in spans.windows(2) {
-                prop_assert!(pair[0].to <= pair[1].from, "{spans:?}");
-            }
-            // Every moment of the fine time line is on the coarse one.
-            for one in fine.spans() {
-                prop_assert!(spans.iter().any(|span| span.from <= one.from && one.to <= span.to));
-            }
-            Ok(())
-        })?;
+        judge(from, length, resolution, most)?;
     }
 }
