@@ -170,6 +170,11 @@ impl Lap {
         next.unwrap_or(self.chunks.len())
     }
 
+    /// The place of the first item that does not begin before a chunk.
+    pub(super) fn item_from(&self, chunk: usize) -> usize {
+        self.items.partition_point(|placed| placed.first < chunk)
+    }
+
     /// Media time from the beginning of the lap to that of a chunk which begins an item, in milliseconds.
     pub(super) fn media_before(&self, chunk: usize) -> u64 {
         let placed = self.items.iter().find(|placed| placed.first == chunk);

@@ -168,6 +168,15 @@ impl Programme {
         }
     }
 
+    /// The place in the list of the item that begins with a chunk, by its number from the border on. Behind the last item of a list
+    /// that is shown once it is the number of items.
+    pub(super) fn item_at(&self, number: u64) -> usize {
+        match (self.play, self.place(number)) {
+            (Play::Once, Some((1.., _))) | (_, None) => self.lap.items().len(),
+            (_, Some((_, place))) => self.lap.item_from(place),
+        }
+    }
+
     /// What came before a chunk that begins an item, or before the end.
     pub(super) fn anchor_at(&self, number: u64) -> Anchor {
         let Some((lap, place)) = self.place(number) else {

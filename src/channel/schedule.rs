@@ -242,24 +242,66 @@ impl Channel {
         Changed(anchor.at)
     }
 
-    /// Leaves items out from the next border on, because their recordings are gone. None where none of these is in the last list,
-    /// or where it is over.
+    /// Leaves items out from the next border on, because their recordings are gone; what was to follow there follows. None where
+    /// none of these is in the last list, or where it is over.
     pub fn lose(&mut self, is_lost: impl Fn(&Item) -> bool, now: Micros) -> Option<Changed> {
         let last = self.programmes.last()?;
         let play = last.play;
-        let (lost, left): (Vec<&Item>, Vec<&Item>) = last.lap.items().partition(|item| is_lost(item));
-        if lost.is_empty() {
+        if !last.lap.items().any(&is_lost) {
             return None;
         }
         let has_begun = self
             .programmes
             .first()
             .is_some_and(|first| first.anchor.at <= now);
-        if has_begun && matches!(self.border(now), Border::Over(_)) {
-            return None;
-        }
-        let left = left.into_iter().cloned().collect();
+        let next = match self.border(now) {
+            Border::Over(_) if has_begun => return None,
+            Border::In(place, number) if has_begun && place + 1 == self.programmes.len() => {
+                last.item_at(number)
+            }
+            // Nothing of the list is listed yet.
+            Border::Over(_) | Border::In(..) => 0,
+        };
+        let behind = last.lap.items().skip(next);
+        let again = last.lap.items().take(match play {
+            Play::Loop => next,
+            Play::Once => 0,
+        });
+        let left = behind.chain(again).filter(|item| !is_lost(item)).cloned();
+        let left = left.collect();
         Some(self.change(play, left, None, now))
+    }
+
+    /// True while chunks come that are not listed yet, whether the channel is switched on or not.
+    pub fn runs(&self, now: Micros) -> bool {
+        let has_begun = self
+            .programmes
+            .first()
+            .is_some_and(|first| first.anchor.at <= now);
+        let window = self.window(now);
+        has_begun && !window.chunks.is_empty() && !window.ended
+    }
+
+    /// True when the channel keeps lists that nobody sees any more.
+    pub fn keeps_unseen(&self, now: Micros) -> bool {
+        self.unseen(now) > 0
+    }
+
+    /// Leaves out the lists that nobody sees any more.
+    pub fn forget_unseen(&mut self, now: Micros) {
+        self.programmes.drain(..self.unseen(now));
+    }
+
+    /// How many lists nobody sees any more.
+    fn unseen(&self, now: Micros) -> usize {
+        let first = self.sequence_at(now).saturating_sub(BEHIND);
+        let seen = self.programmes.iter().position(|programme| {
+            let end = programme
+                .count()
+                .map(|count| programme.anchor.sequence.saturating_add(count));
+            end.is_none_or(|end| end > first)
+        });
+        seen.unwrap_or(self.programmes.len().saturating_sub(1))
     }
 
     /// The border behind the chunks that are listed now.
@@ -276,7 +318,8 @@ impl Channel {
             return Border::In(0, 0);
         };
         let number = listed.saturating_sub(programme.anchor.sequence);
-        let is_last = place + 1 == self.programmes.len();
+        let later = self.programmes.get(place + 1..).unwrap_or_default();
+        let is_last = later.iter().all(|later| later.count() == Some(0));
         match programme.count() {
             Some(count) if is_last && number.saturating_add(1) >= count => {
                 Border::Over(programme.anchor_at(count))
@@ -293,20 +336,12 @@ impl Channel {
             last.until = Some(number);
             last.anchor_at(number)
         });
-        let first = self.sequence_at(now).saturating_sub(BEHIND);
-        let seen = self.programmes.iter().position(|programme| {
-            let end = programme
-                .count()
-                .map(|count| programme.anchor.sequence.saturating_add(count));
-            end.is_none_or(|end| end > first)
-        });
-        let gone = seen.unwrap_or(self.programmes.len().saturating_sub(1));
-        self.programmes.drain(..gone);
+        self.forget_unseen(now);
         anchor.unwrap_or_else(|| {
             defect!("a channel without a list is changed");
             Anchor {
                 at: now,
-                sequence: first,
+                sequence: self.sequence_at(now),
                 discontinuities: 0,
                 media_ms: 0,
                 init: None,

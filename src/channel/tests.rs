@@ -309,6 +309,82 @@ fn a_lost_item_is_left_out_from_the_next_border_on() {
     assert!(viewers.ended && viewers.seen.values().all(|chunk| chunk.at < at));
 }
 
+/// The numbers of the recordings that are shown from a moment on, each once while it lasts.
+fn order(channel: &Channel, from: Micros, seconds: i64) -> Vec<u8> {
+    let mut order: Vec<u8> = Vec::new();
+    for second in 0..seconds {
+        let now = from + second * S;
+        let window = window(channel, now);
+        let Some(chunk) = window.chunks.iter().rfind(|chunk| chunk.at <= now) else {
+            continue;
+        };
+        let item = channel.find(chunk.name.item).expect("a listed item");
+        let number = item.recording.to_bytes()[0];
+        if order.last() != Some(&number) {
+            order.push(number);
+        }
+    }
+    order
+}
+
+#[test]
+fn behind_a_lost_item_comes_what_was_to_come() {
+    let three = || vec![even(1, 1, 10), even(2, 1, 10), even(3, 1, 10)];
+    let is = |number: u8| move |item: &Item| item.recording == RecordingId::from_bytes([number; 16]);
+    // Within the first item, the second, and the third.
+    for (after_s, lost, once, again) in [
+        (10, 2, &[1, 3][..], &[1, 3, 1, 3][..]),
+        (70, 1, &[2, 3], &[2, 3, 2, 3]),
+        (70, 2, &[2, 3], &[2, 3, 1, 3]),
+        (70, 3, &[2], &[2, 1, 2, 1]),
+        (130, 1, &[3], &[3, 2, 3, 2]),
+    ] {
+        let now = START + after_s * S;
+        let (mut channel, mut looping) = (channel(Play::Once, three()), channel(Play::Loop, three()));
+        channel.lose(is(lost), now);
+        assert_eq!(order(&channel, now, 600), once, "{lost} at {after_s} s");
+        looping.lose(is(lost), now).unwrap();
+        let order = order(&looping, now, 240);
+        assert_eq!(
+            order[..4.min(order.len())],
+            again[..4.min(order.len())],
+            "{lost} at {after_s} s"
+        );
+    }
+}
+
+#[test]
+fn a_channel_that_has_lost_everything_begins_again_with_a_new_list() {
+    let mut channel = channel(Play::Loop, vec![even(1, 1, 10)]);
+    channel.lose(|_| true, START + 70 * S).unwrap();
+    let now = START + DAY;
+    assert!(window(&channel, now).ended && !channel.runs(now));
+    let start = now + 600 * S;
+    let Changed(at) = channel.change(Play::Once, vec![even(2, 1, 10)], Some(start), now);
+    assert_eq!(at, start);
+    assert_eq!(channel.at(now), Now::Begins(start));
+    assert_eq!(order(&channel, start, 50), [2]);
+    assert_eq!(
+        window(&channel, start).chunks[0].sequence,
+        20,
+        "numbers are given once"
+    );
+}
+
+#[test]
+fn what_was_shown_before_a_change_is_forgotten_when_nobody_sees_it() {
+    let mut channel = channel(Play::Loop, vec![even(1, 1, 10)]);
+    let now = START + 10 * S;
+    let Changed(at) = channel.change(Play::Loop, vec![even(2, 1, 10)], None, now);
+    assert!(!channel.keeps_unseen(now) && !channel.keeps_unseen(at + 6 * S));
+    let later = at + 60 * S;
+    assert!(channel.keeps_unseen(later));
+    let before = window(&channel, later);
+    channel.forget_unseen(later);
+    assert_eq!(channel.items().count(), 1);
+    assert!(window(&channel, later) == before && !channel.keeps_unseen(later));
+}
+
 #[test]
 fn a_channel_that_is_off_or_expired_shows_nothing_and_its_time_goes_on() {
     let mut channel = channel(Play::Loop, vec![even(1, 1, 10)]);

@@ -164,7 +164,7 @@ impl Api {
         }
     }
 
-    /// Removes channels that have expired, and leaves out recordings that are gone.
+    /// Removes channels that have expired, and leaves out recordings that are gone, and lists that nobody sees any more.
     pub(in crate::api) async fn look_at_channels(&self) -> Result<(), Failure> {
         let Some(now) = self.recorder.believed_utc() else {
             return Ok(());
@@ -184,16 +184,19 @@ impl Api {
         }
         let recordings = shown(left.iter().map(|channel| &**channel));
         let gone = self.read(move |library| library.gone_of(&recordings)).await?;
-        if gone.is_empty() {
-            return Ok(());
-        }
         for channel in left {
-            let mut changed = Channel::clone(&channel);
-            let Some(Changed(at)) = changed.lose(|item| gone.contains(&item.recording), now) else {
+            // What was shown before a change is kept no longer than somebody sees it.
+            let keeps_unseen = channel.keeps_unseen(now);
+            if !keeps_unseen && gone.is_empty() {
                 continue;
-            };
-            let events = told(&channel, &gone, at);
-            self.keep_channel(&channel.name, Some(changed), events).await?;
+            }
+            let mut changed = Channel::clone(&channel);
+            changed.forget_unseen(now);
+            let lost = changed.lose(|item| gone.contains(&item.recording), now);
+            let events = lost.map_or_else(Vec::new, |Changed(at)| told(&channel, &gone, at));
+            if keeps_unseen || lost.is_some() {
+                self.keep_channel(&channel.name, Some(changed), events).await?;
+            }
         }
         Ok(())
     }

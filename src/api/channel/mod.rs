@@ -128,7 +128,8 @@ async fn put(api: &Api, arguments: Map<String, Value>) -> Result<reply::Channel,
     }
     let _changing = api.channels.changing.lock().await;
     let items = items::items(api, &asked.items, now).await?;
-    let mut channel = match api.channel(&asked.name) {
+    let known = api.channel(&asked.name);
+    let mut channel = match known.filter(|known| !known.has_expired(now)) {
         None => Channel::new(asked.name.clone(), asked.start.unwrap_or(now), play, items),
         Some(known) => changed(&known, play, items, asked.start, now)?,
     };
@@ -149,7 +150,7 @@ fn changed(
     start: Option<Micros>,
     now: Micros,
 ) -> Result<Channel, Failure> {
-    let runs = matches!(known.at(now), Now::Plays(window) if !window.ended);
+    let runs = known.runs(now);
     if runs && start.is_some_and(|start| start != known.start) {
         let text = format!(
             "the channel '{}' began at {}: its list can be changed, but not its start; delete it first",
