@@ -201,7 +201,7 @@ impl Api {
     /// What viewers of a stream may go back to.
     fn reached(&self, stream: &StreamName, mut ranges: Ranges) -> Ranges {
         let back = self.recorder.time_shift(stream);
-        if let Some(oldest) = back.map(|back| self.now().saturating_sub(back)) {
+        if let Some(oldest) = back.map(|back| self.now().saturating_sub(back.as_micros())) {
             ranges.retain(|(_, to)| *to > oldest);
             if let Some((from, _)) = ranges.first_mut() {
                 *from = oldest.max(*from);

@@ -10,7 +10,7 @@ use crate::config::{
     Advice, DEFAULT_TEMPLATE, RecordWhen, Rule, Template, TemplateError, TemplateSource, of_rules,
 };
 use crate::format::Format;
-use crate::media::{Micros, StreamName};
+use crate::media::StreamName;
 use crate::model::{About, Media, Origin, Output, Span};
 
 /// Most rules that commands may put, so that a list fits where lists are shown and a publish is not held up.
@@ -137,10 +137,11 @@ impl Rulebook {
         template.ok_or_else(|| RuleError::NoTemplate(name.to_owned()))
     }
 
-    /// How far back viewers of a stream may go by time shift, in microseconds, if that is limited.
-    pub(super) fn time_shift(&self, stream: &StreamName) -> Option<Micros> {
-        let template = self.template(None, stream).ok()?;
-        template.time_shift.map(Span::as_micros)
+    /// How far back viewers of a stream may go by time shift, if that is limited.
+    pub(super) fn time_shift(&self, stream: &StreamName) -> Option<Span> {
+        // A rule that records nothing now does not open what was recorded before.
+        let rule = self.rule(stream, None).map(|rule| rule.template.as_str());
+        self.templates.get(rule.unwrap_or(DEFAULT_TEMPLATE))?.time_shift
     }
 
     pub(super) fn templates(&self) -> impl Iterator<Item = (&Template, bool)> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, RealDisk, may_read};
 use super::journal::{FILE, Journal, RecordingData, SegmentData, SegmentState};
-use super::query::Cursor;
+use super::query::{Cursor, Query};
 use super::reader::Reader;
 use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
@@ -22,6 +22,10 @@ use crate::format::{Gaps, JoinSource as _, Kept, View, ViewSegment};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind};
 use crate::model::Media;
 
+/// What is recorded so long behind a moment goes on over it, in microseconds. Sound may be longer than the pictures beside it, by less.
+const GOES_ON: Micros = 180_000_000;
+/// Recordings of one stream at one moment, at most as many as are looked at.
+const FEW: usize = 32;
 /// A publish whose first segment begins within this time was recorded from its beginning on.
 const FIRST_OF_PUBLISH: Micros = 3_000_000;
 
@@ -199,6 +203,26 @@ impl Library {
             true
         })?;
         Ok(rows)
+    }
+
+    /// True when a recording of a stream that began before a moment (UTC) is open, or goes on for minutes behind it. Of the tape,
+    /// nothing is read: the same for a recording of a month as for one of a minute.
+    pub fn goes_on(&self, stream: &StreamName, at: Micros) -> Result<bool, StoreError> {
+        let behind = at.saturating_add(GOES_ON);
+        let query = Query {
+            stream: Some(stream.clone().into()),
+            prefix: None,
+            within: StreamSet::All,
+            from: Some(behind),
+            to: Some(behind.saturating_add(1)),
+            state: None,
+            template: None,
+            tags: Vec::new(),
+            after: None,
+            limit: FEW,
+        };
+        let found = self.journal().candidates(&query)?;
+        Ok(found.iter().any(|recording| recording.utc_start < at))
     }
 
     /// The recording with this id, with the only id that begins with the text, or the newest one for `last`.

@@ -5,7 +5,8 @@ use tokio::sync::oneshot;
 use super::Recorder;
 use crate::config::{Advice, Rule, StreamSet, Streams, Template, TemplateSource};
 use crate::event::Short;
-use crate::media::{Micros, RecordingId, StreamName};
+use crate::media::{RecordingId, StreamName};
+use crate::model::Span;
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
@@ -155,8 +156,8 @@ impl Recorder {
         self.shared.core().templates()
     }
 
-    /// How far back viewers of a stream may go by time shift, in microseconds, if the template of its rule limits that.
-    pub fn time_shift(&self, stream: &StreamName) -> Option<Micros> {
+    /// How far back viewers of a stream may go by time shift, if the template of its rule limits that.
+    pub fn time_shift(&self, stream: &StreamName) -> Option<Span> {
         self.shared.core().rulebook.time_shift(stream)
     }
 

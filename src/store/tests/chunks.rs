@@ -9,7 +9,7 @@ use crate::media::{ChunkNumbers, ChunkStart, Fragment, Micros, RecordingId, Targ
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault};
 use crate::store::journal::{BESIDE, FILE, Journal, SegmentData};
-use crate::store::{ChunkAt, Command, testing};
+use crate::store::{ChunkAt, Command, Filter, testing};
 
 const SECOND: Micros = 1_000_000;
 
@@ -478,6 +478,20 @@ fn the_open_segment_is_known_as_far_as_it_is_durable() {
     assert_eq!(known().unwrap().numbers.chunk, 2);
     rig.handle(vec![a.close(id(1), 5), a.end()]);
     assert!(known().is_none());
+}
+
+#[test]
+fn a_recording_that_goes_on_for_minutes_is_told_from_one_that_ends() {
+    let mut rig = Rig::new();
+    let a = publish(&mut rig, 1, 0..300);
+    let start = rig.library().recordings(&Filter::default()).unwrap()[0].start;
+    let goes_on = |rig: &Rig, at_s: [i64; 4]| {
+        at_s.map(|at| rig.library().goes_on(&stream("a"), start + at * SECOND).unwrap())
+    };
+    assert_eq!(goes_on(&rig, [-1, 100, 299, 10_000]), [false, true, true, true]);
+    rig.handle(vec![a.close(id(1), 300), a.end()]);
+    // Sound may outlast the last picture that a playlist counts.
+    assert_eq!(goes_on(&rig, [-1, 100, 297, 400]), [false, true, false, false]);
 }
 
 #[test]

@@ -16,7 +16,8 @@ const LAST_S: f64 = 9_999_999_999.0;
 
 /// Reads the parameters. `None` when there is none of them.
 pub(in crate::timeshift) fn read(parameters: &Parameters<'_>) -> Result<Option<Shift>, ShiftError> {
-    let start = parameters.once("start")?;
+    // Playlists of recordings know `start=live`.
+    let start = parameters.once("start")?.filter(|start| *start != "live");
     let end = parameters.once("end")?;
     let delay = parameters.once("delay")?;
     let shift = match (start, end, delay) {

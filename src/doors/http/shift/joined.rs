@@ -14,9 +14,12 @@ use crate::doors::http::live::span;
 use crate::format::chunks::TapeChunk;
 use crate::format::hls::live::ChunkFile;
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
-use crate::media::StreamName;
+use crate::media::{Micros, StreamName};
 use crate::store::{ChunkAt, Library, LibrarySource, OpenTape};
 use crate::timeshift::MOST_JOINED;
+
+/// Joined chunks last 6 s at most, by what playlists say of each; sound may be a moment longer.
+const MOST_JOINED_LASTS: Micros = 6_500_000;
 
 /// Answers with the chunks from `first` to `last`.
 pub(in crate::doors::http) async fn joined(
@@ -84,7 +87,9 @@ fn sent(
         .iter()
         .filter(|chunk| (first..=last).contains(&chunk.number))
         .collect();
-    if wanted.len() as u64 != last - first + 1 {
+    // More than a playlist joins would show a viewer more than its right is for: the chunks at the ends of a time are shown whole.
+    let lasts: Micros = wanted.iter().map(|chunk| chunk.duration).sum();
+    if wanted.len() as u64 != last - first + 1 || first < last && lasts > MOST_JOINED_LASTS {
         return Err(none(first, last));
     }
     let is_within = |chunk: &&TapeChunk| {

@@ -10,8 +10,9 @@ use crate::doors::http::files::{Bounds, of_file, of_store};
 use crate::doors::http::live::ring_pieces;
 use crate::format::hls::live::{ChunkFacts, Init, InitName, JoinedChunk, LiveChunk, Shape};
 use crate::media::{Micros, StreamName, Tracks};
+use crate::model::Span;
 use crate::recorder::RingChunks;
-use crate::store::{ChunkAt, Filter, Library, ListedSegment, OpenTape, RecordingState};
+use crate::store::{ChunkAt, Filter, Library, ListedSegment, OpenTape};
 use crate::timeshift::{Gap, LONGEST_BREAK, Listing, Piece, SAYS_SO, Shift, Shifted, Stretch, window};
 
 /// The target duration where nobody knows a better one, in seconds. No chunk is longer.
@@ -19,7 +20,7 @@ const MOST_TARGET_S: u32 = 6;
 /// No chunk lasts longer than this.
 const LONGEST_CHUNK: Micros = 7_000_000;
 /// So long after it was on the air something may still come to the tape.
-const LATEST: Micros = 60_000_000;
+pub(super) const LATEST: Micros = 60_000_000;
 /// No recording waits longer for its publisher.
 const LONGEST_WAIT: Micros = 6 * 3_600_000_000;
 /// Of chunks with the same tracks, a master playlist is made of so many.
@@ -34,7 +35,7 @@ pub(super) struct Look {
     pub(super) open: Option<Arc<OpenTape>>,
     pub(super) now: Micros,
     /// How far back viewers may go, where that is limited.
-    pub(super) back: Option<Micros>,
+    pub(super) back: Option<Span>,
     /// The number of chunks of a window.
     pub(super) most: usize,
     pub(super) bounds: Bounds,
@@ -82,7 +83,7 @@ impl Look {
             return Err(self.none_yet(library, asked)?);
         };
         // What was asked for, and is gone, is followed by more of it while the playlist is served.
-        let lost = first.utc > asked.from && self.is_lost(library, first.chunk.number)?;
+        let lost = first.utc > asked.from && self.is_lost(library, &first.chunk)?;
         let listing = match lost.then(|| asked.since(first.utc)).flatten() {
             Some(rest) => {
                 let (listing, of_rest) = self.list(library, rest)?;
@@ -155,6 +156,7 @@ impl Look {
         }
         match self.in_memory(at)? {
             Some(found) => Ok(found),
+            None if by < LATEST && self.is_recorded_over(library, self.now)? => Err(begun()),
             None => Err(Refusal::not_found(format!(
                 "nothing of {} was on the air then, or it is not on the box any more",
                 self.stream
@@ -258,22 +260,18 @@ impl Look {
         segment.numbered().map(piece).collect()
     }
 
-    /// True when a recording goes on beyond a moment (UTC) that it has begun before.
+    /// True when a recording goes on beyond a moment (UTC) that it has begun before. Sound that outlasts the pictures by a moment
+    /// is no such recording.
     fn is_recorded_over(&self, library: &Library, at: Micros) -> Result<bool, Refusal> {
-        let filter = Filter {
-            stream: Some(self.stream.clone().into()),
-            from: Some(at.saturating_sub(1_000_000)),
-            to: Some(at),
-        };
-        let rows = library.recordings(&filter).map_err(|error| of_store(&error))?;
-        Ok(rows.iter().any(|row| {
-            row.start < at && (row.state == RecordingState::Open || row.end > at.saturating_add(1_000_000))
-        }))
+        library
+            .goes_on(&self.stream, at)
+            .map_err(|error| of_store(&error))
     }
 
-    /// True when the chunk before this one was on the tape, and is not any more.
-    fn is_lost(&self, library: &Library, number: u64) -> Result<bool, Refusal> {
-        let Some(before) = number.checked_sub(1) else {
+    /// True when the tape before this chunk went on into it, and is not there any more. Before a discontinuity is another publish,
+    /// of another time.
+    fn is_lost(&self, library: &Library, first: &LiveChunk) -> Result<bool, Refusal> {
+        let Some(before) = first.number.checked_sub(1).filter(|_| !first.discontinuity) else {
             return Ok(false);
         };
         let at = library
@@ -299,7 +297,7 @@ impl Look {
 
     /// UTC before which viewers may not go.
     fn oldest(&self) -> Option<Micros> {
-        Some(self.now.saturating_sub(self.back?))
+        Some(self.now.saturating_sub(self.back?.as_micros()))
     }
 
     fn may_have(&self, piece: &Piece) -> bool {
@@ -309,9 +307,9 @@ impl Look {
     }
 
     fn too_old(&self) -> Refusal {
-        let hours = self.back.unwrap_or(0) / 3_600_000_000;
+        let back = self.back.map(|back| back.to_string()).unwrap_or_default();
         Refusal::not_found(format!(
-            "this is longer ago than viewers of {} may go: time_shift of its template is {hours} h",
+            "this is longer ago than viewers of {} may go: time_shift of its template is {back}",
             self.stream
         ))
     }

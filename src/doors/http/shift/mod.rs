@@ -21,7 +21,7 @@ use hyper::{HeaderMap, Method};
 pub(super) use joined::joined;
 pub(super) use timeline::{asked as timeline_asked, timeline};
 
-use look::{Found, Look};
+use look::{Found, LATEST, Look};
 
 use super::answer::{Answer, Refusal};
 use super::door::Door;
@@ -138,7 +138,9 @@ pub(super) async fn master(
 async fn look(door: &Arc<Door>, wanted: Wanted<'_>, says_began: bool) -> Result<Found, Refusal> {
     let found = glance(door, wanted, says_began).await?;
     // The stream may have ended while its chunks were read: then its last chunks are not among them.
-    if found.is_over() {
+    let is_long_ago =
+        matches!(wanted.shift, Shift::Range { to, .. } if to < door.utc().saturating_sub(LATEST));
+    if found.is_over() && !is_long_ago {
         glance(door, wanted, says_began).await
     } else {
         Ok(found)

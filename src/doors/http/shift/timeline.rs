@@ -62,7 +62,7 @@ pub(in crate::doors::http) async fn timeline(
     let oldest = door
         .recorder()
         .time_shift(&asked.stream)
-        .map(|back| now.saturating_sub(back));
+        .map(|back| now.saturating_sub(back.as_micros()));
     let (from, to) = within((Some(asked.from), Some(asked.to)), bounds);
     let (from, to) = (from.max(oldest).unwrap_or(asked.from), to.unwrap_or(asked.to));
     let ranges = if from < to {
