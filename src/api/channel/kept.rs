@@ -24,6 +24,10 @@ pub(super) const MOST: usize = 32;
 /// The most chunks of the lists of all channels. Each takes about 50 bytes of memory.
 pub(super) const MOST_CHUNKS: u64 = 100_000;
 
+/// The most bytes of a channel in the journal when a command sets its list. A list of 50,000 even chunks has a third of it; the
+/// journal takes texts of a megabyte, and a lost item adds to a channel what is left of its list.
+const MOST_BODY: usize = 400 << 10;
+
 /// The channels. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub(in crate::api) struct Channels {
@@ -133,6 +137,14 @@ impl Api {
         }
         if chunks > MOST_CHUNKS {
             let text = format!("the lists of all channels would have {chunks} chunks; at most {MOST_CHUNKS}");
+            return Err(Failure::new(Code::Refused, text).about("items"));
+        }
+        let body = serde_json::to_string(channel).map_or(usize::MAX, |body| body.len());
+        if body > MOST_BODY {
+            let text = format!(
+                "the chunks of the list are so uneven that it would take {body} bytes of the journal; at most {MOST_BODY}: take fewer \
+                 items"
+            );
             return Err(Failure::new(Code::Refused, text).about("items"));
         }
         let held = self.read(move |library| library.held_space(&recordings)).await?;

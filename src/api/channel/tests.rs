@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::channel::{Channel, Name, Now};
+use crate::channel::{Channel, Chunk, Item, Name, Now, Play};
+use crate::format::hls::Variant;
+use crate::format::hls::live::InitName;
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::recorder::{Recorder, RecorderSettings};
 use crate::store::{
@@ -281,5 +283,39 @@ async fn a_recording_that_is_deleted_is_left_out_and_an_expired_channel_is_remov
         .unwrap();
     the_box.api.look_at_channels().await.unwrap();
     assert!(the_box.api.channel(&short).is_none());
+    the_box.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_that_would_fill_the_journal_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let the_box = a_box(dir.path());
+    let of = |uneven: u32| {
+        let chunk = |number: u32| Chunk {
+            duration_ms: 6_000 + number % 7 * uneven,
+            gap_ms: 211 * uneven,
+            init: 0,
+            discontinuity: uneven > 0,
+            independent: true,
+        };
+        let item = Item {
+            recording: RecordingId::from_bytes([1; 16]),
+            stream: "live/cam1".parse().unwrap(),
+            from: None,
+            to: None,
+            lead_ms: 0,
+            inits: vec![InitName::of(b"init")],
+            variant: Variant::default(),
+            chunks: (0..50_000).map(chunk).collect::<Vec<_>>().into(),
+        };
+        Channel::new("long".parse().unwrap(), ZERO, Play::Loop, vec![item])
+    };
+    the_box.api.fits(&of(0)).await.unwrap();
+    let refused = the_box.api.fits(&of(1)).await.unwrap_err();
+    assert!(
+        refused.message.contains("bytes of the journal"),
+        "{}",
+        refused.message
+    );
     the_box.stop().await;
 }
