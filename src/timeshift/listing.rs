@@ -157,9 +157,10 @@ impl Listing {
         let longest_us = self.chunks.iter().map(|joined| joined.chunk.duration_us).max();
         let longest_s = longest_us.unwrap_or(0).saturating_add(500_000) / 1_000_000;
         let longest_s = u32::try_from(longest_s).unwrap_or(u32::MAX).max(1);
-        let grows = shape != Shape::Closed || self.stretch.joins_some();
+        // The target duration of a playlist stays, also when it has its end (RFC 8216 §6.2.1).
+        let may_grow = growth != Growth::AtOnce || self.stretch.joins_some();
         Some(Listed {
-            target_s: if grows {
+            target_s: if may_grow {
                 longest_s.max(MOST_TARGET_S)
             } else {
                 longest_s

@@ -56,7 +56,7 @@ fn a_range_in_the_past_is_complete_and_cut_outward_where_chunks_begin() {
     let now = EIGHT + 120 * SECOND;
     let listed = list(&tape, range(3, 7), now, true).unwrap();
     assert_eq!(numbers(&listed.chunks), [(11, 11), (12, 12), (13, 13)]);
-    assert_eq!((listed.shape, listed.target_s), (Shape::Closed, 2));
+    assert_eq!((listed.shape, listed.target_s), (Shape::Closed, 6));
     // Before the tape, and beyond it.
     let listed = list(&tape, range(-100, 3), now, true).unwrap();
     assert_eq!(numbers(&listed.chunks), [(10, 10), (11, 11)]);
@@ -83,6 +83,7 @@ fn a_range_that_ends_in_the_future_grows_until_its_end_is_on_the_tape() {
     let listed = list(&so_far(20), wanted, at(21), true).unwrap();
     assert_eq!(listed.shape, Shape::Event { ended: false });
     let listed = list(&so_far(22), wanted, at(22), true).unwrap();
+    assert_eq!(listed.target_s, 6, "it stays when the playlist has its end");
     assert_eq!((listed.shape, listed.chunks.len()), (Shape::Closed, 9));
     // Nothing more comes, or nothing came for long.
     assert_eq!(
@@ -268,7 +269,7 @@ fn the_texts_of_playlists_say_what_may_become_of_them() {
     assert_eq!(
         text(range(3, 6), None),
         format!(
-            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:8\n\
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:8\n\
              #EXT-X-DISCONTINUITY-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n\
              #EXT-X-MAP:URI=\"cam1/c/{init}\"\n#EXT-X-PROGRAM-DATE-TIME:2026-11-30T08:00:02.000Z\n#EXTINF:2.000,\ncam1/c/8.m4s\n\
              #EXT-X-PROGRAM-DATE-TIME:2026-11-30T08:00:04.000Z\n#EXTINF:2.000,\ncam1/c/9.m4s\n#EXT-X-ENDLIST\n"
