@@ -10,11 +10,15 @@
 use std::ops::Range;
 
 use super::piece::Piece;
+use crate::media::Micros;
 
 /// A joined chunk with so much media is long enough, in microseconds.
 const ENOUGH_US: u64 = 4_000_000;
 /// Chunks that would have more than this together are not joined, in microseconds.
 const MOST_US: u64 = 6_000_000;
+/// Chunks with so much between them on the tape are not joined, in microseconds: a publisher may send nothing for a while, and a
+/// joined chunk lasts as long as its chunks.
+const APART: Micros = 500_000;
 /// The most chunks that are joined. Chunks shorter than a quarter of a second on average do not occur.
 pub const MOST_JOINED: usize = 16;
 
@@ -25,7 +29,9 @@ pub(super) fn joins(pieces: &[Piece], is_sealed: bool) -> Vec<(Range<usize>, boo
     let (mut first, mut so_far_us) = (0, 0_u64);
     for (place, piece) in pieces.iter().enumerate() {
         let with_us = so_far_us.saturating_add(piece.chunk.duration_us);
-        if place > first && with_us > MOST_US {
+        let before = place.checked_sub(1).and_then(|before| pieces.get(before));
+        let is_apart = before.is_some_and(|before| piece.start.saturating_sub(before.end()) > APART);
+        if place > first && (with_us > MOST_US || is_apart) {
             joins.push((first..place, true));
             (first, so_far_us) = (place, 0);
         }
@@ -71,6 +77,13 @@ mod tests {
             [(0..16, true), (16..32, true), (32..40, true)]
         );
         assert_eq!(joined(&[], true), []);
+        // A pause of the publisher is in no chunk.
+        let mut paused = pieces(0, 0, &[1_000, 1_000, 1_000, 1_000]);
+        for piece in &mut paused[2..] {
+            piece.start += 20_000_000;
+            piece.utc += 20_000_000;
+        }
+        assert_eq!(joins(&paused, true), [(0..2, true), (2..4, true)]);
     }
 
     #[test]
