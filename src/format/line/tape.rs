@@ -86,10 +86,11 @@ impl<S: TapeSource> Tape<S> {
         self.ahead = bytes.clamp(DIRECT, WINDOW);
     }
 
-    /// Frees the windows if the file is read in small pieces: who does that may read slowly, and there may be many.
+    /// Frees the windows and the index if the file is read in small pieces: who does that may read slowly, and there may be many.
+    /// The source has the indexes that are read most.
     pub(in crate::format) fn rest(&mut self) {
         if self.ahead <= DIRECT {
-            (self.video, self.audio) = (Window::default(), Window::default());
+            (self.video, self.audio, self.loaded) = (Window::default(), Window::default(), None);
         }
     }
 
