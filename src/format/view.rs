@@ -141,7 +141,7 @@ impl ViewSegment {
     }
 
     /// A tape time that no sample of the segment is before.
-    pub(in crate::format) fn begins(&self) -> Micros {
+    pub fn begins(&self) -> Micros {
         let kinds = [TrackKind::Video, TrackKind::Audio];
         let known = kinds
             .into_iter()

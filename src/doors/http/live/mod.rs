@@ -209,6 +209,7 @@ async fn look(door: &Arc<Door>, stream: &StreamName, most: usize) -> Result<Now,
 async fn glance(door: &Arc<Door>, stream: &StreamName, most: usize) -> Result<Now, Refusal> {
     // The open segment first: one that is sealed meanwhile is then in both, and not in none.
     let open = door.store.open_tape(stream);
+    let has_open = open.is_some();
     let on_air = door.is_on_air(stream);
     let ring = ring(door, stream, 0);
     let (name, of_ring) = (stream.clone(), ring.clone());
@@ -222,7 +223,8 @@ async fn glance(door: &Arc<Door>, stream: &StreamName, most: usize) -> Result<No
         Ok((window, waits))
     };
     let (window, waits) = door.read(read).await?;
-    let ended = !on_air && !waits;
+    // The last chunk of an open segment is not complete before the segment is sealed, also where its recording is closed already.
+    let ended = !on_air && !waits && !has_open;
     if on_air && window.chunks.is_empty() && ring.is_none() && !door.is_recorded(stream) {
         return Err(Refusal::not_found(format!(
             "nobody records {stream}, and streams that nobody records are not played: http.live_window changes that"

@@ -263,6 +263,15 @@ impl Look {
     /// True when a recording goes on beyond a moment (UTC) that it has begun before. Sound that outlasts the pictures by a moment
     /// is no such recording.
     fn is_recorded_over(&self, library: &Library, at: Micros) -> Result<bool, Refusal> {
+        // The last chunk of an open segment is not complete before the segment is sealed, also where its recording is closed already.
+        let is_open = self.open.as_ref().is_some_and(|open| {
+            let (zero, utc) = (open.segment.publish_zero, open.segment.publish_zero_utc);
+            let begins = open.segment.begins().saturating_sub(zero).saturating_add(utc);
+            begins <= at.saturating_add(LONGEST_BREAK)
+        });
+        if is_open {
+            return Ok(true);
+        }
         library
             .goes_on(&self.stream, at)
             .map_err(|error| of_store(&error))
