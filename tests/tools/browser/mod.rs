@@ -41,6 +41,10 @@ pub(crate) struct Case {
     rate: f64,
     listen: bool,
     seeks: Vec<f64>,
+    /// Where it goes, one place after the other: addresses, or the texts of buttons of the page.
+    legs: Vec<String>,
+    /// How many pictures it sees at each.
+    pictures: usize,
     limit: f64,
     config: serde_json::Value,
 }
@@ -53,7 +57,7 @@ pub(crate) struct Seen {
     pub(crate) errors: Vec<String>,
     /// Whether the player gave up.
     pub(crate) fatal: bool,
-    /// The length in seconds.
+    /// The length in seconds. Zero where the player knows none.
     pub(crate) duration: f64,
     /// The size of the shown picture.
     pub(crate) width: u32,
@@ -73,6 +77,8 @@ pub(crate) struct Seen {
     pub(crate) numbers: Vec<Shown>,
     pub(crate) buffered: Vec<(f64, f64)>,
     pub(crate) seeks: Vec<Seek>,
+    /// The numbers of the pictures that were shown on each leg.
+    pub(crate) legs: Vec<Vec<usize>>,
     /// The times at which a picture lit up, in milliseconds of one clock.
     flashes: Vec<f64>,
     /// The times at which a beep began, by the same clock.
@@ -146,6 +152,8 @@ impl Case {
             rate: 1.0,
             listen: false,
             seeks: Vec::new(),
+            legs: Vec::new(),
+            pictures: 0,
             limit: 30.0,
             config: serde_json::json!({}),
         }
@@ -166,6 +174,13 @@ impl Case {
     /// Seeks through the media and does not play it.
     pub(crate) fn seeks(mut self, to: &[f64]) -> Self {
         to.clone_into(&mut self.seeks);
+        self
+    }
+
+    /// Goes to one address after the other, or presses one button of the page after the other, and sees so many pictures there.
+    pub(crate) fn legs(mut self, to: &[&str], pictures: usize) -> Self {
+        self.legs = to.iter().map(|&to| to.to_owned()).collect();
+        self.pictures = pictures;
         self
     }
 

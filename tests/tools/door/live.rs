@@ -13,7 +13,7 @@ const LONGEST: f64 = 150.0;
 /// On a busy machine the next picture may be there before the last one was looked at, in seconds.
 const LATE: f64 = 0.13;
 /// Pictures that may be shown before the page is told that their size is another one.
-const BEFORE_SIZE: usize = 3;
+pub(super) const BEFORE_SIZE: usize = 3;
 /// How many chunks there are when the players begin.
 const LISTED: usize = 5;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::numbered::{BITS, numbers, numbers_of};
 use crate::players::vlc;
-use crate::programs::{GST_LAUNCH, GST_PLAY, MPV, Program};
+use crate::programs::{FFMPEG, GST_LAUNCH, GST_PLAY, MPV, Program};
 
 /// Seeks to each place after the one before, and stores the picture that is there then.
 const SEEKS: &str = "
@@ -25,18 +25,39 @@ pub(super) fn in_ffmpeg(url: &str) -> Vec<usize> {
 /// The same from a place on, in seconds.
 #[track_caller]
 pub(super) fn in_ffmpeg_from(program: Program, seconds: &str, url: &str) -> Vec<usize> {
+    by_ffmpeg(program, ["-ss", seconds], url)
+}
+
+/// The same of so many seconds.
+#[track_caller]
+pub(super) fn in_ffmpeg_for(seconds: &str, url: &str) -> Vec<usize> {
+    by_ffmpeg(FFMPEG, ["-t", seconds], url)
+}
+
+#[track_caller]
+fn by_ffmpeg(program: Program, part: [&str; 2], url: &str) -> Vec<usize> {
     let scale = format!("scale={BITS}:1:flags=area,format=gray");
-    let start = [
-        "-v", "error", "-ss", seconds, "-i", url, "-map", "0:v", "-vf", &scale,
-    ];
+    let start = ["-v", "error", part[0], part[1], "-i", url];
+    let start = start.into_iter().chain(["-map", "0:v", "-vf", &scale]);
     let words = "-fps_mode passthrough -f rawvideo -";
-    let done = program.run(start.into_iter().chain(words.split(' '))).ok();
+    let done = program.run(start.chain(words.split(' '))).ok();
     numbers_of(&done.stdout)
 }
 
 /// The numbers that mpv decodes.
 #[track_caller]
 pub(super) fn in_mpv(folder: &Path, url: &str) -> Vec<usize> {
+    by_mpv(folder, &[], url)
+}
+
+/// The same of so many seconds.
+#[track_caller]
+pub(super) fn in_mpv_for(folder: &Path, seconds: &str, url: &str) -> Vec<usize> {
+    by_mpv(folder, &[&format!("--length={seconds}")], url)
+}
+
+#[track_caller]
+fn by_mpv(folder: &Path, part: &[&str], url: &str) -> Vec<usize> {
     let out = folder.join("mpv.raw");
     let to = format!("--o={}", out.display());
     let scale = format!("--vf=scale={BITS}:1,format=gray");
@@ -47,7 +68,8 @@ pub(super) fn in_mpv(folder: &Path, url: &str) -> Vec<usize> {
         "--of=rawvideo",
         "--ovc=rawvideo",
     ];
-    MPV.run(words.into_iter().chain([scale.as_str(), &to, url])).ok();
+    let words = words.into_iter().chain(part.iter().copied());
+    MPV.run(words.chain([scale.as_str(), &to, url])).ok();
     numbers_of(&std::fs::read(out).unwrap())
 }
 

@@ -33,7 +33,7 @@ impl Programme {
         let seconds = u32::try_from(PARTS[2].end / RATE).unwrap();
         let drawn = [1, 2].map(|size| {
             let path = folder.join(format!("size-{size}.flv"));
-            draw(FFMPEG, &path, size, (RATE as u32, seconds), CODECS);
+            clip(&path, size, seconds);
             Flv::read(&path)
         });
         // The first picture is later than the first sound by less than a picture.
@@ -73,7 +73,7 @@ impl OpenDoor {
         let service = Service::start_with(
             home.path(),
             &format!(
-                "[http]\nlisten = [\"127.0.0.1:0\"]\ncors = [\"{}\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
+                "[http]\nlisten = [\"127.0.0.1:0\"]\nmax_connections_per_address = 100\ncors = [\"{}\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
                  [[viewer]]\nname = \"here\"\naddresses = [\"127.0.0.1\"]\n\
                  [[template]]\nname = \"waits\"\nformats = [\"mp4\"]\nresume_window = \"1min\"\nresume_after = \"any\"\n\
                  [[rule]]\ntemplate = \"waits\"\n",
@@ -98,10 +98,40 @@ impl OpenDoor {
     /// Waits until the playlist of the stream has so many chunks.
     #[track_caller]
     pub(super) fn wait_listed(&self, chunks: usize) {
-        wait_until("a live playlist", || {
-            let got = http::get(self.address, "/live/cam1.m3u8", &[]);
+        self.wait_listed_at("/live/cam1.m3u8", chunks);
+    }
+
+    /// Waits until a playlist has so many chunks.
+    #[track_caller]
+    pub(super) fn wait_listed_at(&self, path: &str, chunks: usize) {
+        wait_until("a playlist", || {
+            let got = http::get(self.address, path, &[]);
             got.status == 200 && got.text().matches(".m4s").count() >= chunks
         });
+    }
+
+    /// What the door answers.
+    #[track_caller]
+    pub(super) fn text(&self, path: &str) -> String {
+        let got = http::get(self.address, path, &[]);
+        assert_eq!(got.status, 200, "{path}: {}", got.text());
+        got.text().to_owned()
+    }
+
+    /// Runs `edgereel` with a command for this box. Gives its output.
+    #[track_caller]
+    pub(super) fn typed(&self, words: &[&str]) -> String {
+        let config = self.config();
+        edgereel(&[words, &["--config", config.to_str().unwrap()]].concat())
+            .ok()
+            .text()
+    }
+
+    /// Publishes a file as fast as it is taken.
+    #[track_caller]
+    pub(super) fn publish(&self, file: &Path, stream: &str) {
+        let url = self.service.url(stream);
+        edgereel(&["publish", file.to_str().unwrap(), &url, "--fast"]).ok();
     }
 
     /// The only recording, in this state.
@@ -117,28 +147,23 @@ impl OpenDoor {
     /// Closes the recording, which waits for its publisher.
     #[track_caller]
     pub(super) fn finish(&self) {
-        let config = self.config();
-        edgereel(&[
-            "recording",
-            "finish",
-            "live/cam1",
-            "--config",
-            config.to_str().unwrap(),
-        ])
-        .ok();
+        self.typed(&["recording", "finish", "live/cam1"]);
     }
 
     /// The beginning of addresses that a token of this length of time opens.
     #[track_caller]
     pub(super) fn token(&self, valid: &str) -> String {
-        let config = self.config();
-        let words = [
+        let made = self.typed(&[
             "token", "create", "--stream", "live/*", "--json", "--valid", valid,
-        ];
-        let done = edgereel(&[&words[..], &["--config", config.to_str().unwrap()]].concat()).ok();
-        let made: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        ]);
+        let made: serde_json::Value = serde_json::from_str(&made).unwrap();
         self.url(&format!("/t/{}", made["result"]["token"].as_str().unwrap()))
     }
+}
+
+/// Draws so many seconds of numbered pictures, each `size` times as wide and high as it must be.
+pub(super) fn clip(path: &Path, size: usize, seconds: u32) {
+    draw(FFMPEG, path, size, (RATE as u32, seconds), CODECS);
 }
 
 /// The pictures at the beginning of what a player decoded, up to the first one that does not follow the one before.
