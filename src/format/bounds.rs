@@ -1,7 +1,7 @@
 //! Where a view begins and ends, and where one can begin in it.
 
 use super::{SourceError, TapeSource, View, ViewSegment};
-use crate::format::index::{Placed, Run};
+use crate::format::index::{Placed, RunFacts};
 use crate::media::{Micros, TrackKind};
 
 /// The headers in front of a picture's slices are within this many bytes.
@@ -24,7 +24,7 @@ impl<S: TapeSource> View<S> {
         let mut start: Option<Micros> = None;
         for segment in &self.segments {
             if start.is_none_or(|start| segment.begins() < start) {
-                let first = |run: &Run| Some(run.first_dts);
+                let first = |run: &RunFacts| run.first_dts;
                 start = start.into_iter().chain(self.times(segment, first)?).min();
             }
         }
@@ -32,8 +32,8 @@ impl<S: TapeSource> View<S> {
         for segment in self.segments.iter().rev() {
             // A segment that is known to end no later needs no look.
             if end.is_none_or(|end| segment.end.is_none_or(|last| last > end)) {
-                let last = |run: &Run| Some(run.end_dts());
-                end = end.into_iter().chain(self.times(segment, last)?).max();
+                let last = self.times(segment, RunFacts::end_dts)?;
+                end = end.into_iter().chain(last).max();
             }
         }
         Ok(start.zip(end))
@@ -105,7 +105,7 @@ impl<S: TapeSource> View<S> {
     pub(in crate::format) fn end_of(&self, segment: &ViewSegment) -> Result<Option<Micros>, SourceError> {
         match segment.end {
             Some(end) => Ok(Some(end)),
-            None => Ok(self.times(segment, |run| Some(run.end_dts()))?.into_iter().max()),
+            None => Ok(self.times(segment, RunFacts::end_dts)?.into_iter().max()),
         }
     }
 
@@ -113,15 +113,16 @@ impl<S: TapeSource> View<S> {
     fn times(
         &self,
         segment: &ViewSegment,
-        of: impl Fn(&Run) -> Option<u64>,
+        of: impl Fn(&RunFacts) -> u64,
     ) -> Result<Vec<Micros>, SourceError> {
-        let index = self.index(segment)?;
-        let kinds = [TrackKind::Video, TrackKind::Audio].into_iter();
-        let times = kinds.flat_map(|kind| {
-            let times = index.runs(kind).filter_map(&of);
-            times.map(move |dts| segment.tape(kind, dts))
-        });
-        Ok(times.collect())
+        let list = self.fragments(segment)?;
+        let mut times = Vec::new();
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            let runs = list.fragments.iter().map(|fragment| fragment.run(kind));
+            let runs = runs.filter(|run| !run.is_empty());
+            times.extend(runs.map(|run| segment.tape(kind, of(run))));
+        }
+        Ok(times)
     }
 }
 

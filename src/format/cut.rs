@@ -227,6 +227,11 @@ impl Kept {
         self.shown_from > Micros::MIN || self.shown_to < Micros::MAX
     }
 
+    /// True when all samples are kept, and shown.
+    pub(in crate::format) fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn is_whole_file(&self) -> bool {
         let whole = Self::default();
         self.after == whole.after && self.until == whole.until && self.pictures_from == whole.pictures_from

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(in crate::format) use last::{End, Entry, Known, Reach, Ticks};
 
 use crate::format::fmp4::{self, Movie, Reference, TrackRun};
-use crate::format::index::{Placed, Run};
+use crate::format::index::{Placed, RunFacts};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape, contradiction};
 use crate::format::mark::Marker;
 use crate::format::mp4::creation_time;
@@ -435,15 +435,14 @@ impl Origin {
     }
 
     /// Takes note of a run of the tape, so that none of its samples is before zero.
-    pub(in crate::format) fn see(&mut self, run: &Run, placement: Placement) {
-        let times = run.placed().map(|placed| {
-            let dts = placement.place(placed.dts);
-            dts.min(dts.saturating_add(i64::from(placed.sample.cts)))
-        });
-        if let Some(first) = times.min() {
-            self.time(first, placement.line);
-            self.rate(placement.own);
+    pub(in crate::format) fn see(&mut self, run: &RunFacts, placement: Placement) {
+        if run.is_empty() {
+            return;
         }
+        // The first run of a track gives the line its ticks.
+        let first = placement.place(run.first_dts);
+        self.time(first.saturating_add(run.shown.min(0)), placement.line);
+        self.rate(placement.own);
     }
 
     fn time(&mut self, ticks: i64, timescale: u32) {

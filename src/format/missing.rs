@@ -49,11 +49,21 @@ impl<S: TapeSource> View<S> {
 
     fn missing_where(
         &self,
-        gradual: impl FnOnce(&ViewSegment, &Placed) -> bool,
+        gradual: impl Fn(&ViewSegment, &Placed) -> bool,
     ) -> Result<Option<Missing>, SourceError> {
         let Some(first) = self.segments.first().filter(|first| !first.kept.if_hidden) else {
             return Ok(None);
         };
+        if self.listed(first).is_some_and(|list| match list.first_picture() {
+            // A fragment of one picture does not say yet whether leading pictures follow.
+            Some((picture, run)) => {
+                let is_closed = picture.sample.key && !run.shape.leads && run.samples > 1;
+                is_closed && !gradual(first, &picture)
+            }
+            None => true,
+        }) {
+            return Ok(None);
+        }
         let index = self.index(first)?;
         let Some(run) = index.runs(TrackKind::Video).next() else {
             return Ok(None);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
+use crate::format::index::{FragmentIndex, FragmentList, Run, Sample, SampleIndex};
 use crate::format::{Gaps, Kept, SourceError, TapeSource, TrackBase, View, ViewSegment, VirtualFile};
 use crate::media::{
     AudioCodec, AudioConfig, ColourInfo, LightLevel, Mastering, Micros, SegmentId, TrackKind, Tracks,
@@ -416,6 +416,41 @@ pub(crate) fn without_sound(drop_outs: &[(i64, i64)]) -> Vec<Take> {
 pub(crate) fn dropping_out() -> Vec<Take> {
     let drop_outs: Vec<_> = (1..9).map(|n| (n * 500 - 50, n * 500 + 100)).collect();
     without_sound(&drop_outs)
+}
+
+/// A tape whose sealed segments have lists of their fragments, as the journal has them.
+#[derive(Clone)]
+pub(crate) struct Listed<S>(pub(crate) S, Arc<HashMap<SegmentId, Arc<FragmentList>>>);
+
+impl<S: TapeSource> Listed<S> {
+    /// The same view with lists of those segments whose end is known.
+    pub(crate) fn of(view: View<S>) -> View<Self> {
+        let mut lists = HashMap::new();
+        for segment in view.segments.iter().filter(|segment| segment.end.is_some()) {
+            let index = view.source.index(segment.id).unwrap();
+            let list = FragmentList::of(&index, segment.tracks.timescale(TrackKind::Video));
+            let list = FragmentList::decode(&list.encode()).unwrap();
+            lists.insert(segment.id, Arc::new(list));
+        }
+        View {
+            segments: view.segments,
+            source: Self(view.source, Arc::new(lists)),
+        }
+    }
+}
+
+impl<S: TapeSource> TapeSource for Listed<S> {
+    fn index(&self, segment: SegmentId) -> Result<Arc<SampleIndex>, SourceError> {
+        self.0.index(segment)
+    }
+
+    fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        self.0.read_exact_at(segment, offset, buf)
+    }
+
+    fn fragments(&self, segment: SegmentId) -> Option<Arc<FragmentList>> {
+        self.1.get(&segment).cloned()
+    }
 }
 
 /// A tape whose last segment is being written. It has the first fragments of that segment.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::format::Mark;
-use crate::format::index::{Placed, SampleIndex};
+use crate::format::index::{FragmentList, Placed, SampleIndex};
 use crate::media::{Micros, SegmentId, TrackKind, Tracks};
 
 use super::Segments;
@@ -17,6 +17,11 @@ pub trait TapeSource {
 
     /// Fills `buf` from the segment's file at `offset`.
     fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError>;
+
+    /// The list of the segment's fragments, where it is known without the index. It says what the index says.
+    fn fragments(&self, _segment: SegmentId) -> Option<Arc<FragmentList>> {
+        None
+    }
 }
 
 impl<T: TapeSource + ?Sized> TapeSource for Arc<T> {
@@ -27,6 +32,10 @@ impl<T: TapeSource + ?Sized> TapeSource for Arc<T> {
     fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         (**self).read_exact_at(segment, offset, buf)
     }
+
+    fn fragments(&self, segment: SegmentId) -> Option<Arc<FragmentList>> {
+        (**self).fragments(segment)
+    }
 }
 
 impl<T: TapeSource + ?Sized> TapeSource for &T {
@@ -36,6 +45,10 @@ impl<T: TapeSource + ?Sized> TapeSource for &T {
 
     fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         (**self).read_exact_at(segment, offset, buf)
+    }
+
+    fn fragments(&self, segment: SegmentId) -> Option<Arc<FragmentList>> {
+        (**self).fragments(segment)
     }
 }
 
@@ -171,6 +184,25 @@ impl<S: TapeSource> View<S> {
             Some(filled) => filled.fill(index),
             None => index,
         })
+    }
+
+    /// The list of a segment's fragments, where all of them belong to the view and it is known without the index.
+    pub(in crate::format) fn listed(&self, segment: &ViewSegment) -> Option<Arc<FragmentList>> {
+        let is_whole = segment.silence.is_none() && segment.filled.is_none() && segment.kept.is_all();
+        is_whole.then(|| self.source.fragments(segment.id)).flatten()
+    }
+
+    /// The list of the fragments that belong to the view.
+    pub(in crate::format) fn fragments(
+        &self,
+        segment: &ViewSegment,
+    ) -> Result<Arc<FragmentList>, SourceError> {
+        if let Some(list) = self.listed(segment) {
+            return Ok(list);
+        }
+        let index = self.index(segment)?;
+        let timescale = segment.tracks.timescale(TrackKind::Video);
+        Ok(Arc::new(FragmentList::of(&index, timescale)))
     }
 }
 

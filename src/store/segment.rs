@@ -14,7 +14,7 @@ use super::writer::is_full;
 use crate::format::TrackBase;
 use crate::format::chunks::{ChunkList, ChunkScan};
 use crate::format::fmp4::{FIRST_SEQUENCE, Place, WriteError, fragment_header, free_box};
-use crate::format::index::{FragmentIndex, SampleIndex};
+use crate::format::index::{FragmentIndex, FragmentList, SampleIndex};
 use crate::media::{
     ChunkNumbers, Fragment, MILLISECONDS, Micros, SegmentId, StreamName, TrackKind, Tracks, gcd, rescale,
 };
@@ -389,6 +389,7 @@ impl Segment {
                 crc: Some(self.durable.crc),
                 samples: index.encode(),
                 list: ChunkList::of(&index, self.base, &self.tracks, &self.numbers).encode(),
+                fragments: fragments(&index, &self.tracks),
                 chunks: self.durable.chunks,
                 lost: 0,
                 target_s: self.durable.target_s,
@@ -419,6 +420,11 @@ impl Segment {
                 .collect(),
         }
     }
+}
+
+/// The list of the fragments of a segment, for its row.
+pub(super) fn fragments(index: &SampleIndex, tracks: &Tracks) -> Vec<u8> {
+    FragmentList::of(index, tracks.timescale(TrackKind::Video)).encode()
 }
 
 /// True when the room behind `end` is no more than a successor may need.

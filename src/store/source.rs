@@ -12,7 +12,7 @@ use super::disk::{Disk, DiskFile};
 use super::journal::Journal;
 use super::reader::Reader;
 use crate::format::fmp4::{self, Position};
-use crate::format::index::SampleIndex;
+use crate::format::index::{FragmentList, SampleIndex};
 use crate::format::{JoinSource, SourceError, TapeSource};
 use crate::media::SegmentId;
 
@@ -38,6 +38,7 @@ struct Shared {
     /// Nothing is read any more.
     over: AtomicBool,
     indexes: Arc<Recent<Arc<SampleIndex>>>,
+    lists: Arc<Recent<Arc<FragmentList>>>,
 }
 
 struct Opened {
@@ -71,6 +72,7 @@ impl LibrarySource {
             files: Recent::default(),
             over: AtomicBool::new(false),
             indexes: Arc::default(),
+            lists: Arc::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -89,6 +91,7 @@ impl LibrarySource {
                 files: Recent::default(),
                 over: AtomicBool::new(false),
                 indexes: shared.indexes.clone(),
+                lists: shared.lists.clone(),
             }),
         }
     }
@@ -186,9 +189,30 @@ impl TapeSource for LibrarySource {
             Err(error) => Err(refuse(error.to_string())),
         }
     }
+
+    fn fragments(&self, segment: SegmentId) -> Option<Arc<FragmentList>> {
+        let entry = self.entry(segment).ok()?;
+        if entry.index.is_some() || entry.cuts > 0 {
+            return None;
+        }
+        let list = self.shared.lists.find(segment, || {
+            let list = self.known_list(segment, entry);
+            list.map(Arc::new).ok_or(())
+        });
+        list.ok()
+    }
 }
 
 impl LibrarySource {
+    /// The list of the fragments from the journal, if it has a good one of all that is on the file.
+    fn known_list(&self, segment: SegmentId, entry: &SourceFile) -> Option<FragmentList> {
+        let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let blob = journal.fragment_list(segment).ok().flatten();
+        drop(journal);
+        let list = FragmentList::decode(&blob?)?;
+        (list.end() == entry.bytes).then_some(list)
+    }
+
     /// The index from the journal; where the journal has none, from the file, which takes longer.
     fn known_index(&self, segment: SegmentId, entry: &SourceFile) -> Result<SampleIndex, String> {
         let known = match self.row(segment) {

@@ -41,6 +41,7 @@ mod sidx;
 pub use fragment::{FIRST_SEQUENCE, FragmentHeader, Place, fragment_header, free_box};
 pub use gone::{GONE_BOX, Gone, has_gaps, is_marked, sequence_at, stretches};
 pub use identity::{Identity, segment_header};
+pub(in crate::format) use moof::moof_len_of;
 pub use moof::{TrackRun, moof, moof_len};
 pub use moov::{Movie, init};
 pub(in crate::format) use moov::{brand, roll_distance};

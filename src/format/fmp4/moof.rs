@@ -7,7 +7,7 @@ use bytes::BufMut;
 
 use super::boxes::{BOX_HEADER, boxed, full};
 use super::{AUDIO_TRACK, VIDEO_TRACK};
-use crate::format::index::Sample;
+use crate::format::index::{RunFacts, Sample};
 
 /// The samples of one track in one `moof`.
 #[derive(Clone, Copy, Debug)]
@@ -42,19 +42,29 @@ pub fn moof(sequence: u32, video: Option<TrackRun<'_>>, audio: Option<TrackRun<'
 
 /// Exact length of the [`moof`] of these samples, whatever its sequence number and `tfdt`s.
 pub fn moof_len(video: Option<&[Sample]>, audio: Option<&[Sample]>) -> usize {
-    let mfhd = 16;
-    let trafs = [video, audio].into_iter().flatten().map(traf_len);
-    BOX_HEADER + mfhd + trafs.sum::<usize>()
+    let shapes = [video, audio].map(|samples| {
+        let samples = samples?;
+        Some((Shape::of(samples)?, samples.len()))
+    });
+    len_of(shapes)
 }
 
-fn traf_len(samples: &[Sample]) -> usize {
-    let Some(shape) = Shape::of(samples) else {
-        return 0;
-    };
-    let tfhd = 16 + 4 * shape.tfhd_flags().count_ones() as usize - 4;
-    let tfdt = 20;
-    let trun = 20 + if shape.first_flags.is_some() { 4 } else { 0 } + samples.len() * shape.sample_bytes();
-    BOX_HEADER + tfhd + tfdt + trun
+/// The same by the facts of runs, the last sample of each of which lasts so many ticks. Nothing for a run that is not there.
+pub(in crate::format) fn moof_len_of(runs: [Option<(&RunFacts, u32)>; 2]) -> usize {
+    len_of(runs.map(|run| {
+        let (facts, lasts) = run.filter(|(facts, _)| !facts.is_empty())?;
+        Some((Shape::of_facts(facts, lasts), facts.samples as usize))
+    }))
+}
+
+fn len_of(shapes: [Option<(Shape, usize)>; 2]) -> usize {
+    let mfhd = 16;
+    let trafs = shapes.iter().flatten();
+    BOX_HEADER
+        + mfhd
+        + trafs
+            .map(|(shape, samples)| shape.traf_len(*samples))
+            .sum::<usize>()
 }
 
 fn put_traf(out: &mut Vec<u8>, track: u32, run: TrackRun<'_>, data_offset: u64) {
@@ -128,6 +138,26 @@ impl Shape {
             first_flags: (rest_alike && rest_key != first.key).then(|| sample_flags(first.key)),
             cts: samples.iter().any(|sample| sample.cts != 0),
         })
+    }
+
+    /// The shape of a run that has samples, the last of which lasts so many ticks.
+    fn of_facts(facts: &RunFacts, lasts: u32) -> Self {
+        let common = &facts.shape;
+        let is_steady = facts.samples == 1 || facts.shortest == facts.longest && facts.longest == lasts;
+        Self {
+            duration: is_steady.then_some(lasts),
+            size: common.one_size.then_some(facts.first_size),
+            flags: common.alike.then(|| sample_flags(common.rest_key)),
+            first_flags: (common.alike && common.rest_key != common.key).then(|| sample_flags(common.key)),
+            cts: common.cts,
+        }
+    }
+
+    fn traf_len(&self, samples: usize) -> usize {
+        let tfhd = 16 + 4 * self.tfhd_flags().count_ones() as usize - 4;
+        let tfdt = 20;
+        let trun = 20 + if self.first_flags.is_some() { 4 } else { 0 } + samples * self.sample_bytes();
+        BOX_HEADER + tfhd + tfdt + trun
     }
 
     /// The flags of `tfhd`: default-base-is-moof, and the defaults that are given (ISO/IEC 14496-12 §8.8.7).

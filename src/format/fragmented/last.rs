@@ -5,9 +5,10 @@
 //! minutes: a picture stands, sound is silent, and the next sample comes at its time.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 use crate::format::fmp4;
-use crate::format::index::{FragmentIndex, Sample};
+use crate::format::index::{FragmentIndex, Placed, RunFacts, Sample};
 use crate::format::line::{Line, Placement, Tape};
 use crate::format::{FileError, TapeSource};
 use crate::media::{TrackKind, rescale};
@@ -61,8 +62,8 @@ pub(in crate::format) struct End {
 /// Durations of the last samples of a fragment, in the ticks of the file. Nothing where they are as on the tape.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::format) struct Lasts {
-    video: Option<u32>,
-    audio: Option<u32>,
+    video: Option<NonZeroU32>,
+    audio: Option<NonZeroU32>,
 }
 
 impl End {
@@ -99,13 +100,14 @@ impl Reach {
 
 impl Lasts {
     fn of(&self, kind: TrackKind) -> Option<u32> {
-        match kind {
+        let lasts = match kind {
             TrackKind::Video => self.video,
             TrackKind::Audio => self.audio,
-        }
+        };
+        lasts.map(NonZeroU32::get)
     }
 
-    fn of_mut(&mut self, kind: TrackKind) -> &mut Option<u32> {
+    fn of_mut(&mut self, kind: TrackKind) -> &mut Option<NonZeroU32> {
         match kind {
             TrackKind::Video => &mut self.video,
             TrackKind::Audio => &mut self.audio,
@@ -136,7 +138,7 @@ impl Lasts {
 
     /// The numbers that a mark of the file depends on.
     pub(in crate::format) fn numbers(&self) -> [u64; 2] {
-        [self.video, self.audio].map(|last| last.map_or(u64::MAX, u64::from))
+        [self.video, self.audio].map(|last| last.map_or(u64::MAX, |last| last.get().into()))
     }
 }
 
@@ -246,18 +248,28 @@ pub(in crate::format) fn durations<S: TapeSource>(
         if stretch.first_part.saturating_add(stretch.parts) <= begin {
             break;
         }
-        let index = tape.index(segment)?;
-        let parts = stretch.first_part..;
-        let fragments = parts.zip(&index.fragments).filter(|(part, _)| *part >= begin);
-        let fragments: Vec<_> = fragments.collect();
-        for (part, fragment) in fragments.into_iter().rev() {
+        // Of samples whose times are rounded, the facts do not say whether they last equally long.
+        let is_rounded = |kind| {
+            let placement = reach.ticks.of(stretch.track(kind).placement);
+            placement.own != placement.line
+        };
+        let index = if [TrackKind::Video, TrackKind::Audio].into_iter().any(is_rounded) {
+            Some(tape.index(segment)?)
+        } else {
+            None
+        };
+        let list = tape.fragments(segment)?;
+        let skipped = begin.saturating_sub(stretch.first_part);
+        for (at, fragment) in list.fragments.iter().enumerate().skip(skipped).rev() {
+            let part = stretch.first_part.saturating_add(at);
             let mut lasts = Lasts::default();
             for (kind, next) in [TrackKind::Video, TrackKind::Audio].into_iter().zip(&mut next) {
                 let run = fragment.run(kind);
-                let Some(last) = run.placed().last() else {
+                if run.is_empty() {
                     continue;
-                };
+                }
                 let placement = stretch.track(kind).placement;
+                let last = last_of(run);
                 let last = Last {
                     dts: placement.place(last.dts),
                     sample: match kind {
@@ -269,7 +281,8 @@ pub(in crate::format) fn durations<S: TapeSource>(
                 let ticks = last.ticks(*next, reach, part);
                 let file = reach.ticks.of(placement).line;
                 let ticks = ticks.map(|ticks| rescale(ticks, placement.line, file));
-                *lasts.of_mut(kind) = ticks.and_then(|ticks| u32::try_from(ticks).ok());
+                let ticks = ticks.and_then(|ticks| u32::try_from(ticks).ok());
+                *lasts.of_mut(kind) = ticks.and_then(NonZeroU32::new);
                 if next.is_none() && last.may_be_followed(line, reach) {
                     known.settled = known.settled.min(part);
                 }
@@ -279,17 +292,26 @@ pub(in crate::format) fn durations<S: TapeSource>(
                 });
             }
             let run = fragment.run(leading);
-            if let Some(first) = run.placed().next().filter(|first| first.sample.key) {
+            if run.shape.key {
                 known.entries.push(Entry {
                     part,
-                    pts: stretch.track(leading).placement.shown(&first),
-                    size: first.sample.size,
-                    leads: run.leads(),
+                    pts: stretch.track(leading).placement.shown(&run.first()),
+                    size: run.first_size,
+                    leads: run.shape.leads,
                 });
             }
-            let samples = |kind| lasts.samples(fragment, kind, reach.ticks.of(stretch.track(kind).placement));
-            let (video, audio) = (samples(TrackKind::Video), samples(TrackKind::Audio));
-            let len = fmp4::moof_len(video.as_deref(), audio.as_deref());
+            let len = match index.as_ref().and_then(|index| index.fragments.get(at)) {
+                Some(fragment) => {
+                    let samples =
+                        |kind| lasts.samples(fragment, kind, reach.ticks.of(stretch.track(kind).placement));
+                    let (video, audio) = (samples(TrackKind::Video), samples(TrackKind::Audio));
+                    fmp4::moof_len(video.as_deref(), audio.as_deref())
+                }
+                None => fmp4::moof_len_of([TrackKind::Video, TrackKind::Audio].map(|kind| {
+                    let run = fragment.run(kind);
+                    Some((run, lasts.of(kind).unwrap_or(run.last_duration)))
+                })),
+            };
             known.moofs.push(fitted!(len, "the length of a moof"));
             known.lasts.push(lasts);
         }
@@ -305,6 +327,20 @@ pub(in crate::format) fn durations<S: TapeSource>(
         leading: Some(leading),
         scale,
     })
+}
+
+/// The last sample of a run, as far as its time matters.
+fn last_of(run: &RunFacts) -> Placed {
+    Placed {
+        dts: run.last_dts(),
+        offset: run.data_offset,
+        sample: Sample {
+            size: 0,
+            duration: run.last_duration,
+            cts: run.last_cts,
+            key: false,
+        },
+    }
 }
 
 /// The last sample of a run, on the line.

@@ -8,19 +8,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::format::fragmented::{End, Origin};
-use crate::format::index::{FragmentIndex, Run, SampleIndex};
+pub(super) use crate::format::index::Pace;
+use crate::format::index::{FragmentFacts, FragmentList, RunFacts};
 use crate::format::line::{Config, Line, Placement, Stretch, Tape};
 use crate::format::{FileError, TapeSource, ViewSegment};
-use crate::media::{Micros, Tracks, VideoConfig, rescale};
+use crate::media::{Micros, Tracks, VideoConfig};
 
 /// A keyframe is taken up to this much before the target: a GOP of "two seconds" is often a millisecond short of it.
 pub(super) const EARLY_MS: i64 = 100;
 
 /// After a break that is no longer than this, time goes on: no player notices it.
 const GOES_ON_MS: i64 = 200;
-
-/// Parts of a second that make the ticks of nearly every timescale whole.
-const FINE: u32 = 705_600_000;
 
 /// Some consecutive fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,14 +76,6 @@ pub(super) struct Cut {
     has: Vec<Tracks>,
 }
 
-/// The number of pictures, and the time from each to the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pace {
-    pictures: u64,
-    /// Sum of these times, in [`FINE`] parts of a second.
-    time: u64,
-}
-
 /// The facts of a fragment that decide about chunks, in milliseconds on the line.
 struct Facts {
     start_ms: i64,
@@ -102,52 +92,6 @@ enum Picture {
     /// Decoding can begin at this picture, but its leading pictures need pictures before it.
     OpenKey,
     Other,
-}
-
-impl Pace {
-    /// So many pictures in so many microseconds.
-    pub(super) fn new(pictures: u64, time_us: u64) -> Self {
-        let time = u128::from(time_us) * u128::from(FINE) / 1_000_000;
-        Self {
-            pictures,
-            time: u64::try_from(time).unwrap_or(u64::MAX),
-        }
-    }
-
-    /// Counts the pictures of both.
-    pub(super) fn add(&mut self, other: Self) {
-        self.pictures = self.pictures.saturating_add(other.pictures);
-        self.time = self.time.saturating_add(other.time);
-    }
-
-    /// Pictures a second. Nothing where no two pictures follow each other.
-    pub(super) fn per_second(self) -> Option<f64> {
-        let known = self.pictures > 0 && self.time > 0;
-        known.then(|| self.pictures as f64 * f64::from(FINE) / self.time as f64)
-    }
-
-    /// True when there are too few pictures to tell a rate.
-    pub(super) fn is_short(self) -> bool {
-        self.time < u64::from(FINE)
-    }
-
-    /// Counts the pictures of a run. The duration of its last picture was a guess, so it does not count. Nor does a picture
-    /// that lasts longer than a second: nothing came in that time.
-    fn take(&mut self, run: &Run, scale: u32) {
-        let others = run.samples.split_last().map_or(&[][..], |(_, others)| others);
-        // Most pictures last as long as the one before.
-        let (mut known, mut time) = (0, 0);
-        for duration in others.iter().map(|sample| sample.duration) {
-            if duration <= scale {
-                if duration != known {
-                    time = rescale(duration.into(), scale, FINE).unsigned_abs();
-                    known = duration;
-                }
-                self.pictures += 1;
-                self.time = self.time.saturating_add(time);
-            }
-        }
-    }
 }
 
 impl Chunk {
@@ -201,8 +145,8 @@ pub(super) fn cut<S: TapeSource>(
     let mut cut = Cut::new(rule == Rule::Whole && line.video.is_some(), target_ms, rule);
     let segments = tape.segments().to_vec();
     for ((number, segment), stretch) in segments.iter().enumerate().zip(&line.stretches) {
-        let index = tape.index(number)?;
-        cut.segment(stretch, segment, &index);
+        let list = tape.fragments(number)?;
+        cut.segment(stretch, segment, &list);
     }
     Ok(cut.finish(line))
 }
@@ -225,13 +169,13 @@ impl Cut {
     }
 
     /// Adds the fragments of the next segment of the line.
-    pub(super) fn segment(&mut self, stretch: &Stretch, segment: &ViewSegment, index: &SampleIndex) {
+    pub(super) fn segment(&mut self, stretch: &Stretch, segment: &ViewSegment, list: &FragmentList) {
         let (mut breaks, pace) = (stretch.breaks, self.pace_of(segment));
+        if let Some((_, pace)) = pace.and_then(|pace| self.paces.get_mut(pace)) {
+            pace.add(list.pace);
+        }
         let first_part: u32 = fitted!(stretch.first_part, "the number of a fragment");
-        for (part, fragment) in (first_part..).zip(&index.fragments) {
-            if let Some((config, pace)) = pace.and_then(|pace| self.paces.get_mut(pace)) {
-                pace.take(&fragment.video, config.timescale);
-            }
+        for (part, fragment) in (first_part..).zip(&list.fragments) {
             let Some(facts) = facts(stretch, segment, fragment) else {
                 continue;
             };
@@ -444,7 +388,7 @@ fn overlay(tracks: &mut Tracks, with: &Tracks) {
 }
 
 /// The facts of a fragment. The picture decides where there is one. `None` for a fragment without samples.
-fn facts(stretch: &Stretch, segment: &ViewSegment, fragment: &FragmentIndex) -> Option<Facts> {
+fn facts(stretch: &Stretch, segment: &ViewSegment, fragment: &FragmentFacts) -> Option<Facts> {
     let video = span(&fragment.video, stretch.video.placement);
     let audio = span(&fragment.audio, stretch.audio.placement);
     let (start_ms, _) = video.or(audio)?;
@@ -460,9 +404,9 @@ fn facts(stretch: &Stretch, segment: &ViewSegment, fragment: &FragmentIndex) -> 
     })
 }
 
-fn picture(run: &Run) -> Option<Picture> {
-    let first = run.samples.first()?;
-    Some(match (first.key, run.leads()) {
+fn picture(run: &RunFacts) -> Option<Picture> {
+    (!run.is_empty()).then_some(())?;
+    Some(match (run.shape.key, run.shape.leads) {
         (false, _) => Picture::Other,
         (true, false) => Picture::Key,
         (true, true) => Picture::OpenKey,
@@ -470,24 +414,16 @@ fn picture(run: &Run) -> Option<Picture> {
 }
 
 /// When the earliest sample is presented, and when the last one ends.
-fn span(run: &Run, placement: Placement) -> Option<(i64, i64)> {
-    run.samples.first()?;
+fn span(run: &RunFacts, placement: Placement) -> Option<(i64, i64)> {
+    (!run.is_empty()).then_some(())?;
     let to_ms = |ticks: i64| {
         let scale = i128::from(placement.own.max(1));
         let nearest = (i128::from(ticks) * 1_000 + scale / 2).div_euclid(scale);
         i64::try_from(nearest).unwrap_or(0)
     };
-    // Times behind the DTS of the first sample. Leading pictures are shown before their keyframe.
-    let (mut since, mut first, mut ends) = (0_i64, i64::MAX, i64::MIN);
-    for sample in &run.samples {
-        let shown = since + i64::from(sample.cts);
-        first = first.min(shown);
-        ends = ends.max(shown + i64::from(sample.duration));
-        since += i64::from(sample.duration);
-    }
     let begins = placement.place_own(run.first_dts);
     Some((
-        to_ms(begins.saturating_add(first)),
-        to_ms(begins.saturating_add(ends)),
+        to_ms(begins.saturating_add(run.shown)),
+        to_ms(begins.saturating_add(run.ends)),
     ))
 }

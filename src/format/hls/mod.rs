@@ -31,7 +31,7 @@ mod served;
 mod text;
 mod variant;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::format::fmp4::{self, Movie};
 use crate::format::fragmented::{Fragments, Reach, check_line};
@@ -72,7 +72,6 @@ const STYP: [u8; 20] = *b"\0\0\0\x14stypmsdh\0\0\0\0msdh";
 pub struct Hls<S> {
     view: View<S>,
     plan: Arc<Plan>,
-    playlist: Arc<[u8]>,
     master: Master,
     master_text: Arc<[u8]>,
 }
@@ -87,6 +86,8 @@ struct Plan {
     settled: usize,
     /// `EXT-X-TARGETDURATION` of a growing recording, in seconds.
     limit_s: Option<u64>,
+    /// The text of the playlist, once somebody has asked for it: a door never does.
+    text: OnceLock<Arc<[u8]>>,
 }
 
 impl<S: TapeSource + Clone> Hls<S> {
@@ -131,12 +132,11 @@ impl<S: TapeSource + Clone> Hls<S> {
             tracks: cut.tracks,
             settled: cut.settled,
             limit_s: cut.limit_s,
+            text: OnceLock::new(),
             chunks: cut.chunks,
         };
-        let text = plan.playlist().delivered();
         let master = plan.master(&cut.paces, target_ms);
         Self {
-            playlist: text.into(),
             master_text: master.text().into(),
             master,
             plan: Arc::new(plan),
@@ -154,7 +154,6 @@ impl<S> Hls<S> {
                 source,
             },
             plan: Arc::clone(&self.plan),
-            playlist: Arc::clone(&self.playlist),
             master: self.master.clone(),
             master_text: Arc::clone(&self.master_text),
         }
@@ -166,14 +165,13 @@ impl<S> Hls<S> {
         size_of_val(self.view.segments.as_slice())
             + size_of_val(self.plan.chunks.as_slice())
             + self.plan.fragments.weight()
-            + self.playlist.len()
             + self.master_text.len()
             + inits.sum::<usize>()
     }
 
     /// The text of `index.m3u8`.
     pub fn playlist(&self) -> &[u8] {
-        &self.playlist
+        self.plan.text()
     }
 
     /// The text of `index.m3u8` while the recording grows. It has the first `chunks` chunks, and more will be added.
@@ -320,7 +318,7 @@ impl<S> Hls<S> {
         if number + 1 == self.count() {
             &self.master_text
         } else {
-            &self.playlist
+            self.plan.text()
         }
     }
 
@@ -386,6 +384,10 @@ impl<S: TapeSource + Clone> Hls<S> {
 }
 
 impl Plan {
+    fn text(&self) -> &Arc<[u8]> {
+        self.text.get_or_init(|| self.playlist().delivered().into())
+    }
+
     /// The playlist of the complete recording.
     fn playlist(&self) -> Playlist<'_> {
         match self.limit_s {

@@ -100,8 +100,8 @@ fn add<S: TapeSource>(
     let count = laying.count();
     laying.add(view, segment.clone())?;
     for (stretch, segment) in laying.since(count) {
-        let index = view.index(segment)?;
-        cut.segment(stretch, segment, &index);
+        let list = view.fragments(segment)?;
+        cut.segment(stretch, segment, &list);
     }
     Ok(())
 }

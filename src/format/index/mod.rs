@@ -7,9 +7,13 @@ use crate::media::TrackKind;
 
 mod blob;
 mod column;
+mod facts;
+mod list;
 
 pub use blob::IndexError;
 pub(in crate::format) use column::{Reader, put_signed, put_unsigned};
+pub use facts::FragmentList;
+pub(in crate::format) use facts::{FragmentFacts, Pace, RunFacts};
 
 /// The most samples of one segment, both tracks together. A segment ends before it would have more. Neither a scan nor a reader
 /// of the journal's blob goes further, so that a hostile one cannot take memory without end.

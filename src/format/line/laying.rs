@@ -1,12 +1,13 @@
 //! A line that is laid out segment by segment, so that the line of a growing recording can be continued.
 
 use crate::format::cut::Place;
-use crate::format::index::Placed;
+use crate::format::index::{FragmentList, Placed};
 use crate::format::{FileError, TapeSource, View, ViewSegment};
 use crate::media::{Micros, RandomAccess, TrackKind};
 
+use super::heard::{Begins, Heard};
 use super::sound::Sound;
-use super::{Line, Stretch, Tape, seam};
+use super::{Line, Stretch, Tape, contradiction, seam};
 
 /// No publisher sends a larger picture.
 const LARGEST: u32 = 16 << 20;
@@ -22,6 +23,8 @@ pub(in crate::format) struct Laying {
     before: Option<(ViewSegment, Micros)>,
     /// The range whose first picture is already on the line.
     pictured: Option<u32>,
+    /// Its fragments become chunks, for which the lists of fragments are enough.
+    is_in_chunks: bool,
 }
 
 impl Laying {
@@ -29,6 +32,7 @@ impl Laying {
     pub(in crate::format) fn in_chunks() -> Self {
         Self {
             sound: Sound::in_chunks(),
+            is_in_chunks: true,
             ..Self::default()
         }
     }
@@ -65,6 +69,15 @@ impl Laying {
         if self.pictured == Some(segment.range) || segment.tracks.video.is_none() {
             return Ok(None);
         }
+        if let Some(list) = view.listed(segment) {
+            let Some((_, run)) = list.first_picture() else {
+                return Ok(None);
+            };
+            if run.samples > 1 && !run.shape.leads {
+                self.pictured = Some(segment.range);
+                return Ok(None);
+            }
+        }
         let index = view.index(segment)?;
         let fragments = index.fragments.iter();
         let mut pictures = fragments.flat_map(|fragment| {
@@ -97,6 +110,11 @@ impl Laying {
         view: &View<S>,
         mut segment: ViewSegment,
     ) -> Result<(), FileError> {
+        if let Some(list) = self.is_in_chunks.then(|| view.listed(&segment)).flatten()
+            && self.add_listed(&segment, &list)?
+        {
+            return Ok(());
+        }
         let mut index = view.index(&segment)?;
         let (mut zero, mut breaks) = (0, true);
         if let Some((before, before_zero)) = self.before.take() {
@@ -117,10 +135,10 @@ impl Laying {
                 line.shown.shift(line.video.as_ref(), &segment, zero, &index);
             }
             let before_ms = before_zero.div_euclid(1_000);
-            let track = line.audio.as_ref();
+            let (track, begins) = (line.audio.as_ref(), Begins::of(&segment, &index));
             let (silences, too_much) =
                 self.sound
-                    .before((&before, before_ms), track, (&segment, zero), breaks, &index);
+                    .before((&before, before_ms), track, (&segment, zero), breaks, begins);
             self.silences(view, silences, before_ms)?;
             if too_much > 0 {
                 segment.kept.sound_skipped = too_much;
@@ -131,8 +149,12 @@ impl Laying {
             self.silences(view, silences, 0)?;
         }
         let zero_ms = zero.div_euclid(1_000);
-        let sound_ends = self.line.sound_ends(&segment, zero_ms, &index);
-        let pieces = self.sound.within(&segment, sound_ends, &index);
+        let at_once = seam::sound_at_once(&segment, &index).is_some();
+        let sound_ends = self.line.sound_ends(&segment, zero_ms, at_once);
+        let pieces = self.sound.within(&segment, sound_ends, Heard::of(&index));
+        let Ok(pieces) = pieces else {
+            return Err(contradiction(segment.id, "its samples are not known"));
+        };
         if pieces.is_empty() {
             self.line
                 .add(self.laid.len(), &segment, zero_ms, breaks, &index)?;
@@ -144,11 +166,50 @@ impl Laying {
             self.laid.push(piece);
             breaks = false;
         }
-        self.sound.ends_with(&segment, &index);
+        let is_heard = index.runs(TrackKind::Audio).next().is_some();
+        self.sound.ends_with(&segment, is_heard);
         let scale = self.line.video.as_ref().map(|track| track.timescale);
         self.line.shown.add(&segment, zero, scale, &index);
         self.before = Some((segment, zero));
         Ok(())
+    }
+
+    /// Adds a segment by the list of its fragments, where that decides everything. Gives false where the index is needed: then
+    /// nothing is changed.
+    fn add_listed(&mut self, segment: &ViewSegment, list: &FragmentList) -> Result<bool, FileError> {
+        let zero = match &self.before {
+            Some((before, _)) if seam::breaks(before, segment) => return Ok(false),
+            Some((_, zero)) => *zero,
+            None => 0,
+        };
+        let zero_ms = zero.div_euclid(1_000);
+        if !self.line.takes(segment, zero_ms, list) {
+            return Ok(false);
+        }
+        let (mut sound, begins) = (self.sound.clone(), Begins::of_list(segment, list));
+        let track = self.line.audio.as_ref();
+        if let Some((before, _)) = &self.before {
+            let (silences, too_much) = sound.before((before, zero_ms), track, (segment, zero), false, begins);
+            if !silences.is_empty() || too_much > 0 {
+                return Ok(false);
+            }
+        }
+        let sound_ends = self.line.sound_ends(segment, zero_ms, begins.has_sound());
+        match sound.within(segment, sound_ends, Heard::of_list(list)) {
+            Ok(pieces) if pieces.is_empty() => (),
+            Ok(_) | Err(_) => return Ok(false),
+        }
+        sound.ends_with(
+            segment,
+            list.fragments.iter().any(|fragment| !fragment.audio.is_empty()),
+        );
+        self.sound = sound;
+        let breaks = self.before.is_none();
+        self.line
+            .add_listed(self.laid.len(), segment, (zero_ms, breaks), list)?;
+        self.laid.push(segment.clone());
+        self.before = Some((segment.clone(), zero));
+        Ok(true)
     }
 
     fn silences<S: TapeSource>(

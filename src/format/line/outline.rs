@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::format::index::{Run, Sample, SampleIndex};
+use crate::format::index::{Run, RunFacts, Sample, SampleIndex};
 use crate::format::mark::Marker;
 use crate::format::{FileError, TapeSource, ViewSegment};
 use crate::media::{SegmentId, TrackKind, Tracks, common_timescale, rescale};
 
 use super::shown::Shown;
 use super::walk::{Placement, Spot, spots_of};
-use super::{Config, Laying, Tape, contradiction, seam};
+use super::{Config, Laying, Tape, contradiction};
 
 /// A view's segments, fragments and tracks.
 #[derive(Clone, Debug, Default)]
@@ -113,15 +113,15 @@ pub(in crate::format) struct TrackLine {
     pub(in crate::format) max_cts: i32,
     /// The longest time from one sample to the next.
     pub(in crate::format) longest: u64,
-    tail: Option<Tail>,
+    pub(super) tail: Option<Tail>,
 }
 
 /// The last sample seen. Its duration is not known before the next sample is.
 #[derive(Clone, Copy, Debug)]
-struct Tail {
-    stretch: usize,
-    spot: Spot,
-    before: Option<u64>,
+pub(super) struct Tail {
+    pub(super) stretch: usize,
+    pub(super) spot: Spot,
+    pub(super) before: Option<u64>,
 }
 
 impl Summary {
@@ -163,7 +163,7 @@ impl Stretch {
         }
     }
 
-    fn track_mut(&mut self, kind: TrackKind) -> &mut Summary {
+    pub(super) fn track_mut(&mut self, kind: TrackKind) -> &mut Summary {
         match kind {
             TrackKind::Video => &mut self.video,
             TrackKind::Audio => &mut self.audio,
@@ -192,12 +192,24 @@ impl Extent {
             // The offset of an empty run depends on how the segment is read, so it is left out.
             return Ok(Self::default());
         }
-        let narrow =
-            |value: u64| u32::try_from(value).map_err(|_| contradiction(segment, "a run of more than 4 GiB"));
+        let samples = u32::try_from(run.samples.len()).unwrap_or(u32::MAX);
+        Self::new(run.data_offset, (run.bytes(), samples), segment)
+    }
+
+    /// The same by the facts of the run.
+    pub(super) fn of_facts(run: &RunFacts, segment: SegmentId) -> Result<Self, FileError> {
+        if run.is_empty() {
+            return Ok(Self::default());
+        }
+        Self::new(run.data_offset, (run.bytes, run.samples), segment)
+    }
+
+    fn new(offset: u64, (bytes, samples): (u64, u32), segment: SegmentId) -> Result<Self, FileError> {
+        let bytes = u32::try_from(bytes).map_err(|_| contradiction(segment, "a run of more than 4 GiB"))?;
         Ok(Self {
-            offset: run.data_offset,
-            bytes: narrow(run.bytes())?,
-            samples: narrow(run.samples.len() as u64)?,
+            offset,
+            bytes,
+            samples,
         })
     }
 }
@@ -221,11 +233,11 @@ impl Line {
     }
 
     /// Where the line's sound ends, in ticks of the file of `segment`, whose media time zero lies at `zero_ms`. Nothing if the
-    /// segment has sound at once: such sound was laid behind the line's.
-    pub(super) fn sound_ends(&self, segment: &ViewSegment, zero_ms: i64, index: &SampleIndex) -> Option<i64> {
+    /// segment has sound `at_once`: such sound was laid behind the line's.
+    pub(super) fn sound_ends(&self, segment: &ViewSegment, zero_ms: i64, at_once: bool) -> Option<i64> {
         let track = self.audio.as_ref()?;
         let is_part = segment.kept.hides && segment.kept.is_part();
-        if is_part || seam::sound_at_once(segment, index).is_some() {
+        if is_part || at_once {
             return None;
         }
         let rate = segment.tracks.timescale(TrackKind::Audio)?;
@@ -407,7 +419,12 @@ impl Line {
         }
     }
 
-    fn placement(&self, segment: &ViewSegment, zero_ms: i64, kind: TrackKind) -> Option<(Config, Placement)> {
+    pub(super) fn placement(
+        &self,
+        segment: &ViewSegment,
+        zero_ms: i64,
+        kind: TrackKind,
+    ) -> Option<(Config, Placement)> {
         let (config, own, base) = track_of(&segment.tracks, kind).map(|(config, own)| match kind {
             TrackKind::Video => (config, own, segment.base.video),
             TrackKind::Audio => (config, own, segment.base.audio),
@@ -421,7 +438,7 @@ impl Line {
         Some((config, Placement { zero, own, line }))
     }
 
-    fn count_chunks(&self, number: usize, kind: TrackKind, summary: &mut Summary) {
+    pub(super) fn count_chunks(&self, number: usize, kind: TrackKind, summary: &mut Summary) {
         let mut samples = None;
         let first = self.stretches.get(number).map_or(0, |stretch| stretch.first_part);
         for part in self.parts.iter().skip(first) {
@@ -439,7 +456,7 @@ impl Line {
 
     /// Enters the segment's first sample of a track. Makes the track if this is its first sample at all. Returns the index of
     /// the configuration.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         kind: TrackKind,
         timescale: u32,
@@ -490,11 +507,11 @@ impl Line {
         }
     }
 
-    fn tail(&self, kind: TrackKind) -> Option<Tail> {
+    pub(super) fn tail(&self, kind: TrackKind) -> Option<Tail> {
         self.track(kind).and_then(|track| track.tail)
     }
 
-    fn track_mut(&mut self, kind: TrackKind) -> Option<&mut TrackLine> {
+    pub(super) fn track_mut(&mut self, kind: TrackKind) -> Option<&mut TrackLine> {
         match kind {
             TrackKind::Video => self.video.as_mut(),
             TrackKind::Audio => self.audio.as_mut(),

@@ -12,11 +12,12 @@
 use std::sync::Arc;
 
 use crate::format::cut::Place;
-use crate::format::index::{FragmentIndex, SampleIndex};
+use crate::format::index::SampleIndex;
 use crate::format::silence::{FilledFragment, SilentFrame};
 use crate::format::{TrackBase, ViewSegment};
 use crate::media::{AudioCodec, AudioConfig, Micros, TrackKind, Tracks, rescale};
 
+use super::heard::{Begins, Heard};
 use super::{TrackLine, seam, shown};
 
 /// A shorter time from the end of a frame to the next is no drop-out: clocks are steered by such steps.
@@ -102,6 +103,9 @@ impl Pieces {
     }
 }
 
+/// The samples of a fragment are needed to decide, and not known.
+pub(super) struct Unknown;
+
 impl Sound {
     /// The sound of a line whose fragments become chunks.
     pub(super) fn in_chunks() -> Self {
@@ -120,7 +124,7 @@ impl Sound {
         track: Option<&TrackLine>,
         (segment, zero): (&ViewSegment, Micros),
         breaks: bool,
-        index: &SampleIndex,
+        begins: Begins,
     ) -> (Vec<ViewSegment>, u32) {
         let (Some(config), Some(track)) = (self.config.clone(), track) else {
             return (Vec::new(), 0);
@@ -130,38 +134,35 @@ impl Sound {
             return (Vec::new(), 0);
         };
         let rate = config.sample_rate.max(1);
-        // The sound of a publish may come in a later fragment. While the publish grows, nobody knows how much later.
         let is_part = hides && segment.kept.is_part();
-        let own = if is_part {
-            seam::sound_begins(segment, index)
-        } else {
-            seam::sound_at_once(segment, index)
-        };
+        let own = begins.sound;
         if !is_part && !breaks && own.is_none() && segment.tracks.audio.as_ref() == Some(&config) {
             // The sound is missing, or comes later than the pictures. The fragments decide which.
             return (Vec::new(), 0);
         }
         let zero_ms = zero.div_euclid(1_000);
-        let begins = match (own, segment.tracks.timescale(TrackKind::Audio)) {
+        let at = match (own, segment.tracks.timescale(TrackKind::Audio)) {
             (Some(own), Some(scale)) => {
                 let placed = rescale(zero_ms, 1_000, scale).saturating_add(own);
                 Some(rescale(placed, scale, rate))
             }
             _ if is_part => None,
-            _ => seam::begins(segment, index).map(|at| rescale(zero.saturating_add(at), 1_000_000, rate)),
+            _ => begins
+                .first
+                .map(|at| rescale(zero.saturating_add(at), 1_000_000, rate)),
         };
-        let Some(begins) = begins else {
+        let Some(at) = at else {
             return (Vec::new(), 0);
         };
         let (end, _) = track.end();
         let ends = rescale(end, track.timescale, rate);
         let ticks = i64::from(frame.ticks());
         self.count_in(rate);
-        let late = self.late.saturating_add(begins).saturating_sub(ends);
+        let late = self.late.saturating_add(at).saturating_sub(ends);
         let frames = late.saturating_add(ticks / 2).div_euclid(ticks);
         let frames = frames.max(if hides && own.is_some() { i64::MIN } else { 0 });
         let too_much = u32::try_from(frames.saturating_neg()).unwrap_or(0);
-        if too_much > 0 && too_much as usize >= index.sample_count(TrackKind::Audio) {
+        if too_much > 0 && too_much as usize >= begins.frames {
             // No sound of the segment is left, so the sound behind it is judged by the same end.
             return (Vec::new(), too_much);
         }
@@ -175,18 +176,18 @@ impl Sound {
     }
 
     /// Lays a segment in pieces, with silence where its sound drops out. Returns nothing where the sound does not drop out.
-    /// `ends` is the end of the sound before the segment, in ticks of its file.
-    pub(super) fn within(
+    /// `ends` is the end of the sound before the segment, in ticks of its file. After an error this value is of no use.
+    pub(super) fn within<'a>(
         &mut self,
         segment: &ViewSegment,
         ends: Option<i64>,
-        index: &SampleIndex,
-    ) -> Vec<ViewSegment> {
+        fragments: impl Iterator<Item = Heard<'a>>,
+    ) -> Result<Vec<ViewSegment>, Unknown> {
         let Some(config) = &segment.tracks.audio else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let Some(frame) = SilentFrame::of(config) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         self.count_in(config.sample_rate.max(1));
         let mut walk = Walk {
@@ -202,22 +203,22 @@ impl Sound {
             drop_outs: 0,
         };
         let mut is_known = walk.sound.config.as_ref() == Some(config);
-        for fragment in &index.fragments {
-            match fragment.audio.samples.is_empty() {
-                true if is_known => walk.fill(fragment),
-                true => (),
-                false => walk.sound_of(fragment),
+        for fragment in fragments {
+            if !fragment.sound.is_empty() {
+                walk.sound_of(&fragment)?;
+            } else if is_known {
+                walk.fill(&fragment);
             }
-            is_known |= !fragment.audio.samples.is_empty();
+            is_known |= !fragment.sound.is_empty();
             walk.pieces.any = true;
-            walk.pictures = walk.pictures.max(walk.pictures_end(fragment));
+            walk.pictures = walk.pictures.max(walk.pictures_end(&fragment));
         }
-        walk.pieces.finish(&frame)
+        Ok(walk.pieces.finish(&frame))
     }
 
-    /// Takes note that the line ends with this segment for now.
-    pub(super) fn ends_with(&mut self, segment: &ViewSegment, index: &SampleIndex) {
-        if index.runs(TrackKind::Audio).next().is_some() {
+    /// Takes note that the line ends with this segment for now. `heard` is true when it has sound.
+    pub(super) fn ends_with(&mut self, segment: &ViewSegment, heard: bool) {
+        if heard {
             self.config.clone_from(&segment.tracks.audio);
         }
     }
@@ -277,7 +278,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn fill(&mut self, fragment: &FragmentIndex) {
+    fn fill(&mut self, fragment: &Heard<'_>) {
         let (Some(ends), false) = (self.ends, self.segment.kept.hides) else {
             return;
         };
@@ -313,51 +314,55 @@ impl Walk<'_> {
         self.ends = Some(begins);
     }
 
-    fn sound_of(&mut self, fragment: &FragmentIndex) {
-        let run = &fragment.audio;
-        let known = run.samples.split_last().map_or(&[][..], |(_, known)| known);
-        let shortest = known.iter().map(|sample| sample.duration).min();
-        if let (AudioCodec::Opus, Some(shortest)) = (self.config.codec, shortest) {
-            self.holds = shortest;
+    fn sound_of(&mut self, fragment: &Heard<'_>) -> Result<(), Unknown> {
+        let facts = &fragment.sound;
+        if self.config.codec == AudioCodec::Opus && facts.samples > 1 {
+            self.holds = facts.shortest;
         }
         let least = self.ticks(LEAST_MS, 1_000);
-        let half = i64::from(self.frame.ticks() / 2);
-        // No sound drops out within most fragments: their first frame decides.
-        let longest = known.iter().map(|sample| sample.duration).max().unwrap_or(0);
-        let is_whole = i64::from(longest).saturating_sub(self.holds.into()) < least;
-        for (number, placed) in run.placed().enumerate() {
-            let back = i64::try_from(placed.dts).unwrap_or(i64::MAX);
-            if let Some(ends) = self.ends {
-                let gap = back.saturating_sub(ends);
-                let place = || match number {
-                    0 => (fragment.offset, Micros::MIN),
-                    _ => (fragment.offset, self.segment.tape(TrackKind::Audio, placed.dts)),
-                };
-                if self.is_made && gap < -half {
-                    // The frame came later than sound has ever come. Silence is in its place already.
-                    self.skip(place());
-                    continue;
-                }
-                if gap >= least {
-                    self.drop_out(place(), ends, gap);
-                } else if self.is_made {
-                    self.sound.late = self.sound.late.saturating_add(gap);
-                } else if let (0, Some(pictures)) = (number, self.pictures) {
-                    let rate = self.config.sample_rate.max(1);
-                    let lag = rescale(pictures.saturating_sub(ends), rate, 1_000_000);
-                    self.sound.lag = self.sound.lag.max(lag.clamp(0, LAG));
-                }
-            }
-            self.is_made = false;
-            self.pieces.any = true;
-            self.ends = Some(back.saturating_add(self.holds.into()));
-            if number == 0 && is_whole {
-                let lasts: u64 = known.iter().map(|sample| u64::from(sample.duration)).sum();
-                let last = i64::try_from(placed.dts.saturating_add(lasts)).unwrap_or(i64::MAX);
-                self.ends = Some(last.saturating_add(self.holds.into()));
-                return;
+        let is_whole = i64::from(facts.longest).saturating_sub(self.holds.into()) < least;
+        if self.frame(fragment.offset, (0, facts.first_dts), least) && is_whole {
+            // No sound drops out within most fragments: their first frame decides.
+            let last = i64::try_from(facts.last_dts()).unwrap_or(i64::MAX);
+            self.ends = Some(last.saturating_add(self.holds.into()));
+        } else if facts.samples > 1 {
+            let run = fragment.samples.ok_or(Unknown)?;
+            for (number, placed) in run.placed().enumerate().skip(1) {
+                self.frame(fragment.offset, (number, placed.dts), least);
             }
         }
+        Ok(())
+    }
+
+    /// Takes the next frame of a fragment's sound. Gives false for a frame that is left out.
+    fn frame(&mut self, offset: u64, (number, dts): (usize, u64), least: i64) -> bool {
+        let back = i64::try_from(dts).unwrap_or(i64::MAX);
+        let half = i64::from(self.frame.ticks() / 2);
+        if let Some(ends) = self.ends {
+            let gap = back.saturating_sub(ends);
+            let place = || match number {
+                0 => (offset, Micros::MIN),
+                _ => (offset, self.segment.tape(TrackKind::Audio, dts)),
+            };
+            if self.is_made && gap < -half {
+                // The frame came later than sound has ever come. Silence is in its place already.
+                self.skip(place());
+                return false;
+            }
+            if gap >= least {
+                self.drop_out(place(), ends, gap);
+            } else if self.is_made {
+                self.sound.late = self.sound.late.saturating_add(gap);
+            } else if let (0, Some(pictures)) = (number, self.pictures) {
+                let rate = self.config.sample_rate.max(1);
+                let lag = rescale(pictures.saturating_sub(ends), rate, 1_000_000);
+                self.sound.lag = self.sound.lag.max(lag.clamp(0, LAG));
+            }
+        }
+        self.is_made = false;
+        self.pieces.any = true;
+        self.ends = Some(back.saturating_add(self.holds.into()));
+        true
     }
 
     fn drop_out(&mut self, place: Place, ends: i64, gap: i64) {
@@ -394,10 +399,8 @@ impl Walk<'_> {
     }
 
     /// When the pictures of a fragment end.
-    fn pictures_end(&self, fragment: &FragmentIndex) -> Option<i64> {
-        let run = &fragment.video;
-        run.samples.first()?;
-        let tape = self.segment.tape(TrackKind::Video, run.end_dts());
+    fn pictures_end(&self, fragment: &Heard<'_>) -> Option<i64> {
+        let tape = self.segment.tape(TrackKind::Video, fragment.pictures_end?);
         let since = tape.saturating_sub(self.segment.publish_zero);
         Some(
             self.ticks(since, 1_000_000)

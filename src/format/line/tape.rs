@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::format::index::SampleIndex;
+use crate::format::index::{FragmentList, SampleIndex};
 use crate::format::silence::Filled;
 use crate::format::{FileError, Segments, TapeSource, View, ViewSegment};
 use crate::media::TrackKind;
@@ -79,6 +79,11 @@ impl<S: TapeSource> Tape<S> {
         let index = self.view.index(self.segment(segment)?)?;
         self.loaded = Some((segment, Arc::clone(&index)));
         Ok(index)
+    }
+
+    /// The list of the fragments of one segment.
+    pub(in crate::format) fn fragments(&self, segment: usize) -> Result<Arc<FragmentList>, FileError> {
+        Ok(self.view.fragments(self.segment(segment)?)?)
     }
 
     /// Says how many bytes of the file are read at a time. No window reads further ahead.

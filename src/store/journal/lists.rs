@@ -1,4 +1,5 @@
-//! The lists of chunks of sealed segments: what playlists are made of without a look at any sample index.
+//! The lists of sealed segments, of their chunks and of their fragments: what playlists are made of without a look at any sample
+//! index.
 
 use std::sync::Arc;
 
@@ -71,8 +72,14 @@ fn with_lists<T>(read: impl Fn(&str) -> Result<T, StoreError>) -> Result<T, Stor
 
 const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
 
-/// Writes the list of a sealed segment that has numbers and all its footage.
+/// Writes the lists of a sealed segment that has all its footage; that of its chunks, if they have numbers.
 pub(super) fn put(db: &Connection, sealed: &Sealed) -> rusqlite::Result<()> {
+    execute(
+        db,
+        "INSERT OR REPLACE INTO fragment_lists (segment, fragments) SELECT segment, ?2 FROM segments
+         WHERE id = ?1 AND state = 'sealed' AND cuts = 0",
+        params![sealed.id.to_bytes(), sealed.fragments],
+    )?;
     execute(
         db,
         "INSERT OR REPLACE INTO chunk_lists (segment, chunks) SELECT segment, ?2 FROM segments
@@ -81,8 +88,13 @@ pub(super) fn put(db: &Connection, sealed: &Sealed) -> rusqlite::Result<()> {
     )
 }
 
-/// Removes the list of a segment whose chunks are not played any more.
+/// Removes the lists of a segment that has not all its footage any more.
 pub(super) fn remove(db: &Connection, segment: i64) -> rusqlite::Result<()> {
+    execute(
+        db,
+        "DELETE FROM fragment_lists WHERE segment = ?1",
+        params![segment],
+    )?;
     execute(db, "DELETE FROM chunk_lists WHERE segment = ?1", params![segment])
 }
 
@@ -162,7 +174,21 @@ impl Journal {
         self.one(sql, params![id.to_bytes()], |row| self.state(row, 0))
     }
 
-    /// How many lists there are.
+    /// The list of the fragments of a sealed segment, encoded.
+    pub(in crate::store) fn fragment_list(&self, id: SegmentId) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT fragments FROM segments s JOIN fragment_lists f ON f.segment = s.segment
+             WHERE id = ?1 AND state = 'sealed' AND cuts = 0";
+        self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
+    }
+
+    /// The list of the chunks of a sealed segment, encoded.
+    pub(in crate::store) fn chunk_list(&self, id: SegmentId) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT l.chunks FROM segments s JOIN chunk_lists l ON l.segment = s.segment
+             WHERE id = ?1 AND state = 'sealed' AND cuts = 0";
+        self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
+    }
+
+    /// How many lists of chunks there are.
     #[cfg(test)]
     pub(in crate::store) fn count_lists(&self) -> i64 {
         let sql = "SELECT /* whole table */ count(*) FROM chunk_lists";

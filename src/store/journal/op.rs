@@ -238,6 +238,8 @@ pub(in crate::store) struct Sealed {
     pub(in crate::store) samples: Vec<u8>,
     /// The [list of its chunks](crate::format::chunks::ChunkList), encoded.
     pub(in crate::store) list: Vec<u8>,
+    /// The [list of its fragments](crate::format::index::FragmentList), encoded.
+    pub(in crate::store) fragments: Vec<u8>,
     /// How many chunks it has.
     pub(in crate::store) chunks: u64,
     /// How many more it may have had: these numbers are not given again.

@@ -351,6 +351,13 @@ pub(super) const STEPS: &[&str] = &["
         segment INTEGER PRIMARY KEY REFERENCES segments ON DELETE CASCADE,
         chunks  BLOB    NOT NULL
     ) STRICT;
+", "
+    -- What layouts of chunks ask of the fragments of a sealed segment; none for segments of releases that did not write it, and where
+    -- footage was deleted. It is larger than the list of the chunks, which is read far more often.
+    CREATE TABLE fragment_lists (
+        segment   INTEGER PRIMARY KEY REFERENCES segments ON DELETE CASCADE,
+        fragments BLOB    NOT NULL
+    ) STRICT;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -358,7 +365,7 @@ pub(super) const NEWEST: i64 = STEPS.len() as i64;
 
 /// The tables that are not read whole at a start: `indexes` holds nine tenths of the bytes. Each of their values has a checksum of its
 /// own.
-pub(super) const CHECKED_IN_USE: [&str; 2] = ["indexes", "chunk_lists"];
+pub(super) const CHECKED_IN_USE: [&str; 3] = ["indexes", "chunk_lists", "fragment_lists"];
 
 /// The tables that are read whole at every start: all others.
 pub(super) const CHECKED: &[&str] = &[

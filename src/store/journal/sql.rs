@@ -41,7 +41,14 @@ mod plan {
     use rusqlite::Connection;
 
     /// Tables whose rows grow with the minutes, hours or events of the past.
-    const LONG: [&str; 5] = ["segments", "recordings", "renditions", "indexes", "chunk_lists"];
+    const LONG: [&str; 6] = [
+        "segments",
+        "recordings",
+        "renditions",
+        "indexes",
+        "chunk_lists",
+        "fragment_lists",
+    ];
 
     /// Indexes with so few rows that they may be read whole.
     const SHORT: [&str; 6] = [

@@ -64,6 +64,7 @@ fn ops() -> Vec<Op> {
             crc: Some(7),
             samples: vec![1, 2, 3],
             list: Vec::new(),
+            fragments: Vec::new(),
         }),
         Op::CloseRecording {
             id: recording,

@@ -25,7 +25,7 @@ use crate::store::clock::Clock;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::journal::{BootClock, Journal, Op, Publish, Sealed, SegmentState};
 use crate::store::reader::read_exact;
-use crate::store::segment::{boxes_crc, fragment_end, is_worth_keeping, tape_start};
+use crate::store::segment::{boxes_crc, fragment_end, fragments, is_worth_keeping, tape_start};
 use crate::store::{Entry, RecoveryReport, StoreError, paths};
 
 /// Most names in an event; the others are in the log.
@@ -380,6 +380,7 @@ impl Recovery<'_> {
             crc,
             samples: scanned.index.encode(),
             list: list.encode(),
+            fragments: fragments(&scanned.index, &scanned.tracks),
             chunks,
             lost: most.saturating_sub(chunks),
             target_s: list.target_s,

@@ -6,10 +6,12 @@ use super::rig::{Publisher, Rig, check_numbers, stream};
 use super::space;
 use crate::format::TapeSource as _;
 use crate::format::VirtualFile as _;
+use crate::format::hls::Hls;
 use crate::format::hls::live::{ChunkFile, ChunkPlace};
-use crate::media::{Micros, RecordingId};
+use crate::media::{Fragment, Frame, Micros, RecordingId};
 use crate::store::journal::FILE;
 use crate::store::journal::sql::count::statements;
+use crate::store::testing;
 use crate::store::{ChunkAt, Command, Library, ListedSegment, OpenTape};
 
 const SECOND: Micros = 1_000_000;
@@ -152,6 +154,61 @@ fn where_a_page_of_the_lists_is_damaged_the_index_says_the_same() {
     library.listed(&stream("a"), ALWAYS, None, each).unwrap();
     assert_eq!(found, all);
     assert_eq!(library.last_listed(&stream("a"), 100, None).unwrap(), all);
+}
+
+#[test]
+fn the_playlist_of_a_recording_needs_no_index_and_without_a_list_is_the_same() {
+    let recorded = || {
+        let mut rig = Rig::new();
+        let (a, start) = rig.publish(1, "a");
+        rig.handle(vec![start, a.record(id(1), 0)]);
+        for second in 0..17 {
+            rig.handle(vec![a.send(steady(second))]);
+            rig.pass(SECOND);
+        }
+        rig.handle(vec![a.close(id(1), 17), a.end()]);
+        rig
+    };
+    let playlist = |rig: &Rig| {
+        let view = rig.library().view(id(1)).unwrap();
+        let hls = Hls::growing(view, 2_000).unwrap();
+        (hls.playlist().to_vec(), hls.master().to_vec())
+    };
+    let rig = recorded();
+    let whole = playlist(&rig);
+    change(&rig, "DELETE FROM indexes");
+    for path in rig.disk.files().into_keys() {
+        crate::store::Disk::unlink(&rig.disk, &path).unwrap();
+    }
+    assert_eq!(playlist(&rig), whole);
+    for damage in [
+        "UPDATE fragment_lists SET fragments = x'0100'",
+        // A whole list, of another segment.
+        "UPDATE fragment_lists SET fragments = (SELECT fragments FROM fragment_lists ORDER BY segment DESC LIMIT 1) WHERE segment = 1",
+        "DELETE FROM fragment_lists WHERE segment = 2",
+        "DELETE FROM fragment_lists",
+    ] {
+        let rig = recorded();
+        change(&rig, damage);
+        assert_eq!(playlist(&rig), whole, "{damage}");
+    }
+}
+
+/// The fragment of a second, whose sound does not drop out.
+fn steady(second: i64) -> Fragment {
+    let frames = |second: i64| second * 48_000 / 1_024;
+    let (mut fragment, end) = (
+        testing::fragment(second, second % 2 == 0),
+        frames(second + 1) * 1_024,
+    );
+    let frame = fragment.audio[0].clone();
+    let audio = (frames(second)..frames(second + 1)).map(|number| Frame {
+        dts: number * 1_024,
+        ..frame.clone()
+    });
+    fragment.audio = audio.collect();
+    fragment.next_audio_dts = Some(end);
+    fragment
 }
 
 #[test]

@@ -153,6 +153,7 @@ fn start_with_10_000_segments() {
             crc: Some(0),
             samples: vec![3; 9_000],
             list: Vec::new(),
+            fragments: Vec::new(),
         }));
     }
     Journal::open(dir.path()).unwrap().commit(&ops, 0).unwrap();

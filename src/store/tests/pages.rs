@@ -68,6 +68,7 @@ pub(super) fn many(dir: &Path, count: i64, segments: i64) -> (Micros, Micros) {
                 crc: Some(0),
                 samples: vec![3; 9],
                 list: Vec::new(),
+                fragments: Vec::new(),
             }));
         }
         let end = Some(start + LENGTH * segments);

@@ -249,6 +249,47 @@ fn a_lost_or_wrong_sample_index_is_made_again() {
     }
 }
 
+#[test]
+fn lists_that_say_another_thing_than_the_index_are_made_again() {
+    for (damage, of) in [
+        (
+            "UPDATE chunk_lists SET chunks = x'0100' WHERE segment = 1",
+            "chunks",
+        ),
+        (
+            "UPDATE fragment_lists SET fragments = x'0100' WHERE segment = 1",
+            "fragments",
+        ),
+    ] {
+        let store = Store::new();
+        let lists = || {
+            let journal = Journal::open_read(store.dir.path()).unwrap();
+            let id = store.row("a", 1).id;
+            (
+                journal.chunk_list(id).unwrap(),
+                journal.fragment_list(id).unwrap(),
+            )
+        };
+        let before = lists();
+        assert!(before.0.is_some() && before.1.is_some());
+        store.sql(damage);
+        let found = store.verify();
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].what.contains(&format!("list of its {of}")),
+            "{}",
+            found[0].what
+        );
+        let (done, findings, _) = store.repair();
+        assert_eq!((done.len(), findings), (1, Vec::new()));
+        assert_eq!(lists(), before);
+    }
+    // An earlier release wrote none.
+    let store = Store::new();
+    store.sql("DELETE FROM fragment_lists; DELETE FROM chunk_lists");
+    assert_eq!(store.verify(), []);
+}
+
 fn check_invariants_but_the_outbox(store: &Store) {
     check_invariants(store.dir.path(), &store.disk);
 }

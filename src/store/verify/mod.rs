@@ -188,6 +188,12 @@ impl Check<'_> {
                     watch(Step::Progress { done, total });
                 };
                 let mut found = segment::check(self.disk, &path, row, samples.as_deref(), &mut progress);
+                if found.troubles.is_empty()
+                    && let Some(samples) = &samples
+                    && let Some(trouble) = segment::check_lists(self.journal, row, samples)?
+                {
+                    found.troubles.push(trouble);
+                }
                 // The list of unfinished overwriting is read before the file: the writer may finish it meanwhile.
                 if row.cuts > 0
                     && found.troubles.is_empty()

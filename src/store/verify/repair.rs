@@ -22,7 +22,7 @@ use crate::store::reader::read_exact;
 use crate::store::recover::Aside;
 use crate::store::recover::start;
 use crate::store::recover::{Occasion, SetAside, recover_as, stray_name};
-use crate::store::segment::{boxes_crc, fragment_end};
+use crate::store::segment::{boxes_crc, fragment_end, fragments};
 use crate::store::{AuditChange, Audited, RecoveryReport, StoreError, paths};
 
 /// Repairs a storage directory that no service uses, and reports the faults that remain.
@@ -252,6 +252,7 @@ impl Repair<'_> {
             crc,
             samples: index.encode(),
             list: list.encode(),
+            fragments: fragments(index, &row.tracks),
             chunks: row.chunks.filter(|_| row.cuts > 0).unwrap_or(chunks),
             lost: 0,
             target_s: None,

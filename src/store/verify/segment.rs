@@ -4,13 +4,15 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::FragmentAt;
+use crate::format::chunks::ChunkList;
 use crate::format::fmp4::{self, Position, ScanError, Stopped};
 use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{Micros, TrackKind};
+use crate::store::StoreError;
 use crate::store::disk::{Disk, DiskFile};
-use crate::store::journal::SegmentData;
+use crate::store::journal::{Journal, SegmentData};
 use crate::store::reader::{Reader, read_exact};
-use crate::store::segment::{boxes_crc, fragment_end};
+use crate::store::segment::{self, boxes_crc, fragment_end};
 
 /// Most faults of one file that are reported one by one.
 const TROUBLES: usize = 1_000;
@@ -35,7 +37,7 @@ pub(super) enum Kind {
     Foreign,
     Header,
     Fragment,
-    /// The journal's sample index or checksum differs from the file.
+    /// The journal's sample index or checksum differs from the file, or a list from the index.
     Row,
     /// The file contains media that was deleted on request.
     Deleted,
@@ -135,6 +137,29 @@ pub(super) fn check(
         }
     }
     found
+}
+
+/// Compares the lists that the journal has of a segment with its sample index. A segment of an earlier release has none.
+pub(super) fn check_lists(
+    journal: &Journal,
+    row: &SegmentData,
+    samples: &[u8],
+) -> Result<Option<Trouble>, StoreError> {
+    let Ok(index) = SampleIndex::decode(samples) else {
+        return Ok(None);
+    };
+    let are_chunks = match (journal.chunk_list(row.id)?, &row.numbers) {
+        (Some(list), Some(numbers)) => list == ChunkList::of(&index, row.base, &row.tracks, numbers).encode(),
+        (Some(_) | None, _) => true,
+    };
+    let fragments = journal.fragment_list(row.id)?;
+    let are_fragments = fragments.is_none_or(|list| list == segment::fragments(&index, &row.tracks));
+    let what = match (are_chunks, are_fragments) {
+        (true, true) => return Ok(None),
+        (false, _) => "the journal's list of its chunks is not what its sample index says",
+        (true, false) => "the journal's list of its fragments is not what its sample index says",
+    };
+    Ok(Some(Trouble::new(Kind::Row, what)))
 }
 
 /// The index of the first `bytes` of a file, made from its boxes without reading media, and where it ends.

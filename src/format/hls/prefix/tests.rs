@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 
-use crate::format::hls::{Hls, Prefix};
+use crate::format::hls::{Hls, Prefix, Uris};
 use crate::format::index::SampleIndex;
 pub(in crate::format) use crate::format::testing::Growing;
 use crate::format::testing::{self, Take, all};
-use crate::format::{Mark, SourceError, TapeSource, View};
+use crate::format::{Fmp4, Mark, SourceError, TapeSource, View};
 use crate::media::{Micros, SegmentId, TrackKind, Tracks};
 
 const TARGET_MS: u32 = 1_500;
@@ -107,7 +107,7 @@ type Told = (
 );
 
 /// Everything that delivery asks of a folder.
-fn told(hls: &Hls<Growing>) -> Told {
+fn told<S: TapeSource + Clone>(hls: &Hls<S>) -> Told {
     let chunks =
         (0..hls.chunks()).map(|chunk| (hls.chunk_len(chunk), hls.chunk_mark(chunk), hls.chunk_init(chunk)));
     (
@@ -160,6 +160,61 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// A folder is the same where lists of fragments take the place of indexes.
+    #[test]
+    fn lists_of_fragments_say_what_the_indexes_say(
+        parts in prop::collection::vec((next(), 1_000_i64..6_000), 1..7),
+        first_ms in 0_i64..90,
+        lag in prop_oneof![Just(0_i64), 0_i64..3_000],
+        ticks in prop::option::of(prop_oneof![Just((90_000_u32, 3_003_i64)), Just((12_288, 1_024)), Just((1_000, 40))]),
+    ) {
+        let mut takes = takes(&parts, first_ms);
+        if let Some((timescale, step)) = ticks {
+            takes.push(testing::ticking(timescale, step, 7, 3));
+        }
+        let came = |kind, ms| if kind == TrackKind::Audio { ms + lag } else { ms };
+        let mut view = testing::view_as_it_came(&takes, 0, came);
+        view.segments.iter_mut().for_each(|segment| segment.end = Some(Micros::MAX - 1));
+        let listed = testing::Listed::of(view.clone());
+        for (by_index, by_list) in [
+            (Hls::open(view.clone(), TARGET_MS), Hls::open(listed.clone(), TARGET_MS)),
+            (Hls::growing(view.clone(), TARGET_MS), Hls::growing(listed.clone(), TARGET_MS)),
+        ] {
+            let (Ok(by_index), Ok(by_list)) = (by_index, by_list) else { continue };
+            prop_assert_eq!(told(&by_list), told(&by_index));
+            prop_assert_eq!(by_list.served_master(&Uris::default()), by_index.served_master(&Uris::default()));
+            for (name, _) in by_index.files() {
+                let bytes = all(&mut by_list.named(&name).unwrap());
+                prop_assert!(bytes == all(&mut by_index.named(&name).unwrap()), "{}", name);
+            }
+        }
+        // A file of fragments is read in another way, and takes the lists, too.
+        if let (Ok(mut by_index), Ok(mut by_list)) = (Fmp4::open(view), Fmp4::open(listed)) {
+            prop_assert!(all(&mut by_list) == all(&mut by_index));
+        }
+    }
+}
+
+#[test]
+fn the_playlists_of_a_steady_publish_need_no_index() {
+    let mut views = steps(&long(30), true);
+    let view = views.pop().unwrap();
+    let reads = view.source.reads.clone();
+    let whole = Hls::growing(view.clone(), TARGET_MS).unwrap();
+    let listed = testing::Listed::of(view);
+    reads.store(0, Ordering::Relaxed);
+    let hls = Hls::growing(listed.clone(), TARGET_MS).unwrap();
+    assert!(listed.missing_of(false).unwrap().is_none());
+    assert_eq!(reads.load(Ordering::Relaxed), 0);
+    assert_eq!(told(&hls), told(&whole));
+    all(&mut hls.named("00003.m4s").unwrap());
+    let of_a_chunk = reads.load(Ordering::Relaxed);
+    assert!((1..=3).contains(&of_a_chunk), "{of_a_chunk}");
 }
 
 /// Segments of one publish.
