@@ -126,8 +126,10 @@ async fn put(api: &Api, arguments: Map<String, Value>) -> Result<reply::Channel,
         let text = "expires: it is not behind the start, or not in the future";
         return Err(Failure::bad(text).about("expires"));
     }
-    let _changing = api.channels.changing.lock().await;
+    // Recordings take a while to lay out. Other changes go on meanwhile.
     let items = items::items(api, &asked.items, now).await?;
+    let _changing = api.channels.changing.lock().await;
+    let now = api.channel_time()?;
     let known = api.channel(&asked.name);
     let mut channel = match known.filter(|known| !known.has_expired(now)) {
         None => Channel::new(asked.name.clone(), asked.start.unwrap_or(now), play, items),

@@ -11,6 +11,7 @@ use super::flow::Flow;
 use super::layouts::{Key, Layout, Layouts, Version};
 use super::leases::Leases;
 use super::live::Dates;
+use super::packed::Packed;
 use super::seen::Seen;
 use super::server::address;
 use super::tally::Tally;
@@ -60,6 +61,7 @@ pub(super) struct Door {
     pub(super) identity: Identity,
     pub(super) layouts: Layouts,
     pub(super) leases: Leases,
+    pub(super) packed: Packed,
     pub(super) seen: Seen,
     /// The dates that live playlists keep.
     pub(super) dates: Dates,
@@ -90,6 +92,7 @@ impl Door {
             identity: inside.identity,
             layouts: Layouts::default(),
             leases: Leases::default(),
+            packed: Packed::default(),
             seen: Seen::default(),
             dates: Dates::restored(&inside.dates),
             store: inside.store,

@@ -1,15 +1,13 @@
 //! A recording as HLS: its playlists, inits, chunks and keyframes.
 
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use bytes::Bytes;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Refusal, bytes};
+use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::Door;
 use super::files::{Bounds, Reading, Sent, of_file, send, view};
 use super::flow::Pace;
@@ -74,7 +72,7 @@ pub(super) async fn file(
             return Ok(send(door, &sent, how));
         }
     };
-    Ok(playlist(text, how))
+    Ok(playlist(door, text, how))
 }
 
 /// The number of the chunk that a name stands for, counted from 1.
@@ -84,13 +82,20 @@ fn chunk_number(name: &str) -> Option<usize> {
 }
 
 /// The response with a playlist.
-pub(super) fn playlist(text: Vec<u8>, (method, headers): (&Method, &HeaderMap)) -> Answer {
-    let compressed = (takes_gzip(headers) && text.len() >= WORTH_COMPRESSING).then(|| gzipped(&text));
-    let is_compressed = compressed.is_some();
-    let text = compressed.unwrap_or(text);
+pub(super) fn playlist(door: &Door, text: Vec<u8>, (method, headers): (&Method, &HeaderMap)) -> Answer {
+    let is_compressed = takes_gzip(headers) && text.len() >= WORTH_COMPRESSING;
+    let text = if is_compressed {
+        door.packed.of(&text)
+    } else {
+        Bytes::from(text)
+    };
     let length = text.len();
-    let body = if method == Method::HEAD { Vec::new() } else { text };
-    let mut answer = bytes(StatusCode::OK, Format::Hls.mime(), body);
+    let body = if method == Method::HEAD {
+        Bytes::new()
+    } else {
+        text
+    };
+    let mut answer = answer_bytes(StatusCode::OK, Format::Hls.mime(), body);
     let headers = answer.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
@@ -142,7 +147,17 @@ pub(super) async fn find(
             to: bounds.1,
         },
     };
-    if let Some(Layout::Folder(folder)) = door.layouts.find(&key, version, Instant::now()) {
+    let kept = || match door.layouts.find(&key, version, Instant::now()) {
+        Some(Layout::Folder(folder)) => Some(folder),
+        Some(Layout::File(_)) | None => None,
+    };
+    if let Some(folder) = kept() {
+        return Ok(folder);
+    }
+    // Players that ask together wait for one of them, which lays it out.
+    let turn = door.layouts.turn(&key);
+    let _turn = turn.lock().await;
+    if let Some(folder) = kept() {
         return Ok(folder);
     }
     let prefix = match door.layouts.take_earlier(&key) {
@@ -194,13 +209,6 @@ fn reads_gzip(accepted: &str) -> bool {
     })
 }
 
-fn gzipped(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
-    // Writing to memory does not fail.
-    let written = encoder.write_all(text).and_then(|()| encoder.finish());
-    written.unwrap_or_default()
-}
-
 /// The beginning of a name, for a message.
 fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
@@ -208,8 +216,6 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     #[test]
@@ -225,14 +231,6 @@ mod tests {
         ] {
             assert_eq!(reads_gzip(accepted), wanted, "{accepted}");
         }
-        let text = b"#EXTM3U\n".repeat(1_000);
-        let mut back = Vec::new();
-        let packed = gzipped(&text);
-        assert!(packed.len() < text.len() / 10);
-        flate2::read::GzDecoder::new(packed.as_slice())
-            .read_to_end(&mut back)
-            .unwrap();
-        assert_eq!(back, text);
     }
 
     #[test]

@@ -124,7 +124,11 @@ impl Layout {
 #[derive(Default)]
 pub(super) struct Layouts {
     kept: Mutex<VecDeque<Kept>>,
+    turns: Mutex<Vec<(Key, Turn)>>,
 }
+
+/// Whoever holds it lays something out that others wait for.
+pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
 
 struct Kept {
     key: Key,
@@ -169,6 +173,18 @@ impl Layouts {
         }
     }
 
+    /// What those hold in turn who find no layout. It is the same as long as somebody has it.
+    pub(super) fn turn(&self, key: &Key) -> Turn {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|(_, turn)| Arc::strong_count(turn) > 1);
+        if let Some((_, turn)) = turns.iter().find(|(known, _)| known == key) {
+            return Arc::clone(turn);
+        }
+        let turn = Turn::default();
+        turns.push((key.clone(), Arc::clone(&turn)));
+        turn
+    }
+
     /// Drops what nobody used for a while. Gives the moment at which the next one is due, if any are left.
     pub(super) fn expire(&self, now: Instant) -> Option<Instant> {
         let mut kept = self.kept();
@@ -184,6 +200,24 @@ impl Layouts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_who_want_one_layout_wait_for_each_other_and_for_nobody_else() {
+        let layouts = Layouts::default();
+        let key = |number: u8| Key {
+            recording: RecordingId::from_bytes([number; 16]),
+            what: What::Folder { from: None, to: None },
+        };
+        let (one, other) = (layouts.turn(&key(1)), layouts.turn(&key(2)));
+        let held = one.try_lock().unwrap();
+        assert!(layouts.turn(&key(1)).try_lock().is_err());
+        assert!(other.try_lock().is_ok());
+        drop(held);
+        assert!(layouts.turn(&key(1)).try_lock().is_ok());
+        drop((one, other));
+        layouts.turn(&key(3));
+        assert_eq!(layouts.turns.lock().unwrap().len(), 1);
+    }
 
     #[test]
     fn the_first_bytes_of_a_file_are_read_once() {

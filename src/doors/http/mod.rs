@@ -34,6 +34,7 @@ mod layouts;
 mod leases;
 mod live;
 mod metrics;
+mod packed;
 mod page;
 mod patience;
 mod query;
