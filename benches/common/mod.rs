@@ -6,6 +6,7 @@
 pub(crate) mod device;
 pub(crate) mod http;
 pub(crate) mod medium;
+pub(crate) mod month;
 pub(crate) mod process;
 pub(crate) mod push;
 pub(crate) mod service;

@@ -167,6 +167,18 @@ impl Setup {
         Ok(())
     }
 
+    /// Gives a command to the running service.
+    pub(crate) fn command(&self, words: &[&str]) -> anyhow::Result<()> {
+        let output = Command::new(&self.edgereel)
+            .args(words)
+            .arg("--config")
+            .arg(&self.config)
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "edgereel {}: {said}", words.join(" "));
+        Ok(())
+    }
+
     /// The id, and the bytes on the tape, of each recording.
     pub(crate) fn recordings(&self) -> anyhow::Result<Vec<(String, u64)>> {
         let output = Command::new(&self.edgereel)

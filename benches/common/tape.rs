@@ -60,6 +60,17 @@ impl Shape {
         }
     }
 
+    /// One publish of each stream, with so many segments, in one recording, with a chunk in each fragment of two seconds.
+    pub(crate) fn publishes(streams: usize, segments: u32) -> Self {
+        Self {
+            streams,
+            segments,
+            recording: segments,
+            fragment: 2,
+            waits: false,
+        }
+    }
+
     /// One recording of so many hours, of [`TEMPLATE`], with fragments of a second as the service writes them. It waits for its
     /// publisher.
     pub(crate) fn waiting(hours: u32) -> Self {

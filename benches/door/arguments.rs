@@ -14,6 +14,9 @@ cargo bench --bench door -- [OPTIONS]
                      viewers    8 viewers beside 4 publishers
                      crowd      200 slow readers and 200 half requests beside 4 publishers and 4 viewers
                      playlist   the playlist of 24 h, and its refresh
+                     shift      time shift: ranges of a tape of 30 days, and a refresh of a window of the past
+                     channel    playlists of a channel with 1,000 viewers
+                     lag        how much later than live a chunk is in time shift
                      keys       what the key of a viewer costs a request
                      delay      how far hls.js is behind what is live; wants Chromium
                      wear       bytes at the block device ÷ bytes of media, with 8 viewers; wants root and loop devices
@@ -28,18 +31,24 @@ pub(crate) enum Figure {
     Viewers,
     Crowd,
     Playlist,
+    Shift,
+    Channel,
+    Lag,
     Keys,
     Delay,
     Wear,
 }
 
 impl Figure {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::First,
         Self::Download,
         Self::Viewers,
         Self::Crowd,
         Self::Playlist,
+        Self::Shift,
+        Self::Channel,
+        Self::Lag,
         Self::Keys,
         Self::Delay,
         Self::Wear,
@@ -52,6 +61,9 @@ impl Figure {
             Self::Viewers => "viewers",
             Self::Crowd => "crowd",
             Self::Playlist => "playlist",
+            Self::Shift => "shift",
+            Self::Channel => "channel",
+            Self::Lag => "lag",
             Self::Keys => "keys",
             Self::Delay => "delay",
             Self::Wear => "wear",

@@ -11,6 +11,7 @@
 
 mod archive;
 mod arguments;
+mod channel;
 #[path = "../common/mod.rs"]
 mod common;
 mod crowd;
@@ -18,9 +19,11 @@ mod delay;
 mod download;
 mod first;
 mod keys;
+mod lag;
 mod nginx;
 mod playlist;
 mod row;
+mod shift;
 mod ticks;
 mod viewer;
 mod viewers;
@@ -71,6 +74,9 @@ fn measure(
         (Figure::Viewers, Some(archive)) => viewers::run(arguments, archive),
         (Figure::Crowd, Some(archive)) => crowd::run(arguments, archive),
         (Figure::Playlist, _) => playlist::run(arguments, dir),
+        (Figure::Shift, _) => shift::run(arguments, dir),
+        (Figure::Channel, _) => channel::run(arguments, dir),
+        (Figure::Lag, _) => lag::run(arguments, dir),
         (Figure::Keys, _) => keys::run(arguments, dir),
         (Figure::Wear, _) => wear::run(arguments, dir),
         (Figure::Delay, _) => delay::run(arguments, dir),
