@@ -4,10 +4,12 @@
 //! anew, from the sample index; the media is copied.
 
 mod last;
+mod samples;
 
 use std::sync::Arc;
 
 pub(in crate::format) use last::{End, Entry, Known, Reach, Ticks};
+pub(in crate::format) use samples::Single;
 
 use crate::format::fmp4::{self, Movie, Reference, TrackRun};
 use crate::format::index::{Placed, RunFacts};

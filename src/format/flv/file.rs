@@ -1,7 +1,7 @@
 //! The layout of the file: the front, sequence headers where the configuration changes, and the tags of each fragment.
 
 use crate::format::index::FragmentIndex;
-use crate::format::line::{Config, Extent, Line, Stretch, Tape, run};
+use crate::format::line::{Config, Extent, Line, Stretch, Tape, run, to_ms};
 use crate::format::looked::KeyTag;
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
@@ -399,13 +399,6 @@ fn tag_header(kind: u8, timestamp_ms: i64, body: u64) -> [u8; 11] {
 fn back(body: u64) -> [u8; 4] {
     let [.., a, b, c, d] = (body + TAG).to_be_bytes();
     [a, b, c, d]
-}
-
-/// Rounds to the nearest millisecond, so that whole milliseconds come out as they went in.
-fn to_ms(ticks: i64, timescale: u32) -> i64 {
-    let scale = i128::from(timescale.max(1));
-    let nearest = (i128::from(ticks) * 1_000 + scale / 2).div_euclid(scale);
-    i64::try_from(nearest).unwrap_or(0)
 }
 
 fn seconds(ms: i64) -> f64 {

@@ -28,6 +28,7 @@ mod playlist;
 mod prefix;
 mod scheduled;
 mod served;
+mod tags;
 mod text;
 mod variant;
 
@@ -50,6 +51,7 @@ use playlist::Playlist;
 pub use prefix::Prefix;
 pub use scheduled::{FolderChunk, Scheduled, ScheduledChunk};
 pub use served::{BadUri, Served, Start, Update, Uris};
+pub use tags::{ChunkTag, headers};
 pub use variant::Variant;
 
 /// Shortest chunk by default, in milliseconds. A chunk ends at the next keyframe after that, or where it would be twice as

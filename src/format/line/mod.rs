@@ -93,6 +93,13 @@ pub(in crate::format) fn run(fragment: &FragmentIndex, kind: TrackKind) -> &Run 
     }
 }
 
+/// Rounds to the nearest millisecond, so that whole milliseconds come out as they went in.
+pub(in crate::format) fn to_ms(ticks: i64, timescale: u32) -> i64 {
+    let scale = i128::from(timescale.max(1));
+    let nearest = (i128::from(ticks) * 1_000 + scale / 2).div_euclid(scale);
+    i64::try_from(nearest).unwrap_or(0)
+}
+
 /// The error for an index that contradicts itself, or contradicts what it said before.
 pub(in crate::format) fn contradiction(segment: SegmentId, reason: &str) -> FileError {
     FileError::Source(SourceError {
