@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::MAX_CHUNKS;
+use crate::format::hls::FolderChunk;
 
 /// A chunk of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,19 @@ pub struct Chunk {
     pub discontinuity: bool,
     /// True when decoding can begin with the chunk.
     pub independent: bool,
+}
+
+impl Chunk {
+    /// A chunk of a recording's HLS. None where it is longer than a channel can say.
+    pub fn of(chunk: &FolderChunk) -> Option<Self> {
+        Some(Self {
+            duration_ms: u32::try_from(chunk.duration_ms).ok()?,
+            gap_ms: u32::try_from(chunk.gap_ms).ok()?,
+            init: u16::try_from(chunk.init).ok()?,
+            discontinuity: chunk.discontinuity,
+            independent: chunk.independent,
+        })
+    }
 }
 
 /// The chunks of an item, in order.

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 
-use super::Chunks;
-use crate::format::hls::Variant;
+use super::{Chunk, Chunks};
 use crate::format::hls::live::InitName;
+use crate::format::hls::{Hls, Variant};
 use crate::media::{Micros, RecordingId, StreamName};
 
 /// A recording that a channel shows, or a part of one.
@@ -59,6 +59,15 @@ impl Item {
         chunks
             .map(|chunk| usize::from(chunk.init))
             .all(|init| init < self.inits.len())
+    }
+
+    /// True when this is the HLS of the item, as it was when the channel was made. The recording may have lost a part since.
+    pub fn is_laid_out_as<S>(&self, hls: &Hls<S>) -> bool {
+        let chunks = hls.folder_chunks().map(|chunk| Chunk::of(&chunk));
+        let inits = hls.named_inits().map(|(name, _)| name);
+        u64::from(self.lead_ms) == hls.lead_ms()
+            && inits.eq(self.inits.iter().copied())
+            && chunks.eq(self.chunks.as_slice().iter().copied().map(Some))
     }
 
     /// What the item is.

@@ -17,7 +17,9 @@ mod item;
 mod lap;
 mod name;
 mod programme;
+mod push;
 mod schedule;
+mod sent;
 #[cfg(test)]
 mod tests;
 
@@ -26,10 +28,15 @@ pub use item::{ChunkName, Item, ItemKey};
 pub use lap::Lap;
 pub use name::{BadName, Name};
 pub use programme::{Anchor, Play, Programme, Shown};
+pub use push::{BadTarget, Push, Target};
 pub use schedule::{Changed, Channel, Now, Over, Window};
+pub use sent::{Next, Why};
 
 /// The most items of a channel.
 pub const MAX_ITEMS: usize = 100;
+
+/// The most servers that a channel is sent to.
+pub const MAX_PUSHES: usize = 4;
 
 /// The most chunks of a channel's list: 83 hours of chunks of six seconds.
 pub const MAX_CHUNKS: usize = 50_000;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Anchor, Item, ItemKey, Lap, Name, Play, Programme, Shown};
+use super::{Anchor, Item, ItemKey, Lap, Name, Play, Programme, Push, Shown};
 use crate::media::Micros;
 
 /// How far ahead of the present moment chunks are listed, in target durations. A player begins this far before the end of a live
@@ -29,6 +29,9 @@ pub struct Channel {
     pub enabled: bool,
     /// `EXT-X-TARGETDURATION` in seconds. It never becomes shorter, and longer only with a change of the list.
     pub target_s: u32,
+    /// Where it is sent to, by number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pushes: Vec<Push>,
     /// The lists, each behind the one before. All but the last have an end.
     programmes: Vec<Programme>,
 }
@@ -87,6 +90,7 @@ impl Channel {
             expires: None,
             enabled: true,
             target_s: lap.target_s(),
+            pushes: Vec::new(),
             programmes: vec![Programme {
                 anchor,
                 play,

@@ -9,12 +9,12 @@ use crate::format::hls::Variant;
 use crate::format::hls::live::InitName;
 use crate::media::{Micros, RecordingId};
 
-const S: Micros = 1_000_000;
+pub(super) const S: Micros = 1_000_000;
 const DAY: Micros = 86_400 * S;
 /// A day in 2026.
-const START: Micros = 1_800_000_000 * S;
+pub(super) const START: Micros = 1_800_000_000 * S;
 
-fn chunk(duration_ms: u32) -> Chunk {
+pub(super) fn chunk(duration_ms: u32) -> Chunk {
     Chunk {
         duration_ms,
         gap_ms: 0,
@@ -25,7 +25,7 @@ fn chunk(duration_ms: u32) -> Chunk {
 }
 
 /// An item of a recording with this number. Items with equal `init`s are coded alike.
-fn item(number: u8, init: u8, chunks: Vec<Chunk>) -> Item {
+pub(super) fn item(number: u8, init: u8, chunks: Vec<Chunk>) -> Item {
     let last = chunks.iter().map(|chunk| chunk.init).max().unwrap_or(0);
     Item {
         recording: RecordingId::from_bytes([number; 16]),
@@ -39,11 +39,11 @@ fn item(number: u8, init: u8, chunks: Vec<Chunk>) -> Item {
     }
 }
 
-fn even(number: u8, init: u8, count: usize) -> Item {
+pub(super) fn even(number: u8, init: u8, count: usize) -> Item {
     item(number, init, vec![chunk(6_000); count])
 }
 
-fn channel(play: Play, items: Vec<Item>) -> Channel {
+pub(super) fn channel(play: Play, items: Vec<Item>) -> Channel {
     Channel::new("evening".parse().unwrap(), START, play, items)
 }
 

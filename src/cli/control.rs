@@ -10,6 +10,7 @@ use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value};
 
 use super::complete;
+use super::hidden;
 use super::offline;
 use super::open::StoreArgument;
 use super::output;
@@ -20,6 +21,9 @@ use crate::api::{self, Argument, Command, GROUPS, Kind, Values, commands};
 /// Commands of the line that stand for another command with an argument set.
 const STANDS_FOR: &[(&str, &str, &str, &str, bool)] =
     &[("recording", "unprotect", "recording.protect", "protected", false)];
+
+/// Commands with an argument that holds a secret.
+const SECRETS: &[(&str, &str)] = &[("channel.push", "url")];
 
 /// The argument that is a stream or a recording. A stream has a `/` in its name.
 const WHICH: &str = "which";
@@ -113,6 +117,18 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
         }
         if let Some(value) = value(argument, matches)? {
             arguments.insert(argument.name.to_owned(), value);
+        }
+    }
+    if let Some(secret) = SECRETS
+        .iter()
+        .find(|(name, _)| *name == command.name)
+        .map(|(_, secret)| *secret)
+        && let Some(Value::String(text)) = arguments.get_mut(secret)
+    {
+        if text == hidden::FROM_INPUT {
+            *text = hidden::read().with_context(|| secret.to_uppercase())?;
+        } else {
+            hidden::hide(text);
         }
     }
     if command.is_for_good() && !matches.get_flag(YES) {

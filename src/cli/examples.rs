@@ -173,6 +173,18 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ),
             ("edgereel channel list", "All channels"),
             ("edgereel channel disable evening", "Switch a channel off"),
+            (
+                "edgereel channel push evening rtmps://live.example.com/app/KEY",
+                "Send a channel to another server, which channel.push_to must name",
+            ),
+            (
+                "edgereel channel push evening - < address",
+                "The same, with the address from a file or a pipe",
+            ),
+            (
+                "edgereel channel pushes",
+                "Where channels are sent to, and how that goes",
+            ),
         ],
     ),
     (

@@ -13,6 +13,7 @@ mod denied;
 mod examples;
 mod export;
 mod hash_password;
+mod hidden;
 mod interrupt;
 mod ls;
 mod offline;

@@ -98,6 +98,8 @@ const KEYS: &[Key] = &[
     key!("ring.pre_roll", true, ring.pre_roll),
     key!("ring.memory", true, ring.memory),
     key!("control.socket", false, control.socket),
+    key!("channel.push_to", true, channel.push_to),
+    key!("channel.ca_file", true, channel.ca_file),
     Key {
         name: "[sync] (that there is one, or none)",
         reloads: false,

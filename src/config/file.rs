@@ -9,8 +9,8 @@ use super::mistake::explained;
 use super::place::{line_of_fault, line_of_key};
 use super::raw::{Fault, Raw};
 use super::{
-    ByteSize, Callback, Config, Control, Delivery, Device, Http, Keep, Mqtt, Publisher, Ring, Rtmp, Rule,
-    Span, Storage, Task, Template, TemplateSource, Viewer, callback, publisher, viewer,
+    ByteSize, Callback, ChannelSettings, Config, Control, Delivery, Device, Http, Keep, Mqtt, Publisher,
+    Ring, Rtmp, Rule, Span, Storage, Task, Template, TemplateSource, Viewer, callback, publisher, viewer,
 };
 use crate::model::nearest;
 
@@ -130,6 +130,7 @@ struct File {
     storage: Storage,
     ring: Ring,
     control: Control,
+    channel: ChannelSettings,
     sync: Delivery,
     mqtt: Mqtt,
     callback: Vec<Callback>,
@@ -200,6 +201,7 @@ impl File {
             storage: self.storage,
             ring: self.ring,
             control: self.control,
+            channel: self.channel,
             sync: self.sync.resolve()?,
             publishers,
             viewers,
@@ -247,6 +249,7 @@ fn check(config: &Config) -> Result<(), Refused> {
     }
     config.rtmp.check(!config.publishers.is_empty())?;
     config.http.check(!config.viewers.is_empty())?;
+    config.channel.check()?;
     in_range(
         "storage.durability",
         config.storage.durability,

@@ -10,6 +10,7 @@ mod byte_rate;
 mod calendar;
 mod callback;
 mod changes;
+mod channel;
 mod delivery;
 mod file;
 mod fuzz;
@@ -41,6 +42,7 @@ pub use byte_rate::{ByteRate, ByteRateError, RateLimit};
 pub use calendar::{Weekly, WeeklyError, next_boundary};
 pub use callback::Callback;
 pub use changes::Changes;
+pub use channel::{ChannelSettings, PushTo};
 pub use delivery::{
     Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, HttpProxy, Lifecycle, PublicUrl, S3Target,
     Target, UrlStyle,
@@ -82,6 +84,8 @@ pub struct Config {
     pub ring: Ring,
     /// `[control]`
     pub control: Control,
+    /// `[channel]`
+    pub channel: ChannelSettings,
     /// `[sync]`. Without it nothing is delivered.
     pub sync: Option<Delivery>,
     /// `[mqtt]`. Without it there is no broker.

@@ -34,6 +34,7 @@ impl Config {
         section(&mut out, "storage", &self.storage);
         section(&mut out, "ring", &self.ring);
         section(&mut out, "control", &self.control);
+        section(&mut out, "channel", &self.channel);
         if let Some(sync) = &self.sync {
             section(&mut out, "sync", sync);
         }
@@ -91,7 +92,8 @@ mod tests {
                     live_chunks = 6\ndialects = [\"tencent\"]\ntokens_without_clock = \"accept\"\n\n\
                     [storage]\ndir = \"/data/edge reel\"\ndurability = \"500ms\"\nquota = \"20 GiB\"\nmin_free = \"0 B\"\n\
                     on_full = \"stop\"\nkeep = \"7d\"\n\n[ring]\npre_roll = \"5s\"\nmemory = \"8 MiB\"\n\n\
-                    [control]\nsocket = \"/run/e.sock\"\n";
+                    [control]\nsocket = \"/run/e.sock\"\n\n\
+                    [channel]\npush_to = [\"rtmps://live.example.com/*\"]\nca_file = \"/ca.pem\"\n";
         let config = Config::parse(Some((Path::new("box.toml"), text)), [], "box").unwrap();
         assert_eq!(config.to_toml(), text);
         let usual = Config::parse(None, [], "box-17").unwrap().to_toml();

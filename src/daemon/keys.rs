@@ -11,8 +11,11 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::access::Authorizer;
 use crate::access::viewer::{ViewerKeyError, Viewers};
-use crate::config::{Advice, Callback, Config, MAX_SECRET, Mqtt, Secret, SecretSource, Target, Tls};
+use crate::config::{
+    Advice, Callback, ChannelSettings, Config, MAX_SECRET, Mqtt, PushTo, Secret, SecretSource, Target, Tls,
+};
 use crate::doors::mqtt::LinkSettings;
+use crate::doors::rtmp::Trust;
 use crate::tls::Certificate;
 
 /// The longest file with a chain of certificates or a private key, in bytes.
@@ -82,11 +85,48 @@ pub(crate) fn authority(config: &Config) -> anyhow::Result<Option<Vec<u8>>> {
 
 /// How the broker is reached, for commands. The system's certificates are read at once.
 pub(crate) fn broker_keys(mqtt: &Mqtt) -> anyhow::Result<LinkSettings> {
-    link(mqtt, || {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        roots
-    })
+    link(mqtt, system_roots)
+}
+
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// Whom servers under TLS must prove themselves to that channels are sent to. None where channels are sent to no such server.
+pub(super) fn push_trust(settings: &ChannelSettings) -> anyhow::Result<Option<Trust>> {
+    if !settings.push_to.iter().any(PushTo::is_tls) {
+        return Ok(None);
+    }
+    let mut roots = system_roots();
+    if let Some(path) = &settings.ca_file {
+        trust(&mut roots, "channel.ca_file", path)?;
+    }
+    Ok(Some(Trust::in_roots(roots)?))
+}
+
+/// Trusts the certificates of a file, too.
+fn trust(roots: &mut RootCertStore, key: &str, path: &Path) -> anyhow::Result<()> {
+    for certificate in chain(key, path)? {
+        let added = roots.add(certificate);
+        added.with_context(|| format!("{key} '{}'", path.display()))?;
+    }
+    Ok(())
+}
+
+fn pem(key: &str, path: &Path) -> anyhow::Result<String> {
+    let text = read(path, MAX_PEM).map_err(anyhow::Error::msg);
+    text.with_context(|| format!("cannot read {key} '{}'", path.display()))
+}
+
+fn chain(key: &str, path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let text = pem(key, path)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    match chain {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        _ => anyhow::bail!("{key} '{}' has no certificates in it", path.display()),
+    }
 }
 
 /// The key that signs a callback, if one is configured.
@@ -125,23 +165,8 @@ pub(super) fn link(mqtt: &Mqtt, system: impl FnOnce() -> RootCertStore) -> anyho
 }
 
 fn tls(mqtt: &Mqtt, mut roots: RootCertStore) -> anyhow::Result<ClientConfig> {
-    let pem = |key: &str, path: &Path| {
-        let text = read(path, MAX_PEM).map_err(anyhow::Error::msg);
-        text.with_context(|| format!("cannot read {key} '{}'", path.display()))
-    };
-    let chain = |key: &str, path: &Path| -> anyhow::Result<Vec<CertificateDer<'static>>> {
-        let text = pem(key, path)?;
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-        match chain {
-            Ok(chain) if !chain.is_empty() => Ok(chain),
-            _ => anyhow::bail!("{key} '{}' has no certificates in it", path.display()),
-        }
-    };
     if let Some(path) = &mqtt.ca_file {
-        for certificate in chain("mqtt.ca_file", path)? {
-            let added = roots.add(certificate);
-            added.with_context(|| format!("mqtt.ca_file '{}'", path.display()))?;
-        }
+        trust(&mut roots, "mqtt.ca_file", path)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

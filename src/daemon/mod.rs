@@ -15,6 +15,7 @@ mod limits;
 mod log;
 mod notify;
 mod pulse;
+mod pushes;
 mod service;
 mod viewers;
 

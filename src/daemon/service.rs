@@ -15,6 +15,7 @@ use super::credentials::Account;
 use super::host::{Facts, Reloading, ThisService};
 use super::keys;
 use super::pulse::{Pulse, Silence};
+use super::pushes::Pushes;
 use super::viewers::{self, TakenPort};
 use super::{broker, callbacks, may_block};
 use crate::access::Admission;
@@ -63,6 +64,8 @@ pub struct Service {
     uploader: Option<Uploader>,
     /// The door for viewers, if it is open.
     viewing: Option<viewers::Viewing>,
+    /// What sends channels to other servers.
+    pushes: Pushes,
     /// The connection to the broker, if one is configured.
     mqtt: Option<crate::doors::mqtt::Control>,
     tally: Arc<Tally>,
@@ -203,6 +206,10 @@ impl Service {
             dates,
         )
         .await;
+        let mut pushes = Pushes::default();
+        if let Some(warning) = pushes.configure(&config, &api).await {
+            tracing::error!("{warning}");
+        }
         let played_at = played_at(&config, viewing.as_ref());
         let mqtt = broker::connect(
             (&config, played_at.as_deref()),
@@ -229,6 +236,7 @@ impl Service {
             api,
             uploader,
             viewing,
+            pushes,
             mqtt,
             tally,
             pulse,
@@ -356,6 +364,7 @@ impl Service {
         if let Some(viewing) = &self.viewing {
             warnings.extend(viewing.reconfigure(&config).await);
         }
+        warnings.extend(self.pushes.configure(&config, &self.api).await);
         // Events say where recordings play.
         let has_moved = self.played_at() != before;
         if self.config.mqtt != config.mqtt || self.mqtt.is_none() || has_moved {
@@ -433,6 +442,7 @@ impl Service {
         }
         // Responses may end meanwhile.
         let viewing = self.viewing.take().map(|viewing| tokio::spawn(viewing.stop()));
+        let pushes = tokio::spawn(std::mem::take(&mut self.pushes).stop());
         self.time.abort();
         self.channels.abort();
         self.recorder.stop();
@@ -459,6 +469,7 @@ impl Service {
                 .await
                 .context("the door for viewers could not be closed")?;
         }
+        pushes.await.context("what sends channels could not be ended")?;
         self.reader.close().await;
         let store = self.store.clone();
         let shut = tokio::task::spawn_blocking(move || store.shutdown()).await;

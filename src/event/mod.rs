@@ -150,6 +150,19 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A channel is to be sent to another server, and that fails. It is told once, until it was sent again.
+    ChannelPushFailed {
+        /// The channel.
+        channel: String,
+        /// The number of the push among those of the channel.
+        push: u32,
+        /// Where it is sent to, without its key.
+        url: String,
+        /// True when the server refused; false when it cannot be reached, or is lost.
+        refused: bool,
+        /// Why.
+        reason: String,
+    },
     /// Media that was not delivered was evicted for newer media: `on_full = "overwrite-oldest"`.
     MediaEvictedUndelivered(Evicted),
     /// The tape has a gap.
@@ -415,7 +428,7 @@ pub struct Evicted {
 }
 
 /// The kinds of all events.
-pub const KINDS: [&str; 29] = [
+pub const KINDS: [&str; 30] = [
     "device.started",
     "device.stopping",
     "publish.started",
@@ -430,6 +443,7 @@ pub const KINDS: [&str; 29] = [
     "recording.expired",
     "task.missed",
     "channel.exception",
+    "channel.push_failed",
     "media.evicted_undelivered",
     "stream.gap",
     "stream.exception",
@@ -465,6 +479,7 @@ impl Event {
             Event::RecordingExpired { .. } => "recording.expired",
             Event::TaskMissed(_) => "task.missed",
             Event::ChannelException { .. } => "channel.exception",
+            Event::ChannelPushFailed { .. } => "channel.push_failed",
             Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
             Event::StreamGap { .. } => "stream.gap",
             Event::StreamException { .. } => "stream.exception",

@@ -11,7 +11,7 @@ use crate::event::rfc3339;
 use crate::format::hls::{Hls, Prefix, TARGET_MS};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::When;
-use crate::store::{Filter, Library, RecordingRow, RecordingState, StoreError};
+use crate::store::{Filter, Library, LibrarySource, RecordingRow, RecordingState, StoreError};
 
 /// `RECORDING`, `RECORDING@FROM..TO` or `APP/STREAM@FROM..TO`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,12 +174,12 @@ async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
     laid.await?.map_err(|failure| failure.about("items"))
 }
 
-/// The part of a recording as HLS, which the door for viewers lays out in the same way. Blocks.
-pub(super) fn hls(
+/// The part of a recording as HLS, which the door for viewers lays out in the same way, and its tape. Blocks.
+fn hls(
     library: &Library,
     recording: RecordingId,
     bounds: (Option<Micros>, Option<Micros>),
-) -> Result<Hls<crate::store::LibrarySource>, String> {
+) -> Result<(Hls<()>, LibrarySource), String> {
     let view = library
         .view(recording)
         .map_err(|error: StoreError| error.to_string())?;
@@ -189,8 +189,28 @@ pub(super) fn hls(
             .trim(from.unwrap_or(Micros::MIN), to.unwrap_or(Micros::MAX))
             .map_err(|error| error.to_string())?,
     };
+    let source = view.source.clone();
     let laid = Hls::resume(view, TARGET_MS, Prefix::default());
-    laid.map(|(hls, _)| hls).map_err(|error| error.to_string())
+    laid.map(|(hls, _)| (hls.with(()), source))
+        .map_err(|error| error.to_string())
+}
+
+/// The HLS of an item and its tape, as they were when the channel was made. Fails where the recording is gone or has lost a part.
+/// Blocks.
+pub fn laid_out(library: &Library, item: &Item) -> Result<(Hls<()>, LibrarySource), String> {
+    let row = library
+        .recording(item.recording)
+        .map_err(|error| error.to_string())?;
+    let row = row.ok_or_else(|| format!("recording {} is not on the box any more", item.recording))?;
+    let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
+    let (hls, source) = hls(library, row.id, (at(item.from), at(item.to)))?;
+    if !item.is_laid_out_as(&hls) {
+        return Err(format!(
+            "recording {} is not what it was when the channel was made",
+            item.recording
+        ));
+    }
+    Ok((hls, source))
 }
 
 fn laid(library: &Library, part: &Part) -> Result<Item, Failure> {
@@ -200,21 +220,12 @@ fn laid(library: &Library, part: &Part) -> Result<Item, Failure> {
         let text = format!("recording {} cannot be shown: {why}", row.id);
         Failure::new(Code::Conflict, text)
     };
-    let hls = hls(library, row.id, (at(part.from), at(part.to))).map_err(unplayable)?;
+    let (hls, _) = hls(library, row.id, (at(part.from), at(part.to))).map_err(unplayable)?;
     let too_much = || unplayable("its chunks are too many or too long".to_owned());
     if hls.chunks() > MAX_CHUNKS {
         return Err(too_much());
     }
-    let chunk = |chunk: crate::format::hls::FolderChunk| {
-        Some(Chunk {
-            duration_ms: u32::try_from(chunk.duration_ms).ok()?,
-            gap_ms: u32::try_from(chunk.gap_ms).ok()?,
-            init: u16::try_from(chunk.init).ok()?,
-            discontinuity: chunk.discontinuity,
-            independent: chunk.independent,
-        })
-    };
-    let chunks: Option<Vec<Chunk>> = hls.folder_chunks().map(chunk).collect();
+    let chunks: Option<Vec<Chunk>> = hls.folder_chunks().map(|chunk| Chunk::of(&chunk)).collect();
     Ok(Item {
         recording: row.id,
         stream: row.stream.clone(),

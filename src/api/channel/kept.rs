@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize as _;
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
+
+use super::push::Pushed;
 
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
@@ -34,11 +37,18 @@ pub(in crate::api) struct Channels {
     known: Arc<Mutex<BTreeMap<Name, Arc<Channel>>>>,
     /// Held by whoever changes a channel: a change reads the store before it is made.
     pub(super) changing: Arc<tokio::sync::Mutex<()>>,
+    /// Tells those who send channels that one was changed.
+    pub(super) changed: Arc<watch::Sender<()>>,
+    pushed: Arc<Mutex<Pushed>>,
 }
 
 impl Channels {
     pub(super) fn known(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Channel>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn pushed(&self) -> MutexGuard<'_, Pushed> {
+        self.pushed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,6 +124,7 @@ impl Api {
             Some(channel) => self.channels.known().insert(name.clone(), Arc::new(channel)),
             None => self.channels.known().remove(name),
         };
+        self.channels.changed.send_replace(());
         self.recorder.flush().await?;
         Ok(())
     }

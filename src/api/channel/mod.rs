@@ -2,6 +2,7 @@
 
 mod items;
 mod kept;
+mod push;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use items::laid_out;
 pub(super) use kept::Channels;
+pub use push::{PushKey, PushStatus};
+
+use self::push::{push, pushes, unpush};
 
 use super::Api;
 use super::answer::{Code, Failure};
@@ -20,7 +25,10 @@ use super::paged::{Window, paged};
 use crate::channel::{Channel, Item, Name, Now, Over, Play};
 use crate::event::rfc3339;
 use crate::media::Micros;
-use crate::model::reply::{self, ChannelDeleted, ChannelItem, ChannelList, ChannelPlay, ChannelState};
+use crate::model::reply::{
+    self, ChannelDeleted, ChannelItem, ChannelList, ChannelPlay, ChannelPush, ChannelPushes, ChannelState,
+    ChannelUnpushed,
+};
 
 const NAME: super::Argument = needs("name", Kind::Text, "the channel's name");
 
@@ -102,6 +110,60 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments: &[NAME],
         carry_out: carries_out!(disable -> reply::Channel),
     },
+    Command {
+        name: "channel.push",
+        about: "Send a channel to another server over RTMP, in real time, also after a restart",
+        effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Box,
+        arguments: &[
+            NAME,
+            needs(
+                "url",
+                Kind::Text,
+                "the address with its stream key, as in rtmp://live.example.com/app/key, or rtmps://; on the command line - reads it from standard input",
+            ),
+        ],
+        carry_out: carries_out!(push -> ChannelPush),
+    },
+    Command {
+        name: "channel.unpush",
+        about: "End sending a channel to other servers",
+        effect: Effect::Ends,
+        right: Right::Operate,
+        reach: Reach::Box,
+        arguments: &[
+            NAME,
+            takes(
+                "push",
+                Kind::Number,
+                "the number of the push, as channel.pushes lists it; default all of the channel",
+            ),
+        ],
+        carry_out: carries_out!(unpush -> ChannelUnpushed),
+    },
+    Command {
+        name: "channel.pushes",
+        about: "List where channels are sent to, and how that goes",
+        effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
+        arguments: &[
+            takes("name", Kind::Text, "only of this channel"),
+            takes(
+                "limit",
+                Kind::Number,
+                "the largest number of rows, 1 to 100; default 50",
+            )
+            .rows(50),
+            takes(
+                "after",
+                Kind::Text,
+                "continue after the previous list: the value of its 'next'",
+            ),
+        ],
+        carry_out: carries_out!(pushes -> ChannelPushes),
+    },
 ];
 
 #[derive(Deserialize)]
@@ -131,11 +193,17 @@ async fn put(api: &Api, arguments: Map<String, Value>) -> Result<reply::Channel,
     let _changing = api.channels.changing.lock().await;
     let now = api.channel_time()?;
     let known = api.channel(&asked.name);
+    let pushes = known
+        .as_ref()
+        .map(|known| known.pushes.clone())
+        .unwrap_or_default();
     let mut channel = match known.filter(|known| !known.has_expired(now)) {
         None => Channel::new(asked.name.clone(), asked.start.unwrap_or(now), play, items),
         Some(known) => changed(&known, play, items, asked.start, now)?,
     };
     channel.expires = asked.expires;
+    // An expired channel that is put again is sent where it was sent.
+    channel.pushes = pushes;
     api.fits(&channel).await?;
     api.keep_channel(&asked.name, Some(channel.clone()), Vec::new())
         .await?;

@@ -24,6 +24,10 @@ const SECTIONS: &[(&str, &str)] = &[
     ("[ring]", "What stays in memory of each stream."),
     ("[control]", "Where commands are taken."),
     (
+        "[channel]",
+        "The servers that channels may be sent to. Without it: none.",
+    ),
+    (
         "[sync]",
         "Where recordings are delivered to: a bucket that speaks S3, or a folder.",
     ),

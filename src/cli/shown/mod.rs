@@ -75,6 +75,18 @@ const COLUMNS: &[(&str, &[Column])] = &[
         ],
     ),
     (
+        "pushes",
+        &[
+            column("channel", "CHANNEL", Kind::Text, 0),
+            column("push", "PUSH", Kind::Number, 0),
+            column("state", "STATE", Kind::Word, 0),
+            column("since", "SINCE", Kind::Time, 1),
+            column("url", "TO", Kind::Text, 0),
+            column("sent_bytes", "SENT", Kind::Number, 1),
+            column("reason", "WHY", Kind::Text, 0),
+        ],
+    ),
+    (
         "tasks",
         &[
             column("task", "TASK", Kind::Id, 0),

@@ -7,7 +7,7 @@ use tracing::{Span, info};
 
 use super::connection::{Connection, End, OnAir};
 use super::event::{ONE_PART, SPLIT};
-use super::{Declined, PublishAsked, Split, pace, url};
+use super::{Declined, PublishAsked, Split, host, pace};
 use crate::access::{
     self, Admission, Asked, Client, Grant, LimitKeys, Limits, Reason, Verdict, harmless, without_secrets,
 };
@@ -151,7 +151,7 @@ impl Connection {
         Span::current().record("stream", tracing::field::display(&stream));
         let request = PublishRequest {
             stream: stream.clone(),
-            domain: url::host_of(&asked.tc_url),
+            domain: host::host_of(&asked.tc_url),
             query: without_secrets(query),
             param: harmless(query),
             peer: self.peer,

@@ -4,7 +4,7 @@
 //! [`Event`]s out, no socket and no clock. It uses the [`ChunkReader`], which takes memory only as bytes really arrive, the
 //! AMF0 decoder, which bounds depth and count, and the tag parser, which makes
 //! [`media::MediaMessage`](crate::media::MediaMessage)s. [`Client`] and [`Publisher`] are the other end of the same protocol,
-//! for `edgereel publish` and for tests.
+//! for `edgereel publish`, for tests, and for channels that are sent to other servers ([`Pushing`]).
 //!
 //! All code here reads what strangers send before they have proved anything. No input may panic, exhaust the stack by nesting,
 //! or take more memory than its [`Allowance`].
@@ -27,18 +27,19 @@ mod error;
 mod event;
 mod fuzz;
 mod handshake;
+mod host;
 mod left_out;
 mod message;
 mod metadata;
 mod pace;
 mod publisher;
+mod push;
 mod server;
 mod session;
 mod tag;
 mod tag_audio;
 mod tag_video;
 mod trust;
-mod url;
 mod wire;
 
 #[cfg(test)]
@@ -57,8 +58,10 @@ pub use fuzz::{fuzz_amf0, fuzz_chunks, fuzz_tags};
 pub use handshake::HandshakeError;
 pub use message::Message;
 pub use publisher::{Publisher, TagKind};
+pub use push::{Pushing, PushingError};
 pub use server::{Listen, Server, Settings};
 pub use session::Session;
 pub use tag::TagError;
 pub use trust::Trust;
-pub use url::{RtmpUrl, UrlError};
+
+pub use crate::model::{RtmpUrl, UrlError};

@@ -8,6 +8,7 @@
 mod audit;
 mod callback;
 mod channel;
+mod channel_push;
 mod clip;
 mod device;
 mod health;
@@ -28,6 +29,7 @@ mod verify;
 pub use audit::{AuditEntry, AuditList};
 pub use callback::{Callback, CallbackStatus};
 pub use channel::{Channel, ChannelDeleted, ChannelItem, ChannelList, ChannelPlay, ChannelState};
+pub use channel_push::{ChannelPush, ChannelPushes, ChannelUnpushed, PushState};
 pub use clip::{ClipMade, ClipState};
 pub use device::{ConfigReloaded, ConfigShown, DeviceAbout, LogLevel};
 pub use health::{

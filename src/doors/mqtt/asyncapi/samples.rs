@@ -268,6 +268,13 @@ fn trouble() -> Vec<Event> {
             at: time(),
             reason: "recording is not on the box any more".into(),
         },
+        Event::ChannelPushFailed {
+            channel: "evening".into(),
+            push: 1,
+            url: "rtmps://live.example.com:443/app/***".into(),
+            refused: true,
+            reason: "the server refused to take the stream".into(),
+        },
         Event::StreamGap {
             stream: STREAM.into(),
             from: time(),

@@ -1,0 +1,207 @@
+//! `[channel]`: where channels may be sent to.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Pattern;
+use super::file::Refused;
+use crate::model::RtmpUrl;
+
+/// The most entries of `push_to`.
+const MOST: usize = 64;
+
+/// `[channel]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChannelSettings {
+    /// The servers that channels may be sent to. Without any they are sent nowhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub push_to: Vec<PushTo>,
+    /// A file with certificates to trust for `rtmps://`, beside those of the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A server, and a pattern for the rest of the address: `rtmps://live.example.com/*`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PushTo {
+    tls: bool,
+    host: String,
+    port: u16,
+    /// A pattern for `app/key`.
+    path: Pattern,
+    written: String,
+}
+
+impl ChannelSettings {
+    pub(super) fn check(&self) -> Result<(), Refused> {
+        if self.push_to.len() > MOST {
+            let message = format!(
+                "channel.push_to has {} entries; at most {MOST}",
+                self.push_to.len()
+            );
+            return Err(Refused::new("channel.push_to", message));
+        }
+        if self.ca_file.is_some() && self.push_to.iter().all(|allowed| !allowed.tls) {
+            let message =
+                "channel.ca_file is for rtmps://, and channel.push_to has no such address".to_owned();
+            return Err(Refused::new("channel.ca_file", message));
+        }
+        Ok(())
+    }
+}
+
+impl PushTo {
+    /// True when a channel may be sent to this address.
+    pub fn fits(&self, url: &RtmpUrl) -> bool {
+        let path = format!("{}/{}", url.app, url.key);
+        self.tls == url.tls
+            && self.host.eq_ignore_ascii_case(&url.host)
+            && self.port == url.port
+            && self.path.fits(&path)
+    }
+
+    /// True for servers under TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The entry that would allow all streams of the server of this address.
+    pub fn all_of(url: &RtmpUrl) -> String {
+        let scheme = if url.tls { "rtmps" } else { "rtmp" };
+        format!("{scheme}://{}/*", url.authority())
+    }
+}
+
+impl TryFrom<String> for PushTo {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let refuse = |why: &str| {
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+            format!(
+                "'{shown}' is no server to send channels to: {why}; write it as in \"rtmps://live.example.com/*\""
+            )
+        };
+        let (server, path) = match text.split_once("://").and_then(|(_, rest)| rest.split_once('/')) {
+            Some((_, path)) if !path.is_empty() => text.split_at(text.len() - path.len()),
+            _ => {
+                return Err(refuse(
+                    "a path is missing behind the host; * stands for any characters",
+                ));
+            }
+        };
+        if server.contains('*') {
+            return Err(refuse("a * may stand in the path alone"));
+        }
+        if path.contains('?') {
+            return Err(refuse("a query is not compared"));
+        }
+        let url: RtmpUrl = format!("{server}app/key")
+            .parse()
+            .map_err(|error: crate::model::UrlError| refuse(error.why))?;
+        let path = Pattern::try_from(path.to_owned()).map_err(|why| refuse(&why))?;
+        Ok(Self {
+            tls: url.tls,
+            host: url.host,
+            port: url.port,
+            path,
+            written: text,
+        })
+    }
+}
+
+impl From<PushTo> for String {
+    fn from(allowed: PushTo) -> String {
+        allowed.written
+    }
+}
+
+impl fmt::Display for PushTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(text: &str) -> PushTo {
+        PushTo::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_server_is_compared_exactly_and_its_path_by_a_pattern() {
+        for (pattern, url, expected) in [
+            (
+                "rtmps://live.example.com/*",
+                "rtmps://live.example.com/app/key?a=b",
+                true,
+            ),
+            (
+                "rtmps://live.example.com/*",
+                "rtmps://LIVE.example.com:443/app/x/key",
+                true,
+            ),
+            (
+                "rtmps://live.example.com/*",
+                "rtmp://live.example.com/app/key",
+                false,
+            ),
+            (
+                "rtmps://live.example.com/*",
+                "rtmps://live.example.com:444/app/key",
+                false,
+            ),
+            (
+                "rtmps://live.example.com/*",
+                "rtmps://live.example.com.evil/app/key",
+                false,
+            ),
+            (
+                "rtmps://live.example.com/*",
+                "rtmps://evil/live.example.com/key",
+                false,
+            ),
+            ("rtmp://10.0.0.1:1936/app/*", "rtmp://10.0.0.1:1936/app/key", true),
+            (
+                "rtmp://10.0.0.1:1936/app/*",
+                "rtmp://10.0.0.1:1936/other/key",
+                false,
+            ),
+            ("rtmp://[::1]/app/key", "rtmp://[::1]/app/key", true),
+            ("rtmp://[::1]/app/key", "rtmp://[::1]/app/key2", false),
+        ] {
+            assert_eq!(
+                allowed(pattern).fits(&url.parse().unwrap()),
+                expected,
+                "{pattern} {url}"
+            );
+        }
+        let url: RtmpUrl = "rtmp://[::1]/app/key".parse().unwrap();
+        assert!(allowed(&PushTo::all_of(&url)).fits(&url));
+    }
+
+    #[test]
+    fn slips_are_refused_with_a_sample() {
+        for bad in [
+            "",
+            "*",
+            "rtmp://*/app/*",
+            "rtmp://live.example.com",
+            "rtmp://live.example.com/",
+            "rtmp://*.example.com/*",
+            "http://live.example.com/*",
+            "rtmp://live.example.com:*/x",
+            "rtmp://user@live.example.com/*",
+            "rtmp://live.example.com/app/key?x=*",
+        ] {
+            let error = PushTo::try_from(bad.to_owned()).unwrap_err();
+            assert!(error.contains("rtmps://live.example.com/*"), "{bad}: {error}");
+        }
+    }
+}

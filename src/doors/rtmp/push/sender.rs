@@ -1,0 +1,275 @@
+//! Sends the chunks of a channel over a connection, each sample at its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::entry::{batch, enter};
+use super::retry::Failure;
+use super::session::Session;
+use super::timestamps::Timestamps;
+use crate::api::laid_out;
+use crate::channel::{ItemKey, Next, Shown};
+use crate::doors::rtmp::{IngestError, Publisher, TagKind};
+use crate::format::FileError;
+use crate::format::hls::{ChunkTag, Hls, headers};
+use crate::media::{Micros, TrackKind, Tracks};
+use crate::store::{LibrarySource, StoreError};
+
+/// Samples are sent up to so much before their time, together: fewer and larger packets.
+const AHEAD_US: Micros = 40_000;
+/// A server that is so much behind is too slow.
+const MOST_LAG: Duration = Duration::from_secs(10);
+
+/// How a connection ended, other than by a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The push is not wanted any more.
+    Stopped,
+    /// The channel shows nothing any more.
+    Nothing,
+    /// What comes next is not what was sent last: the channel or the clock was set.
+    Elsewhere,
+}
+
+/// Why a connection ended that should have gone on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    /// The server, or the way to it.
+    #[error(transparent)]
+    Rtmp(#[from] IngestError),
+    /// The server takes less than is sent.
+    #[error("the server takes media more slowly than it is sent, and is {} s behind", MOST_LAG.as_secs())]
+    Slow,
+}
+
+/// What a server says of a stream that somebody publishes. After a connection was lost, that may be this box.
+const IN_USE: &str = "NetStream.Publish.BadName";
+
+impl Failed {
+    /// How the failure is followed.
+    pub(super) fn kind(&self) -> Failure {
+        match self {
+            Failed::Rtmp(IngestError::Refused(why)) if !why.contains(IN_USE) => Failure::Refused,
+            Failed::Rtmp(_) | Failed::Slow => Failure::Lost,
+        }
+    }
+}
+
+/// Media that cannot be read: the recording is gone, or the storage device.
+struct Unreadable(String);
+
+impl From<StoreError> for Unreadable {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<FileError> for Unreadable {
+    fn from(error: FileError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What is sent over one connection.
+pub(super) struct Sender<'a> {
+    session: &'a mut Session,
+    /// The item that is shown.
+    laid: Option<(ItemKey, Arc<Hls<()>>, LibrarySource)>,
+    stamps: Timestamps,
+    /// The tracks whose headers the server has.
+    tracks: Tracks,
+    /// True until decoding can begin.
+    enters: bool,
+    /// How late the first sample was sent, in microseconds: a GOP at most.
+    burst_us: Micros,
+}
+
+/// A chunk that is open: it holds files of the tape.
+struct Open {
+    hls: Arc<Hls<LibrarySource>>,
+    tags: Arc<[ChunkTag]>,
+    tracks: Tracks,
+    /// Media time at which the chunk begins, in milliseconds.
+    begins_ms: u64,
+    at: Micros,
+}
+
+impl Open {
+    /// UTC at which a media time is shown.
+    fn due(&self, at_ms: u64) -> Micros {
+        let since_ms =
+            i64::try_from(at_ms).unwrap_or(i64::MAX) - i64::try_from(self.begins_ms).unwrap_or(i64::MAX);
+        self.at.saturating_add(since_ms.saturating_mul(1_000))
+    }
+}
+
+impl<'a> Sender<'a> {
+    pub(super) fn new(session: &'a mut Session) -> Self {
+        Self {
+            session,
+            laid: None,
+            stamps: Timestamps::default(),
+            tracks: Tracks::default(),
+            enters: true,
+            burst_us: 0,
+        }
+    }
+
+    /// Sends what is shown now, and what follows.
+    pub(super) async fn run(mut self, publisher: &mut Publisher) -> Result<Ended, Failed> {
+        let mut last: Option<Shown> = None;
+        loop {
+            match self.session.next(last.map(|last| last.sequence)) {
+                Some((_, Next::Chunk(chunk))) => {
+                    self.chunk(publisher, &chunk).await?;
+                    last = Some(chunk);
+                }
+                Some((_, Next::NotBefore(at))) => self.session.until(at).await,
+                Some((_, Next::Nothing(_))) => {
+                    // The last picture is shown until its end.
+                    if let Some(last) = last {
+                        self.session.until(last.ends_at()).await;
+                    }
+                    return Ok(Ended::Nothing);
+                }
+                Some((_, Next::Elsewhere)) | None => return Ok(Ended::Elsewhere),
+            }
+        }
+    }
+
+    /// Sends a chunk. One that cannot be read is left out, and decoding begins anew behind it.
+    async fn chunk(&mut self, publisher: &mut Publisher, chunk: &Shown) -> Result<(), Failed> {
+        let open = match self.open(chunk).await {
+            Ok(open) => open,
+            Err(why) => return self.leave_out(publisher, chunk, &why).await,
+        };
+        let now = self.session.api.believed_utc().unwrap_or(chunk.at);
+        let first = if self.enters {
+            enter(&open.tags, |at_ms| open.due(at_ms), now)
+        } else {
+            Some(0)
+        };
+        let Some(first) = first.filter(|first| *first < open.tags.len()) else {
+            self.session.until(chunk.ends_at()).await;
+            return Ok(());
+        };
+        let begins_ms = open.tags.get(first).map_or(open.begins_ms, |tag| tag.at_ms);
+        if self.enters {
+            self.burst_us = now.saturating_sub(open.due(begins_ms)).max(0);
+        }
+        for (kind, body) in headers(&open.tracks, &self.tracks) {
+            patiently(publisher.send(tag_kind(kind), self.stamps.of(kind, begins_ms), &body)).await?;
+        }
+        self.tracks = open.tracks.clone();
+        self.enters = false;
+        let mut next = first;
+        while next < open.tags.len() {
+            let range = batch(&open.tags, next);
+            next = range.end;
+            let (hls, tags, of) = (open.hls.clone(), open.tags.clone(), range.clone());
+            let read = self.session.reader.read(move |_| -> Result<_, Unreadable> {
+                Ok(hls.bodies(tags.get(of).unwrap_or_default())?)
+            });
+            let bodies = match read.await {
+                Ok(bodies) => bodies,
+                Err(why) => return self.leave_out(publisher, chunk, &why).await,
+            };
+            let mut bytes = 0;
+            for (tag, body) in open.tags.get(range).unwrap_or_default().iter().zip(&bodies) {
+                self.wait_for(publisher, open.due(tag.at_ms)).await?;
+                let stamp = self.stamps.of(tag.kind, tag.at_ms);
+                patiently(publisher.send(tag_kind(tag.kind), stamp, body)).await?;
+                bytes += body.len() as u64;
+            }
+            self.session.count(bytes);
+        }
+        patiently(publisher.flush()).await
+    }
+
+    /// Waits until a sample is due. What was sent before goes out first.
+    async fn wait_for(&self, publisher: &mut Publisher, due: Micros) -> Result<(), Failed> {
+        let Some(now) = self.session.api.believed_utc() else {
+            return Ok(());
+        };
+        let most_us = i64::try_from(MOST_LAG.as_micros()).unwrap_or(i64::MAX);
+        if now.saturating_sub(due) > self.burst_us.saturating_add(most_us) {
+            return Err(Failed::Slow);
+        }
+        if due.saturating_sub(now) > AHEAD_US {
+            patiently(publisher.flush()).await?;
+            self.session.until(due).await;
+        }
+        Ok(())
+    }
+
+    /// Sends nothing until a chunk is over.
+    async fn leave_out(
+        &mut self,
+        publisher: &mut Publisher,
+        chunk: &Shown,
+        Unreadable(why): &Unreadable,
+    ) -> Result<(), Failed> {
+        tracing::debug!("a chunk of channel '{}' is not sent: {why}", self.session.name());
+        self.enters = true;
+        self.laid = None;
+        patiently(publisher.flush()).await?;
+        self.session.until(chunk.ends_at()).await;
+        Ok(())
+    }
+
+    /// Opens a chunk of the tape.
+    async fn open(&mut self, chunk: &Shown) -> Result<Open, Unreadable> {
+        let (hls, source) = self.laid(chunk.name.item).await?;
+        let number = chunk.name.chunk as usize;
+        let hls = Arc::new(hls.with(source.renewed()));
+        let (of, offset_ms) = (hls.clone(), chunk.name.offset_ms);
+        let tags = self
+            .session
+            .reader
+            .read(move |_| -> Result<_, Unreadable> { Ok(of.chunk_tags(number, offset_ms)?) });
+        Ok(Open {
+            tags: tags.await?.into(),
+            tracks: hls.chunk_tracks(number).cloned().unwrap_or_default(),
+            begins_ms: hls.chunk_begins_ms(number).saturating_add(offset_ms),
+            at: chunk.at,
+            hls,
+        })
+    }
+
+    /// The HLS of an item. It is read when the item begins.
+    async fn laid(&mut self, key: ItemKey) -> Result<(Arc<Hls<()>>, LibrarySource), Unreadable> {
+        if let Some((known, hls, source)) = &self.laid
+            && *known == key
+        {
+            return Ok((hls.clone(), source.clone()));
+        }
+        self.laid = None;
+        let gone = || Unreadable("it is no item of the channel any more".to_owned());
+        let channel = self.session.api.channel(self.session.name()).ok_or_else(gone)?;
+        let read = self.session.reader.read(move |library| {
+            let item = channel.find(key).ok_or_else(gone)?;
+            laid_out(library, item).map_err(Unreadable)
+        });
+        let (hls, source) = read.await?;
+        let hls = Arc::new(hls);
+        self.laid = Some((key, hls.clone(), source.clone()));
+        Ok((hls, source))
+    }
+}
+
+/// Waits for the server, but not for ever.
+async fn patiently(sending: impl Future<Output = Result<(), IngestError>>) -> Result<(), Failed> {
+    match timeout(MOST_LAG, sending).await {
+        Ok(sent) => Ok(sent?),
+        Err(_) => Err(Failed::Slow),
+    }
+}
+
+fn tag_kind(kind: TrackKind) -> TagKind {
+    match kind {
+        TrackKind::Video => TagKind::Video,
+        TrackKind::Audio => TagKind::Audio,
+    }
+}
