@@ -2,20 +2,18 @@
 //!
 //! The questions and the pages are those of Tencent Cloud (`DescribeTimeShiftStreamList`, `DescribeTimeShiftRecordDetail`).
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::Api;
-use super::answer::Failure;
+use super::answer::{Failure, MAX_ANSWER};
 use super::arguments::{STREAMS, one_stream, time, typed};
 use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
 use crate::config::{Streams, stream_path};
 use crate::event::rfc3339;
 use crate::media::{Micros, StreamName};
 use crate::model::reply::{TimeShiftRange, TimeShiftRanges, TimeShiftStream, TimeShiftStreams};
-use crate::store::{Filter, Library, RecordingRow, StoreError};
+use crate::store::{Library, Spans, StoreError};
 
 const SECOND: Micros = 1_000_000;
 /// The longest time that is asked about.
@@ -24,6 +22,10 @@ const DAY: Micros = 86_400 * SECOND;
 const MOST_STREAMS: usize = 100;
 /// The most ranges of an answer.
 const MOST_RANGES: usize = 200;
+/// What an answer has beside its ranges takes fewer bytes than this.
+const BESIDE: usize = 1 << 10;
+/// Bytes of a range without an address: two times and the words around them.
+const OF_A_RANGE: usize = 128;
 /// Tape that goes on within this is one range.
 const CLOSE: Micros = SECOND;
 
@@ -63,7 +65,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// Ranges of time in order, which do not touch.
-type Ranges = Vec<(Micros, Micros)>;
+type Ranges = Spans;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,7 +143,7 @@ async fn streams(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftSt
         api.sees(stream)?;
     }
     let tape = api
-        .read(move |library| tape(library, asked.stream, from, to))
+        .read(move |library| tape(library, asked.stream.as_ref(), (from, to)))
         .await?;
     let shifted = tape
         .into_iter()
@@ -160,7 +162,6 @@ async fn ranges(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftRan
     let asked: AskedRanges = typed(arguments)?;
     let (from, to) = within_a_day(asked.from, asked.to, api.now())?;
     api.sees(&asked.stream)?;
-    let ranges = api.ranges(asked.stream.clone(), from, to).await?;
     let address = api.address();
     let url = |(from, to): (Micros, Micros)| {
         let address = address.as_deref()?;
@@ -168,6 +169,9 @@ async fn ranges(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftRan
         let (from, to) = (rfc3339(from), rfc3339(to));
         Some(format!("{address}{path}/master.m3u8?start={from}&end={to}"))
     };
+    let ranges = api.ranges(asked.stream.clone(), from, to).await?;
+    // A long name makes long addresses, and an answer has to fit where answers go.
+    let ranges = fewer(ranges, fitting(url((from, to)).map_or(0, |url| url.len())));
     Ok(TimeShiftRanges {
         stream: asked.stream.to_string(),
         ranges: ranges
@@ -190,12 +194,15 @@ impl Api {
         from: Micros,
         to: Micros,
     ) -> Result<Vec<(Micros, Micros)>, Failure> {
-        let only = stream.clone();
-        let mut tape = self
-            .read(move |library| tape(library, Some(only.into()), from, to))
+        let only = Streams::from(stream.clone());
+        let tape = self
+            .read(move |library| tape(library, Some(&only), (from, to)))
             .await?;
-        let ranges = tape.remove(&stream).unwrap_or_default();
-        Ok(fewer(self.reached(&stream, ranges), MOST_RANGES))
+        let ranges = tape.into_iter().map(|(_, ranges)| ranges).next();
+        Ok(fewer(
+            self.reached(&stream, ranges.unwrap_or_default()),
+            MOST_RANGES,
+        ))
     }
 
     /// What viewers of a stream may go back to.
@@ -227,36 +234,20 @@ fn within_a_day(from: Option<Micros>, to: Option<Micros>, now: Micros) -> Result
 /// When there is tape of each stream between two moments. Blocks.
 fn tape(
     library: &Library,
-    stream: Option<Streams>,
-    from: Micros,
-    to: Micros,
-) -> Result<BTreeMap<StreamName, Ranges>, StoreError> {
-    let filter = Filter {
-        stream,
-        from: Some(from),
-        to: Some(to),
-    };
-    let mut tape: BTreeMap<StreamName, Ranges> = BTreeMap::new();
-    library.pages(&filter, |page| {
-        for row in page {
-            let ranges = tape.entry(row.stream.clone()).or_default();
-            ranges.extend(parts(&row).filter_map(|(begins, ends)| {
-                let (begins, ends) = (begins.max(from), ends.min(to));
-                (begins < ends).then_some((begins, ends))
-            }));
-        }
-        true
-    })?;
-    tape.values_mut()
-        .for_each(|ranges| *ranges = joined(std::mem::take(ranges), CLOSE));
+    streams: Option<&Streams>,
+    (from, to): (Micros, Micros),
+) -> Result<Vec<(StreamName, Ranges)>, StoreError> {
+    let mut tape = library.played(streams, (from, to))?;
+    for (_, ranges) in &mut tape {
+        *ranges = joined(std::mem::take(ranges), CLOSE);
+    }
     Ok(tape)
 }
 
-/// The parts of a recording that are on the tape.
-fn parts(row: &RecordingRow) -> impl Iterator<Item = (Micros, Micros)> {
-    let begins = std::iter::once(row.start).chain(row.gaps.iter().map(|gap| gap.to));
-    let ends = row.gaps.iter().map(|gap| gap.from).chain([row.end]);
-    begins.zip(ends)
+/// The most ranges with addresses of so many bytes that an answer has room for.
+fn fitting(address: usize) -> usize {
+    let room = MAX_ANSWER.saturating_sub(BESIDE);
+    (room / OF_A_RANGE.saturating_add(address)).clamp(1, MOST_RANGES)
 }
 
 /// Ranges as one where they overlap, or where the gap between them is no longer than `close`.
@@ -315,6 +306,25 @@ mod tests {
         assert_eq!(fewer(apart.clone(), 2), [(0, 40), (50, 60)]);
         assert_eq!(fewer(apart, 1), [(0, 60)]);
         assert_eq!(fewer(Vec::new(), 1), []);
+    }
+
+    #[test]
+    fn an_answer_with_the_longest_addresses_has_room() {
+        assert_eq!((fitting(0), fitting(150)), (MOST_RANGES, MOST_RANGES));
+        let time = rfc3339(1_796_025_600_123_456);
+        for length in [0, 150, 300, 2_000, 8_000] {
+            let range = TimeShiftRange {
+                from: time.clone(),
+                to: time.clone(),
+                url: Some("x".repeat(length)),
+            };
+            let answer = TimeShiftRanges {
+                stream: "x".repeat(400),
+                ranges: vec![range; fitting(length)],
+            };
+            let bytes = serde_json::to_vec(&answer).unwrap().len();
+            assert!(bytes + 300 < MAX_ANSWER, "{length}: {bytes}");
+        }
     }
 
     #[test]

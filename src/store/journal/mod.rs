@@ -26,6 +26,7 @@ mod redate;
 mod reserve;
 mod schema;
 mod shown;
+mod spans;
 pub(in crate::store) mod sql;
 #[cfg(test)]
 mod tests;
