@@ -137,11 +137,24 @@ impl Rulebook {
         template.ok_or_else(|| RuleError::NoTemplate(name.to_owned()))
     }
 
-    /// How far back viewers of a stream may go by time shift, if that is limited.
+    /// How far back viewers of a stream may go by time shift, if that is limited. A viewer names no domain of a publisher, so where rules
+    /// of several domains fit the stream, the shortest of their limits holds.
     pub(super) fn time_shift(&self, stream: &StreamName) -> Option<Span> {
+        let mut fitting = self.order.iter().filter(|rule| rule.stream.fits(stream.as_str()));
+        let mut names: Vec<&str> = Vec::new();
+        // Rules of domains stand before those of any domain, of which the first one applies.
+        let of_any = loop {
+            match fitting.next() {
+                Some(rule) if !rule.domain.is_any() => names.push(&rule.template),
+                other => break other,
+            }
+        };
         // A rule that records nothing now does not open what was recorded before.
-        let rule = self.rule(stream, None).map(|rule| rule.template.as_str());
-        self.templates.get(rule.unwrap_or(DEFAULT_TEMPLATE))?.time_shift
+        names.push(of_any.map_or(DEFAULT_TEMPLATE, |rule| &rule.template));
+        let limits = names
+            .into_iter()
+            .filter_map(|name| self.templates.get(name)?.time_shift);
+        limits.min()
     }
 
     pub(super) fn templates(&self) -> impl Iterator<Item = (&Template, bool)> {

@@ -4,11 +4,12 @@ use super::ledger::{Machine, SECOND};
 use std::sync::Arc;
 
 use super::sessions::{CAM, cam, on_demand, start};
-use crate::config::{Rule, TemplateSource};
+use crate::config::{Rule, Template, TemplateSource};
 use crate::event::{Event, Recorded};
 use crate::recorder::orders::{RULES, Which};
 use crate::recorder::publish::EndReason;
 use crate::recorder::push::PushParameters;
+use crate::recorder::rulebook::Rulebook;
 
 fn rule(text: &str) -> Rule {
     toml::from_str(text).unwrap()
@@ -275,4 +276,35 @@ fn a_publish_that_nobody_records_is_told_of_like_any_other() {
     machine.end(CAM, &EndReason::Unpublished);
     assert_eq!(told(&machine), ["publish.started"]);
     assert_eq!(machine.quiet, 1);
+}
+
+/// Who watches names no domain, so no domain may open more than another one allows.
+#[test]
+fn time_shift_goes_back_as_far_as_each_rule_of_the_stream_allows() {
+    let templates = [("default", "1h"), ("short", "10min"), ("long", "7d")].map(|(name, back)| {
+        let text = format!("name = \"{name}\"\nformats = [\"mp4\"]\ntime_shift = \"{back}\"");
+        let source: TemplateSource = toml::from_str(&text).unwrap();
+        Template::try_from(source).unwrap()
+    });
+    let of = |rules: &[&str], stream: &str| {
+        let mut book = Rulebook::default();
+        book.configure(templates.to_vec(), rules.iter().map(|text| rule(text)).collect());
+        let back = book.time_shift(&stream.parse().unwrap());
+        back.map(|back| back.to_string())
+    };
+    let short = "domain = \"a.example\"\nstream = \"live/*\"\ntemplate = \"short\"";
+    let long = "domain = \"b.example\"\nstream = \"live/cam1\"\ntemplate = \"long\"";
+    let any = "stream = \"live/*\"\ntemplate = \"long\"";
+    for (rules, stream, back) in [
+        (&[][..], "live/cam1", "1h"),
+        (&[any], "live/cam1", "7d"),
+        (&[any], "hall/cam1", "1h"),
+        (&[short, any], "live/cam1", "10min"),
+        (&[long], "live/cam1", "1h"),
+        (&[long, any], "live/cam1", "7d"),
+        (&[long, short, any], "live/cam1", "10min"),
+        (&[short], "hall/cam1", "1h"),
+    ] {
+        assert_eq!(of(rules, stream).as_deref(), Some(back), "{rules:?} {stream}");
+    }
 }
