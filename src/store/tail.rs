@@ -85,9 +85,14 @@ impl Library {
         }))
     }
 
-    /// All tracks that decode chunks of a stream that are on the tape, each once.
-    pub fn tracks_of(&self, stream: &StreamName) -> Result<Vec<Tracks>, StoreError> {
-        self.journal().tracks_of(stream)
+    /// The newest tracks that decode chunks of a stream that are on the tape, of which `is_wanted` gives true. It looks at segments from
+    /// the newest one back, as far as it must.
+    pub fn newest_tracks(
+        &self,
+        stream: &StreamName,
+        is_wanted: impl Fn(&Tracks) -> bool,
+    ) -> Result<Option<Tracks>, StoreError> {
+        self.journal().newest_tracks(stream, is_wanted)
     }
 
     /// The source to read an open segment from.

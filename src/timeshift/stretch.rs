@@ -84,6 +84,16 @@ impl Stretch {
         })
     }
 
+    /// The same stretch, where viewers may go back by so much and no further (microseconds). A list that is to lose its beginning
+    /// before it is complete lists every chunk alone from the first one on, because it could not go on with the numbers of joined ones.
+    pub fn kept_for(self, back: Micros) -> Self {
+        let loses = self.growth != Growth::AtOnce && self.to.saturating_sub(self.from) > back;
+        Self {
+            joined_from: if loses { Micros::MAX } else { self.joined_from },
+            ..self
+        }
+    }
+
     pub(super) fn is_joined(&self, utc: Micros) -> bool {
         utc >= self.joined_from
     }

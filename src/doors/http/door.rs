@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::Refusal;
-use super::files::of_store;
+use super::files::{Bounds, of_store};
 use super::flow::Flow;
 use super::layouts::{Key, Layout, Layouts, Version};
 use super::leases::Leases;
-use super::live::Dates;
+use super::live::{Dates, Inits};
 use super::packed::Packed;
 use super::seen::Seen;
 use super::server::address;
@@ -20,12 +20,15 @@ use crate::api::Api;
 use crate::config::Http;
 use crate::event::{Event, Sender};
 use crate::media::{Micros, StreamName};
+use crate::model::Span;
 use crate::recorder::Recorder;
 use crate::store::{Clock, Library, Reader, Store, StoreError};
 use crate::tls::Identity;
 
 /// The most reads of the journal at a time.
 const READERS: usize = 4;
+/// So long after a playlist has lost a chunk its players may still fetch it, in microseconds.
+const FETCHED: Micros = 600_000_000;
 /// Layouts are looked at no more often than this.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -65,6 +68,8 @@ pub(super) struct Door {
     pub(super) seen: Seen,
     /// The dates that live playlists keep.
     pub(super) dates: Dates,
+    /// The inits that playlists named last.
+    pub(super) inits: Inits,
     pub(super) store: Store,
     pub(super) flow: Flow,
     pub(super) machine: String,
@@ -95,6 +100,7 @@ impl Door {
             packed: Packed::default(),
             seen: Seen::default(),
             dates: Dates::restored(&inside.dates),
+            inits: Inits::default(),
             store: inside.store,
             flow,
             machine: inside.machine,
@@ -139,6 +145,13 @@ impl Door {
     /// The streams on the air, and what of them is in memory.
     pub(super) fn recorder(&self) -> &Recorder {
         &self.recorder
+    }
+
+    /// The time of the chunks that a viewer may have: that of its right, and no longer ago than time shift of the stream goes. What a
+    /// playlist listed is fetched for some minutes more.
+    pub(super) fn reach(&self, stream: &StreamName, (earliest, latest): Bounds) -> Bounds {
+        let oldest = fetched_since(self.utc(), self.recorder.time_shift(stream));
+        (earliest.max(oldest), latest)
     }
 
     /// True while somebody publishes the stream.
@@ -200,5 +213,23 @@ enum Failed {
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         Failed::Store(error)
+    }
+}
+
+/// UTC from which on chunks of a stream may be fetched, where time shift goes back by so much.
+fn fetched_since(now: Micros, back: Option<Span>) -> Option<Micros> {
+    Some(now.saturating_sub(back?.as_micros()).saturating_sub(FETCHED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_fetched_for_some_minutes_longer_than_it_is_listed() {
+        let hour: Span = "1h".parse().unwrap();
+        let now = 1_796_025_600_000_000;
+        assert_eq!(fetched_since(now, Some(hour)), Some(now - 4_200_000_000));
+        assert_eq!(fetched_since(now, None), None);
     }
 }

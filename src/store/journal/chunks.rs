@@ -4,6 +4,7 @@ use rusqlite::params;
 
 use super::Journal;
 use super::read::{SEGMENT, SEGMENTS, SegmentData, number};
+use super::sql::prepare;
 use super::tracks::decode;
 use crate::media::{Micros, StreamName, Tracks};
 use crate::store::StoreError;
@@ -45,15 +46,33 @@ impl Journal {
         })
     }
 
-    /// The tracks of a stream's segments whose chunks have numbers, each once.
-    pub(in crate::store) fn tracks_of(&self, stream: &StreamName) -> Result<Vec<Tracks>, StoreError> {
+    /// The newest tracks of a stream's segments whose chunks have numbers, of which `is_wanted` gives true. Segments that follow each
+    /// other mostly have the same ones, which are decoded once.
+    pub(in crate::store) fn newest_tracks(
+        &self,
+        stream: &StreamName,
+        is_wanted: impl Fn(&Tracks) -> bool,
+    ) -> Result<Option<Tracks>, StoreError> {
         let sql = format!(
-            "SELECT DISTINCT s.tracks FROM segments s WHERE s.stream = {STREAM} AND s.chunk IS NOT NULL"
+            "SELECT s.tracks FROM segments s WHERE s.stream = {STREAM} AND s.chunk IS NOT NULL ORDER BY s.chunk DESC"
         );
-        self.all(&sql, params![stream.as_str()], |row| {
-            let text: String = self.col(row, 0)?;
-            decode(&text).ok_or_else(|| self.row_error("segments.tracks"))
-        })
+        let mut statement = prepare(&self.connection, &sql).map_err(|error| self.error(error))?;
+        let rows = statement.query(params![stream.as_str()]);
+        let mut rows = rows.map_err(|error| self.error(error))?;
+        let mut before = String::new();
+        while let Some(row) = rows.next().map_err(|error| self.error(error))? {
+            let text = row.get_ref(0).map_err(|error| self.error(error))?;
+            let text = text.as_str().map_err(|_| self.row_error("segments.tracks"))?;
+            if text == before {
+                continue;
+            }
+            let tracks = decode(text).ok_or_else(|| self.row_error("segments.tracks"))?;
+            if is_wanted(&tracks) {
+                return Ok(Some(tracks));
+            }
+            text.clone_into(&mut before);
+        }
+        Ok(None)
     }
 
     /// The least number from which on no chunk of this run has the number of a chunk that an earlier run played.

@@ -236,6 +236,66 @@ fn a_range_is_of_the_segments_that_share_a_moment_with_it() {
 }
 
 #[test]
+fn when_there_is_tape_is_read_of_that_time_alone() {
+    let mut rig = Rig::new();
+    publish(&mut rig, 1, 0..17);
+    rig.pass(60 * SECOND);
+    publish(&mut rig, 2, 0..9);
+    let all = listed(&rig, ALWAYS, None);
+    let (first, last) = (&all[0], &all[all.len() - 1]);
+    let library = rig.library();
+    let played = |range| library.played(None, range).unwrap();
+    let always = played(ALWAYS);
+    assert_eq!((always.len(), &always[0].0), (1, &stream("a")));
+    let is_played =
+        |(from, to): (Micros, Micros)| always[0].1.iter().any(|span| span.0 <= from && to <= span.1);
+    for segment in &all {
+        let ends = segment.chunks.last().unwrap();
+        let end = segment.utc(ends.start.saturating_add_unsigned(ends.duration_us));
+        let begins = segment.utc(segment.chunks[0].start);
+        assert!(is_played((begins + SECOND / 2, end - SECOND / 2)), "{segment:?}");
+    }
+    let zero = first.utc(first.chunks[0].start);
+    let part = (zero + 3 * SECOND, zero + 5 * SECOND);
+    let statements_before = statements();
+    let spans = &played(part)[0].1;
+    assert!(statements() - statements_before <= 6);
+    assert!(spans.len() <= 2, "{spans:?}");
+    assert_eq!((spans[0].0, spans[spans.len() - 1].1), part);
+    assert_eq!(played((zero - 9 * SECOND, zero - 5 * SECOND)), []);
+    assert_eq!(library.played(Some(&stream("b").into()), ALWAYS).unwrap(), []);
+    assert_eq!(
+        library
+            .played(Some(&"live/*".parse().unwrap()), part)
+            .unwrap()
+            .len(),
+        1
+    );
+
+    // The publish of the last segment began where its first one does.
+    let own = all
+        .iter()
+        .find(|segment| segment.publish_zero == last.publish_zero)
+        .unwrap();
+    let began = library.publish_begins(last.id).unwrap().unwrap();
+    assert!((began - own.utc(own.chunks[0].start)).abs() <= SECOND, "{began}");
+    assert!(began > zero + 60 * SECOND);
+
+    // Tracks that many segments share are looked at once.
+    let looks = std::cell::Cell::new(0);
+    let look = |found: bool| {
+        looks.set(0);
+        let tracks = library.newest_tracks(&stream("a"), |_| {
+            looks.set(looks.get() + 1);
+            found
+        });
+        (tracks.unwrap().is_some(), looks.get())
+    };
+    assert_eq!((look(true), look(false)), ((true, 1), (false, 1)));
+    assert_eq!(library.newest_tracks(&stream("b"), |_| true).unwrap(), None);
+}
+
+#[test]
 fn the_open_segment_comes_last_and_once() {
     let mut rig = Rig::new();
     let tapes = rig.writer.open_tapes();

@@ -168,6 +168,36 @@ fn what_loses_its_beginning_slides_by_the_numbers_of_the_tape() {
     assert_eq!(range(0, 60).within(Some(EIGHT + 60 * SECOND), None), None);
 }
 
+/// A list with joined chunks cannot go on with its numbers when it loses its beginning.
+#[test]
+fn what_is_to_lose_its_beginning_lists_every_chunk_alone_from_the_first_one_on() {
+    const HOUR: Micros = 3_600 * SECOND;
+    let joins = |stretch: Stretch| stretch.is_joined(stretch.to - 1);
+    assert!(joins(from(0)) && joins(range(0, 12_400)));
+    assert!(joins(from(0).kept_for(24 * HOUR)) && joins(range(0, 12_400).kept_for(4 * HOUR)));
+    assert!(!joins(from(0).kept_for(23 * HOUR)) && !joins(range(0, 12_400).kept_for(3 * HOUR)));
+    // What is complete at once loses nothing while it is played.
+    let at_once = Shift::Range {
+        from: EIGHT,
+        to: EIGHT + 12_400 * SECOND,
+        at_once: true,
+    };
+    assert!(joins(Stretch::of(at_once).unwrap().kept_for(HOUR)));
+    // From three hours ago on, for three hours: the list is the same text but for what it has lost.
+    let tape: Tape = (0..200u64)
+        .map(|segment| (twos(segment * 31, i64::try_from(segment).unwrap() * 62, 31), true))
+        .collect();
+    let mut before: Vec<(u64, u64)> = Vec::new();
+    for now_s in (10_000..12_400).step_by(300) {
+        let now = EIGHT + now_s * SECOND;
+        let stretch = from(0).kept_for(3 * HOUR).since(now - 3 * HOUR).unwrap();
+        let listed = numbers(&list(&tape, stretch, now, true).unwrap().chunks);
+        let lost = before.iter().position(|chunk| *chunk == listed[0]).unwrap_or(0);
+        assert!(listed.starts_with(&before[lost..]), "{now_s}");
+        before = listed;
+    }
+}
+
 #[test]
 fn a_long_range_lists_joined_chunks_whose_borders_depend_on_the_tape_alone() {
     let hours: Tape = (0..200u64)

@@ -5,6 +5,7 @@
 //! date before the next publish.
 
 mod dates;
+mod inits;
 mod recording;
 mod window;
 
@@ -31,6 +32,7 @@ use crate::store::{ChunkAt, Command, Filter, Library, LibrarySource, OpenTape, R
 
 pub use dates::DATES;
 pub(super) use dates::Dates;
+pub(super) use inits::{Inits, Names};
 pub(super) use recording::of_recording;
 pub(super) use window::ring_pieces;
 use window::{Playable, Window, bytes};
@@ -83,6 +85,9 @@ pub(super) async fn init(
 ) -> Result<Answer, Refusal> {
     let none = || Refusal::not_found("no chunk of this stream that can be played needs this file");
     let wanted: InitName = name.parse().map_err(|_| none())?;
+    if let Some(init) = door.inits.find(stream, wanted) {
+        return Ok(init_answer(&init, method));
+    }
     if let Ok(now) = look(door, stream, door.http().live_chunks).await
         && let Some(answer) = init_of(&now, wanted, method)
     {
@@ -90,11 +95,14 @@ pub(super) async fn init(
     }
     // A playlist of another time needs the configurations of that time.
     let name = stream.clone();
-    let read = move |library: &Library| library.tracks_of(&name).map_err(|error| of_store(&error));
-    let tracks = door.read(read).await?;
-    let mut inits = tracks.iter().map(Init::of);
-    let found = inits.find(|init| init.name == wanted);
-    found.map(|init| init_answer(&init, method)).ok_or_else(none)
+    let read = move |library: &Library| {
+        let found = library.newest_tracks(&name, |tracks| Init::of(tracks).name == wanted);
+        found.map_err(|error| of_store(&error))
+    };
+    let found = door.read(read).await?;
+    found
+        .map(|tracks| init_answer(&Init::of(&tracks), method))
+        .ok_or_else(none)
 }
 
 /// The answer with an init of these chunks, if one of them needs it.
@@ -123,6 +131,7 @@ pub(super) async fn chunk(
     (number, bounds): (u64, Bounds),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
+    let bounds = door.reach(stream, bounds);
     let open = door.store.open_tape(stream);
     let name = stream.clone();
     let read = move |library: &Library| on_tape(library, &name, number, open.as_deref());

@@ -31,6 +31,7 @@ pub(in crate::doors::http) async fn joined(
     if last.saturating_sub(first) >= MOST_JOINED as u64 {
         return Err(none(first, last));
     }
+    let bounds = door.reach(stream, bounds);
     let open = door.store.open_tape(stream);
     let name = stream.clone();
     let read = move |library: &Library| find(library, &name, (first, last), (open.as_deref(), bounds));

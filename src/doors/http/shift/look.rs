@@ -1,14 +1,14 @@
 //! Which chunks of the tape a playlist has now. Reads the journal, so it blocks.
 
-use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::samples::Samples;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::door::Door;
 use crate::doors::http::files::{Bounds, of_file, of_store};
-use crate::doors::http::live::ring_pieces;
-use crate::format::hls::live::{ChunkFacts, Init, InitName, JoinedChunk, LiveChunk, Shape};
+use crate::doors::http::live::{Names, ring_pieces};
+use crate::format::hls::live::{ChunkFacts, JoinedChunk, LiveChunk, Shape};
 use crate::media::{Micros, StreamName, Tracks};
 use crate::model::Span;
 use crate::recorder::RingChunks;
@@ -23,10 +23,9 @@ const LONGEST_CHUNK: Micros = 7_000_000;
 pub(super) const LATEST: Micros = 60_000_000;
 /// No recording waits longer for its publisher.
 const LONGEST_WAIT: Micros = 6 * 3_600_000_000;
-/// Of chunks with the same tracks, a master playlist is made of so many.
-const SAMPLES: usize = 10;
-/// The most different tracks that a master playlist is made of.
-const MOST_TRACKS: usize = 16;
+
+/// A chunk, with the configurations and the facts of its rate.
+type Dated = (Piece, (Arc<Tracks>, ChunkFacts));
 
 /// A look at the tape for a playlist.
 pub(super) struct Look {
@@ -41,8 +40,17 @@ pub(super) struct Look {
     pub(super) bounds: Bounds,
     /// The stream in memory, where such streams are played.
     pub(super) ring: Option<RingChunks>,
-    /// The beginning of the programme is wanted.
-    pub(super) says_began: bool,
+    pub(super) extra: Extra,
+}
+
+/// What is wanted beside the chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extra {
+    Nothing,
+    /// The beginning of the programme.
+    Began,
+    /// The rates, for a master playlist.
+    Rates,
 }
 
 /// The chunks that were found.
@@ -52,7 +60,7 @@ pub(super) struct Found {
     pub(super) target_s: u32,
     /// UTC of the beginning of the programme, if it is wanted.
     pub(super) began: Option<Micros>,
-    /// Some chunks for each configuration.
+    /// Chunks with the rates of those that were found, if they are wanted.
     pub(super) samples: Vec<(Arc<Tracks>, ChunkFacts)>,
 }
 
@@ -74,8 +82,11 @@ impl Look {
         let (earliest, latest) = self.bounds;
         let asked = asked.within(earliest, latest);
         let asked = asked.ok_or_else(|| Refusal::not_found("there is nothing here that you may see"))?;
-        let asked = match self.oldest() {
-            Some(oldest) => asked.since(oldest).ok_or_else(|| self.too_old())?,
+        let asked = match self.back.map(|back| back.as_micros()) {
+            Some(back) => asked
+                .kept_for(back)
+                .since(self.now.saturating_sub(back))
+                .ok_or_else(|| self.too_old())?,
             None => asked,
         };
         let (listing, mut samples) = self.list(library, asked)?;
@@ -100,27 +111,30 @@ impl Look {
             .finish(self.now, more)
             .ok_or_else(|| nothing(&self.stream))?;
         Ok(Found {
-            began: self.began(library, first.utc)?,
+            began: self.began(library, &first)?,
             chunks: listed.chunks,
             shape: listed.shape,
             target_s: listed.target_s,
-            samples: samples.chunks,
+            samples: samples.chunks(),
         })
     }
 
     /// Lists a stretch.
     fn list(&self, library: &Library, stretch: Stretch) -> Result<(Listing, Samples), Refusal> {
         let mut listing = Listing::new(stretch);
-        let (mut samples, mut names, mut failed) = (Samples::default(), Names::default(), None);
+        let (mut samples, mut names, mut failed) =
+            (Samples::default(), self.door.inits.names(&self.stream), None);
         let mut goes_on = |gap: Gap| self.is_recorded_over(library, gap.from);
         let open = self.open.as_deref();
         let each = |segment: ListedSegment| {
             let pieces = self.pieces(&segment, &mut names);
             let is_sealed = open.is_none_or(|open| open.segment.id != segment.id);
-            samples.take(&segment, |facts| {
-                let begins = segment.utc(facts.start);
-                begins < stretch.to && begins.saturating_add_unsigned(facts.duration_us) > stretch.from
-            });
+            if self.extra == Extra::Rates {
+                samples.take(&segment, |facts| {
+                    let begins = segment.utc(facts.start);
+                    begins < stretch.to && begins.saturating_add_unsigned(facts.duration_us) > stretch.from
+                });
+            }
             match listing.segment(&pieces, is_sealed, &mut goes_on) {
                 Ok(()) if listing.is_over() => ControlFlow::Break(()),
                 Ok(()) => ControlFlow::Continue(()),
@@ -151,10 +165,7 @@ impl Look {
             // A recording waited for its publisher.
             found = self.window(library, at, LONGEST_WAIT + of_window)?;
         }
-        if let Some(found) = found {
-            return Ok(found);
-        }
-        match self.in_memory(at)? {
+        match found {
             Some(found) => Ok(found),
             None if by < LATEST && self.is_recorded_over(library, self.now)? => Err(begun()),
             None => Err(Refusal::not_found(format!(
@@ -164,30 +175,33 @@ impl Look {
         }
     }
 
-    /// The window at a moment, out of tape from so long before on.
+    /// The window at a moment, out of memory and of tape from so long before on.
     fn window(&self, library: &Library, at: Micros, back: Micros) -> Result<Option<Found>, Refusal> {
-        let (mut pieces, mut samples, mut names) = (Vec::new(), Vec::new(), Names::default());
-        let mut target_s = None;
+        let (mut chunks, mut names, mut target_s) = (Vec::new(), self.door.inits.names(&self.stream), None);
         let within = (
             at.saturating_sub(back),
             at.saturating_add(LONGEST_BREAK + LONGEST_CHUNK),
         );
         let each = |segment: ListedSegment| {
-            for (piece, facts) in self.pieces(&segment, &mut names).into_iter().zip(&segment.chunks) {
-                if self.may_have(&piece) {
-                    if piece.utc <= at {
-                        target_s = segment.target_s;
-                        samples.push((Arc::clone(&segment.tracks), *facts));
-                    }
-                    pieces.push(piece);
-                }
+            let facts = segment
+                .chunks
+                .iter()
+                .map(|facts| (Arc::clone(&segment.tracks), *facts));
+            let pieces = self.pieces(&segment, &mut names).into_iter().zip(facts);
+            let own = chunks.len();
+            chunks.extend(pieces.filter(|(piece, _)| self.may_have(piece)));
+            if chunks.get(own).is_some_and(|(first, _)| first.utc <= at) {
+                target_s = segment.target_s;
             }
             ControlFlow::Continue(())
         };
         let read = library.listed(&self.stream, within, self.open.as_deref(), each);
         read.map_err(|error| of_store(&error))?;
+        let on_air = self.add_ring(&mut chunks)?;
+        let target_s = target_s.or(self.ring.as_ref().and_then(|ring| ring.target_s));
+        let pieces: Vec<Piece> = chunks.iter().map(|(piece, _)| piece.clone()).collect();
         let more = match pieces.last() {
-            Some(last) => self.is_recorded_over(library, last.ends())?,
+            Some(last) => on_air || self.is_recorded_over(library, last.ends())?,
             None => return Ok(None),
         };
         let mut goes_on = |gap: Gap| self.is_recorded_over(library, gap.from);
@@ -201,37 +215,47 @@ impl Look {
             None if shifted.ended => MOST_TARGET_S,
             None => return Err(begun()),
         };
-        let skipped = samples.len().saturating_sub(self.most);
+        let first = shifted.chunks.first().map(|joined| joined.chunk.number);
+        let shown = chunks.into_iter().filter(|(piece, _)| {
+            let number = piece.chunk.number;
+            first.is_some_and(|first| number >= first) && piece.ends() <= at
+        });
+        let mut shown = shown.peekable();
+        let began = match shown.peek() {
+            Some((first, _)) => self.began(library, first)?,
+            None => None,
+        };
         Ok(Some(Found {
-            began: self.began(library, shifted.from)?,
-            samples: samples.split_off(skipped),
+            began,
+            samples: shown.map(|(_, sample)| sample).collect(),
             ..Found::of(shifted, target_s)
         }))
     }
 
-    /// The window at a moment, out of memory.
-    fn in_memory(&self, at: Micros) -> Result<Option<Found>, Refusal> {
-        let Some(ring) = &self.ring else { return Ok(None) };
-        let mut may_have = ring_pieces(ring).map_err(|error| of_file(&error))?;
-        may_have.retain(|(piece, _, _)| self.may_have(piece));
-        let pieces: Vec<Piece> = may_have.iter().map(|(piece, _, _)| piece.clone()).collect();
-        let target_s = ring.target_s.map_or(MOST_TARGET_S, u32::from);
-        let mut goes_on = |_: Gap| Ok::<bool, Infallible>(false);
-        let shifted = match window(&pieces, (at, self.most, target_s), ring.on_air, &mut goes_on) {
-            Ok(Some(shifted)) => shifted,
-            Ok(None) => return Ok(None),
-            Err(never) => match never {},
+    /// Adds the chunks that only the memory has: they have the numbers that they would have on the tape. Says whether others follow
+    /// them, which nobody records.
+    fn add_ring(&self, chunks: &mut Vec<Dated>) -> Result<bool, Refusal> {
+        let Some(ring) = &self.ring else { return Ok(false) };
+        let mut in_memory = ring_pieces(ring).map_err(|error| of_file(&error))?;
+        // What is recorded is listed when it is on flash, and not before.
+        let newest = chunks.last().map(|(piece, _)| piece.chunk.number);
+        let oldest = ring.chunks.first().map(|chunk| chunk.number);
+        let before = newest.filter(|_| ring.recorded && newest >= oldest);
+        let is_new = |number: u64| {
+            before.is_none_or(|before| number < before)
+                && chunks.iter().all(|(known, _)| known.chunk.number != number)
         };
-        let samples = may_have.into_iter().map(|(_, tracks, facts)| (tracks, facts));
-        Ok(Some(Found {
-            began: self.says_began.then_some(ring.zero_utc),
-            samples: samples.collect(),
-            ..Found::of(shifted, target_s)
-        }))
+        in_memory.retain(|(piece, ..)| self.may_have(piece) && is_new(piece.chunk.number));
+        let added = in_memory
+            .into_iter()
+            .map(|(piece, tracks, facts)| (piece, (tracks, facts)));
+        chunks.extend(added);
+        chunks.sort_by_key(|(piece, _)| piece.chunk.number);
+        Ok(ring.on_air)
     }
 
     /// The chunks of a segment.
-    fn pieces(&self, segment: &ListedSegment, names: &mut Names) -> Vec<Piece> {
+    fn pieces(&self, segment: &ListedSegment, names: &mut Names<'_>) -> Vec<Piece> {
         let (zero, zero_utc) = (segment.publish_zero, segment.publish_zero_utc);
         // Only the date of the publish that is on the air may still change.
         let is_open = self
@@ -289,19 +313,33 @@ impl Look {
         Ok(matches!(at, ChunkAt::Gone))
     }
 
-    /// UTC of the beginning of the recording at a moment, if it is wanted.
-    fn began(&self, library: &Library, at: Micros) -> Result<Option<Micros>, Refusal> {
-        if !self.says_began {
+    /// UTC of the beginning of the programme that a chunk is of, if it is wanted: of the recording that goes on over breaks, or of its
+    /// publish, of which there may be many recordings one after the other.
+    fn began(&self, library: &Library, first: &Piece) -> Result<Option<Micros>, Refusal> {
+        if self.extra != Extra::Began {
             return Ok(None);
         }
+        let at = first.utc;
         let filter = Filter {
             stream: Some(self.stream.clone().into()),
             from: Some(at),
             to: Some(at.saturating_add(1)),
         };
         let rows = library.recordings(&filter).map_err(|error| of_store(&error))?;
-        let began = rows.iter().map(|row| row.start).min();
-        Ok(Some(began.unwrap_or(at)))
+        let of_publish = match library.chunk_at(&self.stream, first.chunk.number) {
+            Ok(ChunkAt::Sealed(sealed, _)) => library.publish_begins(sealed.segment.id),
+            Ok(ChunkAt::Open) => match &self.open {
+                Some(open) => library.publish_begins(open.segment.id),
+                None => Ok(None),
+            },
+            Ok(ChunkAt::Gone | ChunkAt::Never) => Ok(self.ring.as_ref().map(|ring| ring.zero_utc)),
+            Err(error) => Err(error),
+        };
+        let of_publish = of_publish.map_err(|error| of_store(&error))?;
+        let began = rows.iter().map(|row| row.start).chain(of_publish).min();
+        let least = self.bounds.0.max(self.oldest());
+        let began = began.unwrap_or(at).max(least.unwrap_or(Micros::MIN));
+        Ok(Some(began))
     }
 
     /// UTC before which viewers may not go.
@@ -365,47 +403,4 @@ fn begun() -> Refusal {
 
 fn nothing(stream: &StreamName) -> Refusal {
     Refusal::not_found(format!("the box has nothing of {stream} of this time"))
-}
-
-/// The names of inits. To name an init is to make it.
-#[derive(Default)]
-struct Names(Option<(Arc<Tracks>, InitName)>);
-
-impl Names {
-    fn of(&mut self, tracks: &Arc<Tracks>) -> InitName {
-        match &self.0 {
-            Some((known, name)) if Arc::ptr_eq(known, tracks) || known == tracks => *name,
-            _ => self.0.insert((Arc::clone(tracks), Init::of(tracks).name)).1,
-        }
-    }
-}
-
-/// Some chunks for each configuration.
-#[derive(Default)]
-struct Samples {
-    chunks: Vec<(Arc<Tracks>, ChunkFacts)>,
-    /// How many chunks of each configuration there are.
-    counts: Vec<(Arc<Tracks>, usize)>,
-}
-
-impl Samples {
-    fn take(&mut self, segment: &ListedSegment, is_wanted: impl Fn(&ChunkFacts) -> bool) {
-        let tracks = &segment.tracks;
-        let known = self
-            .counts
-            .iter()
-            .position(|(known, _)| Arc::ptr_eq(known, tracks) || known == tracks);
-        if known.is_none() && self.counts.len() < MOST_TRACKS {
-            self.counts.push((Arc::clone(tracks), 0));
-        }
-        let place = known.unwrap_or(self.counts.len().saturating_sub(1));
-        let Some((own, count)) = self.counts.get_mut(place).filter(|(own, _)| own == tracks) else {
-            return;
-        };
-        let wanted = segment.chunks.iter().filter(|facts| is_wanted(facts));
-        for facts in wanted.take(SAMPLES.saturating_sub(*count)) {
-            self.chunks.push((Arc::clone(own), *facts));
-            *count += 1;
-        }
-    }
 }

@@ -12,6 +12,7 @@
 
 mod joined;
 mod look;
+mod samples;
 mod timeline;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use hyper::{HeaderMap, Method};
 pub(super) use joined::joined;
 pub(super) use timeline::{asked as timeline_asked, timeline};
 
-use look::{Found, LATEST, Look};
+use look::{Extra, Found, LATEST, Look};
 
 use super::answer::{Answer, Refusal};
 use super::door::Door;
@@ -91,7 +92,11 @@ pub(super) async fn playlist(
     query: &Query,
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
-    let found = look(door, wanted, address == Address::OldTencent).await?;
+    let extra = match address {
+        Address::OldTencent => Extra::Began,
+        Address::Stream => Extra::Nothing,
+    };
+    let found = look(door, wanted, extra).await?;
     door.dates
         .keep(|change| door.store.submit(Command::Change(change)).is_ok());
     let uris = Uris::new(&prefix(address, wanted.stream), wanted.inherited);
@@ -115,7 +120,7 @@ pub(super) async fn master(
     wanted: Wanted<'_>,
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
-    let found = look(door, wanted, false).await?;
+    let found = look(door, wanted, Extra::Rates).await?;
     let uris = Uris::new("", wanted.inherited).map_err(|error| Refusal::bad_request(error.to_string()))?;
     let rates: Vec<ChunkRate<'_>> = found
         .samples
@@ -136,19 +141,19 @@ pub(super) async fn master(
 }
 
 /// Finds the chunks of a playlist.
-async fn look(door: &Arc<Door>, wanted: Wanted<'_>, says_began: bool) -> Result<Found, Refusal> {
-    let found = glance(door, wanted, says_began).await?;
+async fn look(door: &Arc<Door>, wanted: Wanted<'_>, extra: Extra) -> Result<Found, Refusal> {
+    let found = glance(door, wanted, extra).await?;
     // The stream may have ended while its chunks were read: then its last chunks are not among them.
     let is_long_ago =
         matches!(wanted.shift, Shift::Range { to, .. } if to < door.utc().saturating_sub(LATEST));
     if found.is_over() && !is_long_ago {
-        glance(door, wanted, says_began).await
+        glance(door, wanted, extra).await
     } else {
         Ok(found)
     }
 }
 
-async fn glance(door: &Arc<Door>, wanted: Wanted<'_>, says_began: bool) -> Result<Found, Refusal> {
+async fn glance(door: &Arc<Door>, wanted: Wanted<'_>, extra: Extra) -> Result<Found, Refusal> {
     let stream = wanted.stream.clone();
     let (http, recorder) = (door.http(), door.recorder());
     // The open segment first: one that is sealed meanwhile is then in both, and not in none.
@@ -160,7 +165,7 @@ async fn glance(door: &Arc<Door>, wanted: Wanted<'_>, says_began: bool) -> Resul
         most: http.live_chunks,
         bounds: wanted.bounds,
         ring: http.live_window.and_then(|_| recorder.ring_chunks(&stream, 0)),
-        says_began,
+        extra,
         door: Arc::clone(door),
         stream,
     };
