@@ -10,10 +10,10 @@ use crate::support::proxy::{Link, Proxy};
 use crate::support::wait::PATIENCE;
 use crate::support::{Pusher, Service, edgereel, home, recordings, sample, wait_for, wait_until};
 
-const DOOR: &str = "[http]\nlisten = [\"127.0.0.1:0\"]\nmax_rate = \"off\"\nlive_chunks = 50\n";
+pub(crate) const DOOR: &str = "[http]\nlisten = [\"127.0.0.1:0\"]\nmax_rate = \"off\"\nlive_chunks = 50\n";
 
 /// Pushes a clip as fast as it is taken. Gives the path of its recording.
-fn recorded(service: &Service, stream: &str, bytes: usize) -> String {
+pub(crate) fn recorded(service: &Service, stream: &str, bytes: usize) -> String {
     Pusher::start(service.address(), stream, &heavy(bytes), 500.0).done();
     let found = wait_for("a closed recording", || {
         let all = recordings(&service.data());
@@ -24,7 +24,7 @@ fn recorded(service: &Service, stream: &str, bytes: usize) -> String {
 }
 
 /// Asks for a file. Its answer has begun then, and is not read yet.
-fn ask(door: SocketAddr, path: &str) -> TcpStream {
+pub(crate) fn ask(door: SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(door).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -35,7 +35,7 @@ fn ask(door: SocketAddr, path: &str) -> TcpStream {
 }
 
 /// Number of responses that are being sent, without the one that says so.
-fn open_responses(door: SocketAddr) -> u64 {
+pub(crate) fn open_responses(door: SocketAddr) -> u64 {
     let metrics = get(door, "/metrics", &[]);
     let line = metrics
         .text()

@@ -51,6 +51,7 @@ mod task;
 mod terminal;
 mod times;
 mod timeshift;
+mod timeshift_links;
 mod unit_file;
 mod verify;
 mod viewers;

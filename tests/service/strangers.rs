@@ -331,11 +331,16 @@ fn slow_readers_and_half_requests_disturb_neither_publishers_nor_viewers() {
 
 /// Plays a stream live, from its first chunk to its end.
 pub(crate) fn watch(door: SocketAddr, stream: &str) -> crate::support::Media {
+    watch_at(door, &format!("/{stream}.m3u8"))
+}
+
+/// Plays a playlist of an app `live`, from its first chunk to its end.
+pub(crate) fn watch_at(door: SocketAddr, path: &str) -> crate::support::Media {
     let mut whole: Vec<u8> = Vec::new();
     let mut next = None;
     loop {
         let playlist = wait_for("the live playlist", || {
-            Some(get(door, &format!("/{stream}.m3u8"), &[])).filter(|got| got.status == 200)
+            Some(get(door, path, &[])).filter(|got| got.status == 200)
         });
         let text = playlist.text();
         let map = text
