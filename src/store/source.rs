@@ -20,6 +20,10 @@ use crate::media::SegmentId;
 /// time.
 const KEPT: usize = 8;
 
+/// Lists of fragments are read together with those of so many segments before and behind: a layout goes through all of them, once
+/// forwards and once backwards.
+const AROUND: u32 = 32;
+
 /// Attempts to open a file, and the time between two of them.
 const TRIES: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(5);
@@ -39,6 +43,8 @@ struct Shared {
     over: AtomicBool,
     indexes: Arc<Recent<Arc<SampleIndex>>>,
     lists: Arc<Recent<Arc<FragmentList>>>,
+    /// The encoded lists that were read together last; nothing for segments without one.
+    encoded: Arc<Mutex<HashMap<SegmentId, Option<Vec<u8>>>>>,
 }
 
 struct Opened {
@@ -73,6 +79,7 @@ impl LibrarySource {
             over: AtomicBool::new(false),
             indexes: Arc::default(),
             lists: Arc::default(),
+            encoded: Arc::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -92,6 +99,7 @@ impl LibrarySource {
                 over: AtomicBool::new(false),
                 indexes: shared.indexes.clone(),
                 lists: shared.lists.clone(),
+                encoded: shared.encoded.clone(),
             }),
         }
     }
@@ -206,10 +214,13 @@ impl TapeSource for LibrarySource {
 impl LibrarySource {
     /// The list of the fragments from the journal, if it has a good one of all that is on the file.
     fn known_list(&self, segment: SegmentId, entry: &SourceFile) -> Option<FragmentList> {
-        let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let blob = journal.fragment_list(segment).ok().flatten();
-        drop(journal);
-        let list = FragmentList::decode(&blob?)?;
+        let mut encoded = self.shared.encoded.lock().unwrap_or_else(PoisonError::into_inner);
+        if !encoded.contains_key(&segment) {
+            let journal = self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            let lists = journal.fragment_lists(segment, AROUND).ok()?;
+            *encoded = lists.into_iter().collect();
+        }
+        let list = FragmentList::decode(encoded.get(&segment)?.as_ref()?)?;
         (list.end() == entry.bytes).then_some(list)
     }
 

@@ -181,6 +181,22 @@ impl Journal {
         self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))
     }
 
+    /// The lists of the fragments of a segment and of so many segments before and behind it, encoded. Nothing for a segment that
+    /// has none.
+    pub(in crate::store) fn fragment_lists(
+        &self,
+        id: SegmentId,
+        around: u32,
+    ) -> Result<Vec<(SegmentId, Option<Vec<u8>>)>, StoreError> {
+        let sql = "SELECT n.id, iif(n.state = 'sealed' AND n.cuts = 0, f.fragments, NULL)
+             FROM segments s CROSS JOIN segments n
+                ON n.stream = s.stream AND n.sequence BETWEEN s.sequence - ?2 AND s.sequence + ?2
+             LEFT JOIN fragment_lists f ON f.segment = n.segment WHERE s.id = ?1";
+        self.all(sql, params![id.to_bytes(), around], |row| {
+            Ok((SegmentId::from_bytes(self.col(row, 0)?), self.col(row, 1)?))
+        })
+    }
+
     /// The list of the chunks of a sealed segment, encoded.
     pub(in crate::store) fn chunk_list(&self, id: SegmentId) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = "SELECT l.chunks FROM segments s JOIN chunk_lists l ON l.segment = s.segment
