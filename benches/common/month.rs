@@ -1,5 +1,5 @@
 //! A tape of 30 days with four streams, as far as playlists read it: the rows of the journal. A day's quarter is recorded through the
-//! store; its rows are then there 120 times, each one later. The media, which no playlist reads, is removed.
+//! store; its rows are then there 120 times, each one later. The files are empty: no playlist reads media.
 
 use std::path::Path;
 
@@ -21,8 +21,7 @@ const AGO: i64 = 3_600_000_000;
 /// Makes the store. Gives UTC of the beginning and of the end of the tape, in seconds.
 pub(crate) fn make(dir: &Path) -> anyhow::Result<(i64, i64)> {
     tape::make(dir, &Shape::publishes(STREAMS, MINUTES))?;
-    // Without the folder of a stream, a start does not look for its files.
-    std::fs::remove_dir_all(dir.join("tape"))?;
+    files(&dir.join("tape"))?;
     let mut journal = Connection::open(dir.join("journal.db"))?;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let ends = i64::try_from(now.as_micros())? - AGO;
@@ -55,6 +54,19 @@ pub(crate) fn make(dir: &Path) -> anyhow::Result<(i64, i64)> {
     )?;
     change.commit()?;
     Ok((begins / 1_000_000, ends / 1_000_000))
+}
+
+/// Puts empty files in place of the media: a start looks only for their names.
+fn files(tape: &Path) -> anyhow::Result<()> {
+    for stream in std::fs::read_dir(tape)? {
+        let stream = stream?.path();
+        std::fs::remove_dir_all(&stream)?;
+        std::fs::create_dir(&stream)?;
+        for number in 1..=i64::from(MINUTES) * TIMES {
+            std::fs::File::create(stream.join(format!("{number:08}.mp4")))?;
+        }
+    }
+    Ok(())
 }
 
 /// `times`: the numbers of the copies.
