@@ -87,6 +87,7 @@ mod tests {
             (Play::Loop, vec![even(1, 1, 3), even(2, 1, 2), short.clone()]),
             // A lap that is shorter than a target duration.
             (Play::Loop, vec![short.clone()]),
+            (Play::Loop, vec![item(4, 1, vec![chunk(40)])]),
             (Play::Once, vec![even(1, 1, 3), short]),
         ] {
             let channel = channel(play, items);

@@ -10,12 +10,14 @@ use crate::support::{Service, edgereel, home, only_recording, recordings, sample
 
 const KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
 const OTHER: &str = "0b94e2f07c1a8436d9f50e7732bd6481";
+const OPERATOR: &str = "5e8c21b7f09d4a63be17c0f4d82a9365";
 const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
 
 fn started(home: &Path) -> Service {
     let sections = format!(
         "[http]\nlisten = [\"127.0.0.1:0\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
          [[viewer]]\nname = \"staff\"\nkey = \"{KEY}\"\nstreams = \"live/*\"\n\
+         [[viewer]]\nname = \"operator\"\nkey = \"{OPERATOR}\"\nstreams = \"live/*\"\nmay = [\"watch\", \"operate\"]\n\
          [[viewer]]\nname = \"others\"\nkey = \"{OTHER}\"\nstreams = \"other/*\"\n"
     );
     Service::start_with(home, &sections)
@@ -176,6 +178,31 @@ fn a_recording_is_shown_again_as_if_it_were_live() {
         assert_eq!(of_staff(door, path).status, status, "{path}");
     }
 
+    // Commands are for callers who may operate, on all streams: a channel shows any.
+    for (command, body) in [
+        ("put", serde_json::json!({"name": "x", "items": [id]})),
+        ("list", serde_json::json!({})),
+        ("delete", serde_json::json!({"name": "evening"})),
+        ("enable", serde_json::json!({"name": "evening"})),
+        ("disable", serde_json::json!({"name": "evening"})),
+        (
+            "push",
+            serde_json::json!({"name": "evening", "url": "rtmp://127.0.0.1/live/key"}),
+        ),
+        ("unpush", serde_json::json!({"name": "evening"})),
+        ("pushes", serde_json::json!({})),
+    ] {
+        for key in [KEY, OTHER, OPERATOR] {
+            let headers = [
+                ("Authorization", &*format!("Bearer {key}")),
+                ("Content-Type", "application/json"),
+            ];
+            let path = format!("/api/v1/channel.{command}");
+            let got = ask(door, "POST", &path, &headers, body.to_string().as_bytes());
+            assert_eq!(got.status, 403, "{command}: {}", got.text());
+        }
+    }
+
     // The service is started again, and nothing has moved.
     service.stop();
     let service = started(home.path());
@@ -202,6 +229,10 @@ fn a_recording_is_shown_again_as_if_it_were_live() {
     assert_eq!(of_staff(door, &path).status, 404);
     typed(home.path(), &["channel", "enable", "evening"]).ok();
     assert_eq!(of_staff(door, playlist).status, 200);
+    // What is listed of a recording that is deleted all the same is gone.
+    typed(home.path(), &["recording", "delete", &id, "--yes"]).ok();
+    let gone = of_staff(door, &path);
+    assert_eq!(gone.status, 410, "{}", gone.text());
     typed(home.path(), &["channel", "delete", "evening"]).ok();
     assert_eq!(of_staff(door, playlist).status, 404);
     let left = result(typed(home.path(), &["channel", "list"]));

@@ -152,7 +152,14 @@ fn master(channel: &Channel) -> Result<Vec<u8>, Refusal> {
 async fn folder(door: &Arc<Door>, item: &Item) -> Result<Arc<LaidFolder>, Refusal> {
     let row = row(door, item.recording).await?;
     let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
-    find(door, &row, (at(item.from), at(item.to))).await
+    let folder = find(door, &row, (at(item.from), at(item.to))).await?;
+    if item.is_laid_out_as(&folder.hls) {
+        return Ok(folder);
+    }
+    Err(Refusal::gone(format!(
+        "recording {} is not what it was when the channel was made: a part of it is lost",
+        item.recording
+    )))
 }
 
 async fn init(
@@ -260,6 +267,11 @@ mod tests {
         assert_eq!(refused(&one, Some(START - 90 * S)), (404, Some(90)));
         assert_eq!(refused(&one, Some(START - 1)), (404, Some(1)));
         assert_eq!(refused(&one, Some(0)), (404, Some(LONGEST_WAIT_S)));
+        // Set in its last seconds, another list begins behind the end.
+        let mut ends = channel(Play::Once);
+        ends.change(Play::Loop, vec![item(3)], None, START + 110 * S);
+        assert_eq!(refused(&ends, Some(START + 110 * S)), (404, Some(10)));
+        assert!(window(&ends, Some(START + 120 * S)).is_ok());
         one.expires = Some(START + S);
         assert_eq!(refused(&one, Some(START + S)), (404, None));
         one.enabled = false;

@@ -188,6 +188,9 @@ impl Aside {
             folder.display(),
             self.reason
         );
+        tracing::warn!(
+            "what only that journal had is lost: the channels, tasks, rules and templates that commands put, clips, protection and tags"
+        );
         RealDisk
             .create_dir(&folder)
             .map_err(StoreError::disk("make", &folder))?;
