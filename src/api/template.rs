@@ -68,6 +68,11 @@ const PUT: &[Argument] = &[
         "how far back viewers may go by time shift, as in 7d; default as far as there is tape",
     ),
     takes(
+        "pseudo_live",
+        Kind::Text,
+        "show each recording again as a channel: +2h after its end, or at a time of the day, as in 20:00",
+    ),
+    takes(
         "time_zone",
         Kind::Text,
         "the time zone of the template's clock, as in Asia/Shanghai",

@@ -62,7 +62,7 @@ pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
 pub use streams::{StreamSet, Streams};
 pub use task::{Task, TaskTimes};
-pub use template::{DEFAULT_TEMPLATE, Template, TemplateError, TemplateSource};
+pub use template::{DEFAULT_TEMPLATE, PseudoLive, Template, TemplateError, TemplateSource};
 pub use viewer::{MAX_VIEWERS, PasswordHash, PasswordHashError, PasswordSource, Viewer, ViewerProof};
 
 // Code outside of the configuration uses the same types for keys and for the outputs of templates.

@@ -19,7 +19,7 @@ use super::pushes::Pushes;
 use super::viewers::{self, TakenPort};
 use super::{broker, callbacks, may_block};
 use crate::access::Admission;
-use crate::api::{Api, Reloaded};
+use crate::api::{Api, Reloaded, SHOWN_AGAIN};
 use crate::config::{self, Advice, ByteSize, Changes, Config};
 use crate::delivery::{NAMESPACE, Said, Uploader, UploaderSettings};
 use crate::doors::http::DATES;
@@ -147,6 +147,7 @@ impl Service {
         let api = Api::new(recorder.clone(), store.clone(), reader.clone(), clock.clone());
         api.set_uploader(uploader.clone());
         api.restore_channels(opened.kept.get(CHANNELS).map_or(&[], Vec::as_slice));
+        api.restore_shown_again(opened.kept.get(SHOWN_AGAIN).map_or(&[], Vec::as_slice));
         let (tally, facts) = (Arc::<Tally>::default(), Arc::<Mutex<Facts>>::default());
         let pulse = Arc::new(Pulse::new(sd_notify::watchdog_enabled(), Instant::now()));
         let (reload, reloads) = mpsc::channel(1);

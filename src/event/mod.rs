@@ -137,7 +137,7 @@ pub enum Event {
     },
     /// The time of a task is over, and nothing was recorded in it.
     TaskMissed(Box<TaskMissed>),
-    /// A channel leaves a recording out, because it is not on the box any more.
+    /// A channel leaves a recording out, because it is not on the box any more; or a channel that a template wants cannot be made.
     ChannelException {
         /// The channel.
         channel: String,
@@ -145,7 +145,7 @@ pub enum Event {
         stream: String,
         /// The recording.
         recording: String,
-        /// When the channel leaves it out: at the next border between two items.
+        /// When the channel leaves it out: at the next border between two items. When the channel was to begin, where it cannot be made.
         at: String,
         /// Why.
         reason: String,

@@ -21,6 +21,7 @@ mod addresses;
 mod broker;
 mod callback;
 mod channel;
+mod channel_again;
 mod channel_push;
 mod cli;
 mod contract;

@@ -8,6 +8,7 @@ use serde::Deserialize as _;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use super::again::Again;
 use super::push::Pushed;
 
 use crate::api::Api;
@@ -40,11 +41,16 @@ pub(in crate::api) struct Channels {
     /// Tells those who send channels that one was changed.
     pub(super) changed: Arc<watch::Sender<()>>,
     pushed: Arc<Mutex<Pushed>>,
+    again: Arc<Mutex<Again>>,
 }
 
 impl Channels {
     pub(super) fn known(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Channel>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn again(&self) -> MutexGuard<'_, Again> {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn pushed(&self) -> MutexGuard<'_, Pushed> {
@@ -183,6 +189,12 @@ impl Api {
             crate::watch::may_fail("the channels");
             if let Err(failure) = self.look_at_channels().await {
                 tracing::debug!("channels were not looked at: {}", failure.message);
+            }
+            if let Err(failure) = self.show_again().await {
+                tracing::debug!(
+                    "recordings are to be shown again, and were not looked at: {}",
+                    failure.message
+                );
             }
         }
     }

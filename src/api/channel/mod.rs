@@ -1,5 +1,6 @@
 //! `channel.…`: recordings that are shown again, one after the other, at set times, as if they were live.
 
+mod again;
 mod items;
 mod kept;
 mod push;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use again::SHOWN_AGAIN;
 pub use items::laid_out;
 pub(super) use kept::Channels;
 pub use push::{PushKey, PushStatus};
@@ -179,7 +181,11 @@ struct Put {
 }
 
 async fn put(api: &Api, arguments: Map<String, Value>) -> Result<reply::Channel, Failure> {
-    let asked: Put = typed(arguments)?;
+    put_channel(api, typed(arguments)?).await
+}
+
+/// Makes a channel, or changes it.
+async fn put_channel(api: &Api, asked: Put) -> Result<reply::Channel, Failure> {
     let now = api.channel_time()?;
     let play = asked.play.unwrap_or_default();
     if let Some(expires) = asked.expires

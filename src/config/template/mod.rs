@@ -5,10 +5,12 @@
 //! that continues HLS over breaks and begins a new MP4 at each break has two. Outputs cost the tape nothing.
 
 mod parse;
+mod pseudo_live;
 #[cfg(test)]
 mod tests;
 
 pub use parse::{TemplateError, TemplateSource};
+pub use pseudo_live::PseudoLive;
 
 use crate::format::{Format, Gaps};
 use crate::model::{Output, Span};
@@ -30,6 +32,8 @@ pub struct Template {
     pub outputs: Vec<Output>,
     /// How far back viewers may go by time shift, if that is limited.
     pub time_shift: Option<Span>,
+    /// When each recording is shown again, as a channel, if it is.
+    pub pseudo_live: Option<PseudoLive>,
     /// The template as it was written, to show and to keep.
     pub source: TemplateSource,
 }
@@ -48,6 +52,7 @@ impl Template {
             name: DEFAULT_TEMPLATE.to_owned(),
             outputs: vec![output],
             time_shift: None,
+            pseudo_live: None,
             source,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Template, USUAL_FORMATS};
+use super::{PseudoLive, Template, USUAL_FORMATS};
 use crate::format::{Format, Gaps};
 use crate::model::{ByteSize, Keep, KeyPattern, Media, Output, Resume, ResumeAfter, Span, Split, Zone};
 
@@ -65,6 +65,9 @@ pub struct TemplateSource {
     /// How far back viewers may go by time shift, as in `7d`. Without it, as far as there is tape.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_shift: Option<Span>,
+    /// When each recording is shown again, as a channel: `+2h` after its end, or at a time of the day as `20:00`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pseudo_live: Option<PseudoLive>,
     /// What is otherwise for FLV.
     #[serde(skip_serializing_if = "Option::is_none")]
     flv: Option<Ways>,
@@ -274,6 +277,7 @@ impl TryFrom<TemplateSource> for Template {
             name: source.name.clone(),
             outputs,
             time_shift,
+            pseudo_live: source.pseudo_live,
             source,
         })
     }
