@@ -33,7 +33,7 @@ impl ConfigArgument {
     pub(super) fn load(&self) -> anyhow::Result<Config> {
         let (path, text) = self.read()?;
         let file = path.as_deref().map(|path| (path, text.as_str()));
-        Ok(Config::parse(file, std::env::vars(), &machine())?)
+        Ok(Config::parse(file, std::env::vars_os(), &machine())?)
     }
 
     /// The file, if there is one, and its text.

@@ -1,6 +1,7 @@
 //! From TOML and the environment to a [`Config`], with errors that name the place.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -38,7 +39,7 @@ impl Config {
     /// this machine can connect.
     pub fn parse(
         file: Option<(&Path, &str)>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
         host_name: &str,
     ) -> Result<Self, ConfigError> {
         let (path, text) = file.unwrap_or((Path::new("environment"), WITHOUT_FILE));
@@ -55,8 +56,20 @@ impl Config {
         let parsed = File::deserialize(document.clone()).map_err(refused)?;
         let (mut overrides, mut misspelt) = (Vec::new(), None);
         for (name, value) in environment {
+            // Names of ours are ASCII. A variable of another program may have any bytes.
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
             match name.strip_prefix("EDGEREEL_") {
-                Some(rest) if rest.starts_with('_') => overrides.push((name, value)),
+                Some(rest) if rest.starts_with('_') => match value.into_string() {
+                    Ok(value) => overrides.push((name, value)),
+                    Err(_) => {
+                        return Err(ConfigError {
+                            place: name,
+                            message: "the value is not UTF-8 text".to_owned(),
+                        });
+                    }
+                },
                 // A variable that is no key has no two underscores side by side.
                 Some(rest) if rest.contains("__") => {
                     misspelt.get_or_insert((format!("{ENV_PREFIX}{rest}"), name));
@@ -448,7 +461,7 @@ mod tests {
 
     #[test]
     fn the_environment_wins_and_is_named_when_wrong() {
-        let environment = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+        let environment = |name: &str, value: &str| [(name.into(), value.into())];
         let file = Some((Path::new("box.toml"), "[storage]\ndir = \"/a\""));
         let config = Config::parse(file, environment("EDGEREEL__STORAGE__DIR", "/b"), "box").unwrap();
         assert_eq!(config.storage.dir, PathBuf::from("/b"));
@@ -468,6 +481,18 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "EDGEREEL_STORAGE__DIR: nothing reads this variable; did you mean 'EDGEREEL__STORAGE__DIR', with two underscores?"
+        );
+        let bytes = |bytes: &[u8]| -> OsString { std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec()) };
+        let of_others = [(bytes(b"OTHER"), bytes(b"\xaf")), (bytes(b"\xaf"), bytes(b"x"))];
+        assert!(
+            Config::parse(file, of_others, "box").is_ok(),
+            "other programs' variables may have any bytes"
+        );
+        let error =
+            Config::parse(file, [("EDGEREEL__STORAGE__DIR".into(), bytes(b"/\xaf"))], "box").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "EDGEREEL__STORAGE__DIR: the value is not UTF-8 text"
         );
         let error = Config::parse(file, environment("EDGEREEL__RING__MEMORY", "1 B"), "box").unwrap_err();
         assert!(

@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn the_environment_gets_the_same_help() {
-        let set = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
+        let set = |name: &str, value: &str| [(name.into(), value.into())];
         let said = |name, value| {
             Config::parse(None, set(name, value), "box")
                 .unwrap_err()

@@ -240,7 +240,8 @@ impl Demo {
             println!("over HTTP:   mpv {}", viewers::recorded(door, recording.id));
         }
         // The name as it was called, because the program may not be on the PATH.
-        let edgereel = std::env::args().next().unwrap_or_else(|| "edgereel".to_owned());
+        let edgereel = std::env::args_os().next().unwrap_or_else(|| "edgereel".into());
+        let edgereel = edgereel.to_string_lossy();
         println!("list it:     {edgereel} ls --data {}", store.display());
         println!(
             "export it:   {edgereel} export last --data {} --format flv -o demo.flv",

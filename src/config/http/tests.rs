@@ -22,10 +22,10 @@ fn there_is_no_server_unless_the_file_says_so_or_there_is_no_file() {
     assert!(!parse("").unwrap().http.is_on());
     let config = Config::parse(None, [], "box").unwrap();
     assert_eq!(config.http.addresses("box"), ["http://127.0.0.1:8080/"]);
-    let off = ("EDGEREEL__HTTP__LISTEN".to_owned(), "[]".to_owned());
+    let off = ("EDGEREEL__HTTP__LISTEN".into(), "[]".into());
     assert!(!Config::parse(None, [off], "box").unwrap().http.is_on());
     // A file without the section that is changed by the environment.
-    let on = ("EDGEREEL__HTTP__LISTEN".to_owned(), "[\"0.0.0.0:1\"]".to_owned());
+    let on = ("EDGEREEL__HTTP__LISTEN".into(), "[\"0.0.0.0:1\"]".into());
     let said = Config::parse(None, [on], "box").unwrap_err().to_string();
     assert!(
         said.starts_with("EDGEREEL__HTTP__LISTEN: http.listen: 0.0.0.0:1 can be reached"),
