@@ -173,7 +173,18 @@ async fn find(
             part: range.part,
         },
     };
-    if let Some(Layout::File(file)) = door.layouts.find(&key, version, Instant::now()) {
+    let kept = || match door.layouts.find(&key, version, Instant::now()) {
+        Some(Layout::File(file)) => Some(file),
+        Some(Layout::Folder(_)) | None => None,
+    };
+    if let Some(file) = kept() {
+        return Ok(file);
+    }
+    // Those who ask together wait for one of them, who lays it out: each alone would find out the same, and keep it as long as
+    // it reads.
+    let turn = door.layouts.turn(&key);
+    let _turn = turn.lock().await;
+    if let Some(file) = kept() {
         return Ok(file);
     }
     let recording = row.id;
