@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, interval, timeout};
 
 use super::activity::Activity;
+use super::arrival::arrives;
 use super::body::Sending;
 use super::door::Door;
 use super::flow::allotment;
@@ -61,7 +62,6 @@ pub(super) async fn serve(
     let _ = stream.set_nodelay(true);
     // A viewer that reads nothing takes memory of the system, too.
     let _ = setsockopt(&stream, sockopt::SndBuf, &SOCKET);
-    let stream = Patient::new(stream);
     let arrived = Arrived {
         peer: peer.ip(),
         is_tls: transport == Transport::Tls,
@@ -71,8 +71,16 @@ pub(super) async fn serve(
     let served = async {
         match transport {
             // Each in a box of its own: one without TLS has no room for it.
-            Transport::Plain => Box::pin(http1(stream, arrived, (&door, &activity), stopping)).await,
+            Transport::Plain => {
+                tokio::select! {
+                    arrived = timeout(HEAD, arrives(&stream)) => arrived??,
+                    () = stops(stopping.clone()) => return Ok(()),
+                }
+                let stream = Patient::new(stream);
+                Box::pin(http1(stream, arrived, (&door, &activity), stopping)).await
+            }
             Transport::Tls => {
+                let stream = Patient::new(stream);
                 let certificate = door
                     .identity
                     .certificate()

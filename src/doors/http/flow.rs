@@ -1,7 +1,7 @@
 //! How much of the box all viewers together may take: memory of pieces on their way, and bytes a second.
 //!
-//! Each connection may always have a few small pieces in memory, so that no viewer waits for another one that reads slowly. What
-//! is left of the memory goes to whoever asks first, in larger pieces: they make fast downloads cheap. A response begins with small
+//! Each connection may always have a small piece in memory, so that no viewer waits for another one that reads slowly. What is
+//! left of the memory goes to whoever asks first, in larger pieces: they make fast downloads cheap. A response begins with small
 //! ones, so that a viewer that reads nothing never has a large one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-/// Bytes of the pieces that every connection may have.
+/// Bytes of the piece that every connection may have.
 pub(super) const SMALL: usize = 8 << 10;
 /// Bytes of a piece of a file while memory is left.
 pub(super) const LARGE: usize = 256 << 10;
@@ -23,9 +23,10 @@ const LARGE_PERMITS: u32 = (LARGE / PLAYED) as u32;
 const KEPT: usize = 2;
 /// Bytes of a response before its first piece that is not small: more than the system takes for a viewer that reads nothing.
 const BEGINNING: u64 = 256 << 10;
-/// Small pieces of a connection: one is read, and the other is on its way through hyper to the socket. All responses of a
-/// connection of HTTP/2 share them: one that its peer does not take is in the way of those beside it, and of nobody else.
-const SMALL_PIECES: usize = 2;
+/// Small pieces of a connection. The next one is read when the system has taken the one before, and the system has more of them
+/// than one. All responses of a connection of HTTP/2 share it: one that its peer does not take is in the way of those beside it,
+/// and of nobody else.
+const SMALL_PIECES: usize = 1;
 /// The most reads of files at a time. The threads that are left are there for what players wait for.
 const FILE_READS: usize = 2;
 /// How far a viewer that pauses gets ahead of the rate.
@@ -79,7 +80,7 @@ pub(super) struct Room {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The small pieces that a connection may have.
+/// The small piece that a connection may have.
 pub(super) fn allotment() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(SMALL_PIECES))
 }

@@ -17,6 +17,7 @@
 
 mod activity;
 mod answer;
+mod arrival;
 mod body;
 mod channel;
 mod client;
