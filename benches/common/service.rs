@@ -214,6 +214,12 @@ impl Service {
         usage(self.process.id())
     }
 
+    /// Counts the peak of the memory from now on: a start over a large store may need more than what is measured.
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.process.id());
+        std::fs::write(path, "5").context("/proc/…/clear_refs")
+    }
+
     /// Ends the service normally, when it has read everything that was sent.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         let begun = Instant::now();

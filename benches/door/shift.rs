@@ -43,6 +43,7 @@ pub(crate) fn run(arguments: &Arguments, dir: &Path) -> anyhow::Result<Vec<Row>>
         std::thread::sleep(REST);
         let mut connection = Connection::open(setup.http)?;
         connection.fetch(&places.range(HOUR / 60), &[GZIP])?;
+        service.forget_peak()?;
         let before = service.usage().memory;
         for _ in 0..month::STREAMS {
             for (hours, took) in LENGTHS.into_iter().zip(&mut took) {

@@ -44,6 +44,9 @@ pub(in crate::store) enum List {
     Bad,
 }
 
+/// A segment and its list, encoded, if it has one.
+pub(in crate::store) type EncodedList = (SegmentId, Option<Vec<u8>>);
+
 /// A place between two segments of a stream: behind the one with this end and this row.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct After(Micros, i64);
@@ -187,7 +190,7 @@ impl Journal {
         &self,
         id: SegmentId,
         around: u32,
-    ) -> Result<Vec<(SegmentId, Option<Vec<u8>>)>, StoreError> {
+    ) -> Result<Vec<EncodedList>, StoreError> {
         let sql = "SELECT n.id, iif(n.state = 'sealed' AND n.cuts = 0, f.fragments, NULL)
              FROM segments s CROSS JOIN segments n
                 ON n.stream = s.stream AND n.sequence BETWEEN s.sequence - ?2 AND s.sequence + ?2
