@@ -297,3 +297,38 @@ fn the_key_of_an_address_is_not_among_the_arguments_of_the_command() {
     let request = String::from_utf8_lossy(&request[..count]).into_owned();
     assert!(request.contains("rtmp://127.0.0.1/live/s3cret"), "{request}");
 }
+
+#[test]
+fn a_channel_is_sent_under_tls_to_a_server_that_proves_itself() {
+    let (home, far_home) = (home(), home());
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (cert, key) = (far_home.path().join("cert.pem"), far_home.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let tls = format!("tls = {{ listen = [\"127.0.0.1:0\"], cert = {cert:?}, key = {key:?} }}\n");
+    let far = Service::start_with(far_home.path(), &tls);
+    let address: std::net::SocketAddr = far.wait_for_log(|text| {
+        let (_, after) = text.split_once("listening on rtmps://")?;
+        after.split_whitespace().next()?.parse().ok()
+    });
+    let allowed = format!("[channel]\npush_to = [\"rtmps://{address}/live/*\"]\n");
+    let service = Service::start_with(home.path(), &allowed);
+    push(&service, "live/cam1", 6, 0);
+    let id = closed(&service);
+    typed(home.path(), &["channel", "put", "evening", &id, "--play", "loop"]);
+    let url = format!("rtmps://{address}/live/s3cret");
+    typed(home.path(), &["channel", "push", "evening", &url]);
+    wait_until("the certificate to be refused", || {
+        let told = events(&service.data(), "channel.push_failed");
+        told.iter()
+            .any(|event| event["reason"].as_str().unwrap().contains("channel.ca_file"))
+    });
+    // With its certificate in the configuration, the server is trusted at the next attempt.
+    crate::support::service::write_config(home.path(), &format!("{allowed}ca_file = {cert:?}\n"));
+    typed(home.path(), &["config", "reload"]);
+    wait_until("a publish under TLS", || {
+        state(home.path(), "evening") == "sending" && received(&far, "live/s3cret").1 > 0.5
+    });
+    typed(home.path(), &["channel", "unpush", "evening"]);
+    assert!(!service.log().contains("s3cret"));
+}

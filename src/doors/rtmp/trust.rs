@@ -42,7 +42,7 @@ pub(super) fn words(error: &rustls::Error, url: &RtmpUrl) -> String {
         rustls::Error::InvalidCertificate(why) => match why {
             CertificateError::UnknownIssuer => format!(
                 "the certificate of {host} is from nobody that this machine trusts; a file with its authority, or with \
-                 itself if it is its own, can be trusted beside (--ca-file FILE)"
+                 itself if it is its own, can be trusted beside (--ca-file FILE; of a channel, channel.ca_file)"
             ),
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 format!("{host} has a certificate for another name: {why}")
