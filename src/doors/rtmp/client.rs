@@ -1,7 +1,7 @@
 //! The publishing side of the protocol: bytes in, bytes and events out.
 
 use super::amf0::{Value, encode_all, object, text};
-use super::command::{Command, fourcc_list};
+use super::command::{Command, MAX_COMMAND, fourcc_list};
 use super::handshake::Handshake;
 use super::message::{
     ACKNOWLEDGEMENT, AUDIO, COMMAND, COMMAND_AMF3, COMMAND_CHUNKS, CONTROL_CHUNKS, DATA, EVENT_PING_REQUEST,
@@ -16,6 +16,9 @@ const MEDIA_CHUNKS: u8 = 6;
 
 /// The memory for half-received answers, in bytes. A server's answers are small.
 const BUDGET: usize = 1 << 20;
+
+/// The most bytes of answers that wait to be sent, beside media. Real ones are some hundred bytes.
+const MOST_ANSWERS: usize = 256 << 10;
 
 const CONNECT: f64 = 1.0;
 const RELEASE_STREAM: f64 = 2.0;
@@ -35,6 +38,17 @@ pub enum ClientEvent {
     Unpublished,
 }
 
+/// What the server was asked last. An answer to anything else is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// `connect`, or nothing yet.
+    Connect,
+    /// `createStream`.
+    CreateStream,
+    /// `publish`.
+    Publish,
+}
+
 /// One publish to one server.
 #[derive(Debug)]
 pub struct Client {
@@ -43,6 +57,9 @@ pub struct Client {
     reader: ChunkReader,
     writer: ChunkWriter,
     out: Vec<u8>,
+    /// The bytes of `out` that are not media, at most.
+    answers: usize,
+    asked: Asked,
     stream: u32,
     received: u32,
     acknowledged: u32,
@@ -60,6 +77,8 @@ impl Client {
             reader: ChunkReader::new(Budget::new(BUDGET)),
             writer: ChunkWriter::default(),
             out,
+            answers: 0,
+            asked: Asked::Connect,
             stream: 0,
             received: 0,
             acknowledged: 0,
@@ -67,7 +86,8 @@ impl Client {
         })
     }
 
-    /// Consumes input up to the next event. None means that all input is consumed.
+    /// Consumes input up to the next event. None means that all input is consumed. Fails where the server sends more that wants an
+    /// answer than is sent meanwhile.
     pub fn handle(&mut self, input: &mut &[u8]) -> Result<Option<ClientEvent>, IngestError> {
         loop {
             let before = input.len();
@@ -77,8 +97,12 @@ impl Client {
             let Some(message) = message? else {
                 return Ok(None);
             };
-            if let Some(event) = self.message(&message)? {
-                return Ok(Some(event));
+            let event = self.message(&message)?;
+            if self.answers > MOST_ANSWERS {
+                return Err(IngestError::Unread(self.answers));
+            }
+            if event.is_some() {
+                return Ok(event);
             }
         }
     }
@@ -102,6 +126,12 @@ impl Client {
         self.command("deleteStream", 0.0, &[Value::Null, stream]);
     }
 
+    /// How many bytes were received, wrapping at 2³².
+    #[cfg(test)]
+    pub(super) fn received(&self) -> u32 {
+        self.received
+    }
+
     /// The bytes that wait to be sent.
     pub fn output(&self) -> &[u8] {
         &self.out
@@ -110,6 +140,7 @@ impl Client {
     /// Forgets the first `count` bytes of [`Client::output`]: they were sent.
     pub fn sent(&mut self, count: usize) {
         self.out.drain(..count.min(self.out.len()));
+        self.answers = self.answers.min(self.out.len());
     }
 
     fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, IngestError> {
@@ -126,6 +157,12 @@ impl Client {
 
     fn message(&mut self, message: &Message) -> Result<Option<ClientEvent>, IngestError> {
         match message.kind {
+            COMMAND | COMMAND_AMF3 if message.payload.len() > MAX_COMMAND => {
+                return Err(IngestError::Command {
+                    command: "(unread)".to_owned(),
+                    why: "is longer than 64 KiB",
+                });
+            }
             COMMAND | COMMAND_AMF3 => return Ok(Command::parse(message)?.and_then(|it| self.answered(&it))),
             WINDOW_ACK_SIZE => self.window = be32(&message.payload).unwrap_or(self.window).max(1),
             USER_CONTROL => {
@@ -151,8 +188,8 @@ impl Client {
             format!("{description} ({code})")
         };
         match (answer.name.as_str(), answer.transaction) {
-            ("_result", CONNECT) => self.create_stream(),
-            ("_result", CREATE_STREAM) => {
+            ("_result", CONNECT) if self.asked == Asked::Connect => self.create_stream(),
+            ("_result", CREATE_STREAM) if self.asked == Asked::CreateStream => {
                 self.stream = answer
                     .argument(0)
                     .and_then(Value::as_f64)
@@ -192,6 +229,7 @@ impl Client {
     }
 
     fn create_stream(&mut self) {
+        self.asked = Asked::CreateStream;
         let name = text(&self.url.publish_name());
         self.command("releaseStream", RELEASE_STREAM, &[Value::Null, name.clone()]);
         self.command("FCPublish", FC_PUBLISH, &[Value::Null, name]);
@@ -199,6 +237,7 @@ impl Client {
     }
 
     fn publish(&mut self) {
+        self.asked = Asked::Publish;
         let arguments = [Value::Null, text(&self.url.publish_name()), text("live")];
         self.command("publish", PUBLISH, &arguments);
     }
@@ -207,6 +246,7 @@ impl Client {
         let mut values = vec![text(name), Value::Number(transaction)];
         values.extend_from_slice(arguments);
         let stream = if name == "publish" { self.stream } else { 0 };
+        let before = self.out.len();
         self.writer.write(
             COMMAND_CHUNKS,
             COMMAND,
@@ -215,9 +255,101 @@ impl Client {
             &encode_all(&values),
             &mut self.out,
         );
+        self.answers += self.out.len() - before;
     }
 
     fn control(&mut self, kind: u8, body: &[u8]) {
+        let before = self.out.len();
         self.writer.write(CONTROL_CHUNKS, kind, 0, 0, body, &mut self.out);
+        self.answers += self.out.len() - before;
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::doors::rtmp::command::{error, result};
+
+    /// A client behind its handshake that asked to connect.
+    pub(in crate::doors::rtmp) fn client() -> Client {
+        let mut client = Client::new("rtmp://h/app/key".parse().unwrap()).unwrap();
+        let mut server = Handshake::server();
+        let mut down = Vec::new();
+        while client.handshake.is_some() {
+            let up = client.output().to_vec();
+            client.sent(up.len());
+            server.read(&mut up.as_slice(), &mut down).unwrap();
+            assert_eq!(
+                client.handle(&mut std::mem::take(&mut down).as_slice()).unwrap(),
+                None
+            );
+        }
+        client.sent(usize::MAX);
+        client
+    }
+
+    /// A message of the server, as chunks.
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        ChunkWriter::default().write(COMMAND_CHUNKS, kind, 0, 0, body, &mut out);
+        out
+    }
+
+    #[test]
+    fn an_answer_counts_once_and_in_turn() {
+        let mut client = client();
+        let mut hear = |transaction, value| {
+            let answer = message(COMMAND, &result(transaction, value));
+            assert_eq!(client.handle(&mut answer.as_slice()).unwrap(), None);
+            let said = client.output().len();
+            client.sent(said);
+            said
+        };
+        assert_eq!(
+            hear(CREATE_STREAM, Value::Number(7.0)),
+            0,
+            "that was not asked yet"
+        );
+        assert!(hear(CONNECT, Value::Null) > 0);
+        assert_eq!(hear(CONNECT, Value::Null), 0);
+        assert!(hear(CREATE_STREAM, Value::Number(7.0)) > 0);
+        assert_eq!(hear(CREATE_STREAM, Value::Number(8.0)), 0);
+        assert_eq!(hear(CONNECT, Value::Null), 0);
+        assert_eq!(client.stream, 7);
+    }
+
+    #[test]
+    fn a_server_that_wants_answers_without_end_gets_an_end() {
+        let ping = message(USER_CONTROL, &user_control(EVENT_PING_REQUEST, &[0; 4]));
+        let window = message(WINDOW_ACK_SIZE, &1_u32.to_be_bytes());
+        for flood in [ping, window] {
+            let mut client = client();
+            let flood = flood.repeat(MOST_ANSWERS);
+            let ended = client.handle(&mut flood.as_slice());
+            assert!(matches!(ended, Err(IngestError::Unread(_))), "{ended:?}");
+            assert!(client.output().len() < MOST_ANSWERS + 1_000);
+        }
+        // What was sent meanwhile does not count.
+        let mut client = client();
+        let ping = message(USER_CONTROL, &user_control(EVENT_PING_REQUEST, &[0; 4]));
+        for _ in 0..MOST_ANSWERS {
+            assert_eq!(client.handle(&mut ping.as_slice()).unwrap(), None);
+            client.sent(usize::MAX);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_not_longer_than_a_command_may_be() {
+        let words = |length: usize| {
+            let mut client = client();
+            let refusal = message(COMMAND, &error(CONNECT, &"x".repeat(length)));
+            client.handle(&mut refusal.as_slice())
+        };
+        assert!(matches!(
+            words(MAX_COMMAND - 200),
+            Ok(Some(ClientEvent::Refused(_)))
+        ));
+        let long = words(MAX_COMMAND);
+        assert!(matches!(long, Err(IngestError::Command { .. })), "{long:?}");
     }
 }

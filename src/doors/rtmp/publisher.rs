@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::trust::{Trust, no_tls, words};
@@ -15,6 +16,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many bytes are kept before they are sent without a flush.
 const WORTH_SENDING: usize = 64 << 10;
+/// How many bytes are read at once.
+const BUFFER: usize = 8 << 10;
+/// How many such reads follow each other before media goes on, and before others have their turn: 64 KiB.
+const READS: usize = 8;
 const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The kind of a tag body.
@@ -66,7 +71,7 @@ impl Publisher {
                 wire,
                 client: Client::new(url.clone())?,
                 url: url.clone(),
-                buffer: vec![0; 8 << 10],
+                buffer: vec![0; BUFFER],
             };
             publisher.wait_for(ClientEvent::Publishing).await?;
             Ok(publisher)
@@ -89,7 +94,9 @@ impl Publisher {
     /// Sends the tag bodies that are kept.
     pub async fn flush(&mut self) -> Result<(), IngestError> {
         // The client must read answers: a server that waits for that would end the connection.
-        while self.read()?.is_some() {}
+        if !self.read_some()? {
+            yield_now().await;
+        }
         self.write_out().await
     }
 
@@ -110,18 +117,28 @@ impl Publisher {
 
     async fn wait_for(&mut self, wanted: ClientEvent) -> Result<(), IngestError> {
         loop {
-            self.write_out().await?;
-            self.stream
-                .readable()
-                .await
-                .map_err(|source| failed(&self.url, source))?;
-            while let Some(events) = self.read()? {
-                if events.contains(&wanted) {
-                    return Ok(());
+            match self.read()? {
+                Some(events) if events.contains(&wanted) => return Ok(()),
+                // A server that sends without end keeps nobody waiting, also not who limits the time of this.
+                Some(_) => yield_now().await,
+                None => {
+                    self.write_out().await?;
+                    let readable = self.stream.readable().await;
+                    readable.map_err(|source| failed(&self.url, source))?;
                 }
-                self.write_out().await?;
+            }
+            self.write_out().await?;
+        }
+    }
+
+    /// Reads what is there, but not without end. False when there may be more.
+    fn read_some(&mut self) -> Result<bool, IngestError> {
+        for _ in 0..READS {
+            if self.read()?.is_none() {
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     /// Reads once without waiting. None when nothing is there.
@@ -162,7 +179,7 @@ impl Publisher {
             Ok(()) => Ok(()),
             // The server may have said why before it closed.
             Err(source) => {
-                while self.read()?.is_some() {}
+                self.read_some()?;
                 Err(failed(&self.url, source))
             }
         }
@@ -177,5 +194,73 @@ fn failed(url: &RtmpUrl, source: std::io::Error) -> IngestError {
             peer: url.authority(),
             source,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Write as _;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use tokio::net::TcpSocket;
+
+    use super::*;
+    use crate::doors::rtmp::ChunkWriter;
+    use crate::doors::rtmp::client::tests::client;
+    use crate::doors::rtmp::message::{USER_CONTROL, user_control};
+
+    /// Bytes that wait at the publisher at least.
+    const FLOOD: usize = 100 << 10;
+
+    /// A publisher whose server sends without end.
+    async fn flooded() -> Publisher {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url: RtmpUrl = format!("rtmp://{}/app/key", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        let server = std::thread::spawn(move || listener.accept().unwrap().0);
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(1 << 20).unwrap();
+        let stream = socket.connect(url.authority().parse().unwrap()).await.unwrap();
+        let mut server = server.join().unwrap();
+        std::thread::spawn(move || {
+            // Events that want no answer.
+            let mut event = Vec::new();
+            ChunkWriter::default().write(2, USER_CONTROL, 0, 0, &user_control(0, &[0; 4]), &mut event);
+            let flood = event.repeat(1_000);
+            while server.write_all(&flood).is_ok() {}
+        });
+        let mut peeked = vec![0; FLOOD];
+        while stream.peek(&mut peeked).await.unwrap() < FLOOD {
+            yield_now().await;
+        }
+        Publisher {
+            stream,
+            wire: Wire::Plain,
+            client: client(),
+            url,
+            buffer: vec![0; BUFFER],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_sends_without_end_delays_neither_media_nor_an_end() {
+        let mut publisher = flooded().await;
+        let before = publisher.client.received();
+        publisher.flush().await.unwrap();
+        let read = publisher.client.received() - before;
+        assert!(read > 0 && read as usize <= READS * BUFFER, "{read}");
+
+        let mut publisher = flooded().await;
+        let before = publisher.client.received();
+        {
+            let mut waiting = pin!(publisher.wait_for(ClientEvent::Publishing));
+            let once = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context)));
+            assert!(once.await.is_pending());
+        }
+        let read = publisher.client.received() - before;
+        assert!(read > 0 && read as usize <= BUFFER, "{read}");
     }
 }

@@ -2,6 +2,7 @@
 //! SQLite.
 
 use rusqlite::{Connection, params};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::sql::prepare;
@@ -10,6 +11,13 @@ use crate::media::Micros;
 use crate::store::OUTBOX_ROWS;
 
 pub(super) type Result<T = ()> = rusqlite::Result<T>;
+
+/// The longest body of an event, in bytes. The journal is not trusted at the next start with a text of a mebibyte
+/// ([`super::trust`]).
+const LONGEST_BODY: usize = 256 << 10;
+/// What is left of a text and of a list of a longer one, in characters and entries.
+const LONGEST_TEXT: usize = 300;
+const MOST_OF_LIST: usize = 100;
 
 /// Puts an event into the outbox, and removes the oldest event when the outbox is full.
 pub(super) fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
@@ -22,7 +30,12 @@ pub(super) fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
     execute(
         db,
         "INSERT INTO outbox (id, kind, body, time) VALUES (?1, ?2, ?3, ?4)",
-        params![Uuid::new_v7(time).as_bytes(), event.kind(), event.body(), utc],
+        params![
+            Uuid::new_v7(time).as_bytes(),
+            event.kind(),
+            bounded(event.body()),
+            utc
+        ],
     )?;
     let dropped = prepare(db, "DELETE FROM outbox WHERE sequence <= ?1")?
         .execute(params![db.last_insert_rowid().saturating_sub(OUTBOX_ROWS)])?;
@@ -35,6 +48,28 @@ pub(super) fn post(db: &Connection, event: &Event, utc: Micros) -> Result {
          ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
         params![whole(dropped as u64)],
     )
+}
+
+/// The body of an event, with its texts and lists cut where it is too long. Texts in it may be of servers, publishers and files.
+fn bounded(body: String) -> String {
+    if body.len() <= LONGEST_BODY {
+        return body;
+    }
+    let mut value = serde_json::from_str(&body).unwrap_or_default();
+    cut(&mut value);
+    value.to_string()
+}
+
+fn cut(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.chars().take(LONGEST_TEXT).collect(),
+        Value::Array(all) => {
+            all.truncate(MOST_OF_LIST);
+            all.iter_mut().for_each(cut);
+        }
+        Value::Object(all) => all.values_mut().for_each(cut),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 pub(super) fn execute(db: &Connection, sql: &str, params: impl rusqlite::Params) -> Result {

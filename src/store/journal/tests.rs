@@ -152,6 +152,31 @@ fn a_commit_that_fails_changes_nothing() {
 }
 
 #[test]
+fn whatever_a_server_says_the_journal_is_trusted_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
+    // Six bytes of JSON for each character.
+    let long = "\u{1}".repeat(1 << 20);
+    let event = Event::StorageFailed {
+        reason: long.clone(),
+        streams: vec![long; 3],
+    };
+    let short = Op::Report {
+        event: Event::StorageFailed {
+            reason: "x".repeat(10_000),
+            streams: Vec::new(),
+        },
+    };
+    journal.commit(&[Op::Report { event }, short], 0).unwrap();
+    journal.check_values().unwrap();
+    let rows = journal.outbox().unwrap();
+    let of = |row: usize| serde_json::from_str::<serde_json::Value>(&rows[row].2).unwrap();
+    assert_eq!(of(0)["reason"].as_str().unwrap().len(), 300);
+    assert_eq!(of(0)["streams"].as_array().unwrap().len(), 3);
+    assert_eq!(of(1)["reason"].as_str().unwrap().len(), 10_000, "as it was");
+}
+
+#[test]
 fn the_outbox_is_bounded_and_counts_what_it_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(dir.path()).unwrap();
