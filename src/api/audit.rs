@@ -206,10 +206,19 @@ impl Drop for Entry {
 fn told(value: &Value) -> Option<Value> {
     match value {
         Value::Bool(_) | Value::Number(_) => Some(value.clone()),
-        Value::String(text) => Some(plain(text, LONGEST).into()),
+        Value::String(text) => Some(plain(without_path(text), LONGEST).into()),
         Value::Array(all) => Some(all.iter().take(MOST_OF_LIST).filter_map(told).collect()),
         Value::Null | Value::Object(_) => None,
     }
+}
+
+/// A text, of which an address that came in place of a name is cut behind its host: the rest may be a key.
+fn without_path(text: &str) -> &str {
+    let end = text.find("://").and_then(|at| {
+        let host = at + "://".len();
+        text.get(host..)?.find('/').map(|length| host + length)
+    });
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// A text without the part behind a stream's name, which may hold a key, and without characters that a log line cannot show.
@@ -288,5 +297,25 @@ fn shown(row: &AuditRow) -> AuditEntry {
         who: row.who.clone(),
         request: row.request.clone(),
         outcome: row.outcome.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_place_of_a_name_is_told_without_what_may_be_a_key() {
+        for (said, shown) in [
+            ("evening", "evening"),
+            ("live/cam1?key=s3cret", "live/cam1"),
+            ("rtmp://h.example:1936/app/s3cret", "rtmp://h.example:1936"),
+            ("rtmp://h.example", "rtmp://h.example"),
+            ("é://é/s3cret", "é://é"),
+        ] {
+            assert_eq!(told(&said.into()), Some(shown.into()));
+        }
+        let list = Value::from(vec!["rtmp://h/s3cret"; 9]);
+        assert_eq!(told(&list), Some(vec!["rtmp://h"; MOST_OF_LIST].into()));
     }
 }

@@ -54,7 +54,7 @@ pub use answer::{Answer, Code, Failure, MAX_ANSWER, without_service};
 pub use arguments::{MAX_REQUEST, Request};
 pub use audit::Entry;
 pub use caller::{Caller, Door};
-pub use channel::{PushKey, PushStatus, SHOWN_AGAIN, laid_out};
+pub use channel::{PushKey, PushStatus, SHOWN_AGAIN, is_channel_name, laid_out};
 pub use command::{Argument, Command, Effect, Kind, Reach, Values};
 pub use device::{CallbackRow, Host, Reloaded};
 pub use events::Events;

@@ -33,9 +33,13 @@ impl FromStr for Name {
         if (1..=LONGEST).contains(&text.len()) && text.bytes().all(is_plain) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(BadName(
-                text.chars().filter(|c| !c.is_control()).take(80).collect(),
-            ))
+            // Of an address that came in place of a name, the rest may be a key.
+            let (shown, more) = match text.split_once("://") {
+                Some((scheme, _)) => (scheme, "://…"),
+                None => (text, ""),
+            };
+            let shown = shown.chars().filter(|c| !c.is_control()).take(80);
+            Err(BadName(shown.chain(more.chars()).collect()))
         }
     }
 }
@@ -72,5 +76,10 @@ mod tests {
         for bad in ["", "a b", "a/b", "a.m3u8", "é", "a_b", "..", &"x".repeat(65)] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
         }
+        let address = "rtmp://live.example.com/app/s3cret".parse::<Name>().unwrap_err();
+        assert!(
+            address.to_string().starts_with("'rtmp://…' is no name"),
+            "{address}"
+        );
     }
 }

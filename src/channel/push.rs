@@ -1,13 +1,18 @@
 //! Where a channel is sent to.
 
+use std::cmp::Reverse;
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::RtmpUrl;
 
-/// The longest address that a channel is sent to, in bytes.
+/// The longest address that a channel is sent to, in bytes, with its port.
 const LONGEST: usize = 1_024;
+
+/// The longest text of a server that is shown, in characters.
+const LONGEST_ANSWER: usize = 300;
 
 /// A server that a channel is sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -45,6 +50,10 @@ impl Target {
         if url.app.is_empty() || url.key.is_empty() {
             return Err(BadTarget("it needs an app and a stream key"));
         }
+        // What is kept has a port, and is read again by this function.
+        if url.exposed().len() > LONGEST {
+            return Err(BadTarget("it has more than 1,024 bytes with its port"));
+        }
         Ok(Self(url))
     }
 
@@ -53,15 +62,32 @@ impl Target {
         &self.0
     }
 
-    /// What a server said, without the key of this address.
+    /// What a server said, without the key of this address and without the parts of its query, without control characters, and cut.
+    /// Whatever a server says may come here: it becomes an event and an answer.
     pub fn without_key(&self, text: &str) -> String {
-        let secrets = [self.0.publish_name(), self.0.query.clone(), self.0.key.clone()];
-        let mut text = text.to_owned();
-        // A text of one letter is everywhere, and no secret.
-        for secret in secrets.iter().filter(|secret| secret.len() > 2) {
-            text = text.replace(secret.as_str(), "***");
+        let mut text: String = text.chars().filter(|c| !c.is_control()).collect();
+        for secret in self.secrets() {
+            text = text.replace(&secret, "***");
         }
-        text
+        // A cut before this would leave the beginning of a key.
+        text.chars().take(LONGEST_ANSWER).collect()
+    }
+
+    /// The texts that may be secret, as they are written and as a server reads them, the longest first.
+    fn secrets(&self) -> Vec<String> {
+        let url = &self.0;
+        let mut written = vec![url.publish_name(), url.query.clone(), url.key.clone()];
+        for part in url.query.split('&') {
+            written.push(part.to_owned());
+            written.extend(part.split_once('=').map(|(_, value)| value.to_owned()));
+        }
+        let read = |text: &String| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let read: Vec<String> = written.iter().map(read).collect();
+        let mut all = [written, read].concat();
+        // A text of one letter is everywhere, and no secret.
+        all.retain(|secret| secret.len() > 2);
+        all.sort_by_key(|secret| Reverse(secret.len()));
+        all
     }
 }
 
@@ -95,6 +121,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_that_is_taken_is_read_again_whatever_its_length() {
+        for scheme in ["rtmp", "rtmps"] {
+            let of = |length: usize| {
+                let begins = format!("{scheme}://h/app/");
+                format!("{begins}{}", "k".repeat(length - begins.len()))
+            };
+            for length in 1_000..=LONGEST {
+                let Ok(url) = Target::new(&of(length)) else {
+                    assert!(length > LONGEST - 5, "{length}");
+                    continue;
+                };
+                let kept = serde_json::to_string(&url).unwrap();
+                assert_eq!(serde_json::from_str::<Target>(&kept).unwrap(), url, "{length}");
+            }
+            assert!(Target::new(&of(LONGEST)).is_err());
+        }
+    }
+
+    #[test]
     fn an_address_is_shown_and_refused_without_its_key() {
         let target = Target::new("rtmp://live.example.com/app/s3cret?sign=s1gn").unwrap();
         let shown = "rtmp://live.example.com:1935/app/***";
@@ -106,6 +151,20 @@ mod tests {
             target.without_key("no stream app/s3cret?sign=s1gn, key s3cret"),
             "no stream app/***, key ***"
         );
+        // A server may say a part of it alone, or as it reads it.
+        let escaped = Target::new("rtmp://h/app/k%C3%A9y?x=1&sign=s1gn&token=a%2Fb").unwrap();
+        for (said, shown) in [
+            ("bad sign s1gn", "bad sign ***"),
+            ("sign=s1gn is over", "*** is over"),
+            ("no kéy, no k%C3%A9y", "no ***, no ***"),
+            ("token a/b or a%2Fb", "token *** or ***"),
+            ("no s1\u{7}gn\r\n", "no ***"),
+        ] {
+            assert_eq!(escaped.without_key(said), shown);
+        }
+        // A cut comes last: it leaves no beginning of a key, and bounds what is shown.
+        let cut = target.without_key(&format!("{}s3cret{}", "x".repeat(297), "\u{1}é".repeat(1 << 19)));
+        assert_eq!(cut, format!("{}***", "x".repeat(297)));
         let push = Push {
             number: 2,
             url: target,

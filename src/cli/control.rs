@@ -28,6 +28,7 @@ const SECRETS: &[(&str, &str)] = &[("channel.push", "url")];
 /// The argument that is a stream or a recording. A stream has a `/` in its name.
 const WHICH: &str = "which";
 
+const NAME: &str = "name";
 const RECORDING: &str = "recording";
 const LAST: &str = "last";
 const YES: &str = "yes";
@@ -119,10 +120,19 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
             arguments.insert(argument.name.to_owned(), value);
         }
     }
-    if let Some(secret) = SECRETS
+    let secret = SECRETS
         .iter()
         .find(|(name, _)| *name == command.name)
-        .map(|(_, secret)| *secret)
+        .map(|(_, secret)| *secret);
+    if secret.is_some()
+        && let Some(name) = misplaced(&arguments)
+    {
+        bail!(
+            "{}: no name of a channel: it has 1 to 64 letters, digits and '-'; the address comes behind it",
+            name.to_uppercase()
+        );
+    }
+    if let Some(secret) = secret
         && let Some(Value::String(text)) = arguments.get_mut(secret)
     {
         if text == hidden::FROM_INPUT {
@@ -141,6 +151,12 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
         shown::print(command.name, result)?;
     }
     verdict(&in_options(command, answer))
+}
+
+/// The name among the arguments of a command with a secret, where it is none. It may be the secret, so nobody else may see it.
+fn misplaced(arguments: &Map<String, Value>) -> Option<&'static str> {
+    let text = arguments.get(NAME)?.as_str()?;
+    (!api::is_channel_name(text)).then_some(NAME)
 }
 
 /// A failure names arguments. The user of the command line knows them as options.
@@ -392,6 +408,18 @@ mod tests {
             ("recording.delete", "no recording 'x'", "no recording 'x'"),
         ] {
             assert_eq!(said(command, message), words);
+        }
+    }
+
+    #[test]
+    fn an_address_in_place_of_the_name_is_found_before_it_is_sent_or_said() {
+        for (name, found) in [
+            ("evening", None),
+            ("rtmp://h/app/s3cret", Some("name")),
+            ("rtmp:/h/app/s3cret", Some("name")),
+        ] {
+            let arguments = Map::from_iter([("name".to_owned(), name.into())]);
+            assert_eq!(misplaced(&arguments), found, "{name}");
         }
     }
 }

@@ -288,6 +288,11 @@ struct One {
     name: Name,
 }
 
+/// True for a text that can be the name of a channel.
+pub fn is_channel_name(text: &str) -> bool {
+    text.parse::<Name>().is_ok()
+}
+
 fn known(api: &Api, name: &Name) -> Result<Arc<Channel>, Failure> {
     api.channel(name).ok_or_else(|| {
         let text = format!("there is no channel '{name}'");
