@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize as _;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -13,7 +14,7 @@ use super::push::Pushed;
 
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
-use crate::channel::{Changed, Channel, Name};
+use crate::channel::{Changed, Channel, Name, Push};
 use crate::config::Raw;
 use crate::event::{Event, rfc3339};
 use crate::media::{Micros, RecordingId};
@@ -70,10 +71,7 @@ impl Api {
     /// Takes over the channels that the journal kept: names and bodies.
     pub fn restore_channels(&self, kept: &[(String, String)]) {
         for (name, body) in kept {
-            let read = serde_json::from_str::<serde_json::Value>(body).map_err(|error| error.to_string());
-            let read = read
-                .and_then(|read| Channel::deserialize(Raw::from(read)).map_err(|fault| fault.to_string()));
-            match read {
+            match read(name, body) {
                 Ok(channel) => {
                     self.channels
                         .known()
@@ -235,6 +233,20 @@ impl Api {
         }
         Ok(())
     }
+}
+
+/// Reads a channel that was kept. A push that cannot be read is left out: without its channel, recordings would be held no longer.
+fn read(name: &str, body: &str) -> Result<Channel, String> {
+    let mut body: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    if let Some(pushes) = body.get_mut("pushes").and_then(Value::as_array_mut) {
+        let count = pushes.len();
+        pushes.retain(|push| Push::deserialize(push).is_ok());
+        if pushes.len() < count {
+            let lost = count - pushes.len();
+            tracing::error!("{CHANNELS} '{name}': {lost} of {count} pushes cannot be read and are left out");
+        }
+    }
+    Channel::deserialize(Raw::from(body)).map_err(|fault| fault.to_string())
 }
 
 /// An event for each recording that a channel leaves out.

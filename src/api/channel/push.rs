@@ -62,6 +62,8 @@ pub(super) async fn push(api: &Api, arguments: Map<String, Value>) -> Result<Cha
     let _changing = api.channels.changing.lock().await;
     let mut channel = Channel::clone(&*known(api, &name)?);
     if let Some(push) = channel.pushes.iter().find(|push| push.url == url) {
+        // The command that made it may not be durable yet.
+        api.recorder.flush().await?;
         return Ok(shown(api, &name, push));
     }
     let others: usize = api
@@ -163,6 +165,10 @@ fn shown(api: &Api, channel: &Name, push: &Push) -> ChannelPush {
     }
 }
 
+fn has_push(channel: Option<&Channel>, number: u32) -> bool {
+    channel.is_some_and(|channel| channel.pushes.iter().any(|push| push.number == number))
+}
+
 impl Pushed {
     /// Why the configuration does not let a channel be sent there, if it does not.
     fn refuses(&self, url: &Target) -> Option<String> {
@@ -192,7 +198,11 @@ impl Api {
     /// The pushes that are to be carried out, and where each goes.
     pub fn pushes(&self) -> BTreeMap<PushKey, Target> {
         let channels = self.all_channels();
-        let pushed = self.channels.pushed();
+        let mut pushed = self.channels.pushed();
+        pushed.status.retain(|(name, number), _| {
+            let of = channels.iter().find(|channel| channel.name == *name);
+            has_push(of.map(|channel| &**channel), *number)
+        });
         let all = channels
             .iter()
             .flat_map(|channel| channel.pushes.iter().map(|push| (&channel.name, push)));
@@ -213,9 +223,7 @@ impl Api {
 
     /// Notes how a push goes, if it is still wanted.
     pub fn note_push(&self, key: &PushKey, status: PushStatus) {
-        let wanted = self
-            .channel(&key.0)
-            .is_some_and(|channel| channel.pushes.iter().any(|push| push.number == key.1));
+        let wanted = has_push(self.channel(&key.0).as_deref(), key.1);
         let mut pushed = self.channels.pushed();
         if wanted {
             pushed.status.insert(key.clone(), status);

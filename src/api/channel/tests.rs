@@ -287,31 +287,53 @@ async fn a_recording_that_is_deleted_is_left_out_and_an_expired_channel_is_remov
 }
 
 #[tokio::test]
+async fn a_push_that_cannot_be_read_does_not_cost_its_channel() {
+    let dir = tempfile::tempdir().unwrap();
+    let the_box = a_box(dir.path());
+    let mut kept = serde_json::to_value(long(0)).unwrap();
+    let push = |number: u32, url: &str| json!({ "number": number, "url": url });
+    kept["pushes"] = json!([
+        push(1, &format!("rtmp://h:1935/app/{}", "k".repeat(1_024))),
+        push(2, "rtmp://h:1935/app/key"),
+        "no push",
+    ]);
+    the_box
+        .api
+        .restore_channels(&[("long".to_owned(), kept.to_string())]);
+    let channel = the_box.api.channel(&"long".parse().unwrap()).unwrap();
+    let left: Vec<u32> = channel.pushes.iter().map(|push| push.number).collect();
+    assert_eq!((left, channel.items().count()), (vec![2], 1));
+    the_box.stop().await;
+}
+
+/// A channel of 50,000 chunks.
+fn long(uneven: u32) -> Channel {
+    let chunk = |number: u32| Chunk {
+        duration_ms: 6_000 + number % 7 * uneven,
+        gap_ms: 211 * uneven,
+        init: 0,
+        discontinuity: uneven > 0,
+        independent: true,
+    };
+    let item = Item {
+        recording: RecordingId::from_bytes([1; 16]),
+        stream: "live/cam1".parse().unwrap(),
+        from: None,
+        to: None,
+        lead_ms: 0,
+        inits: vec![InitName::of(b"init")],
+        variant: Variant::default(),
+        chunks: (0..50_000).map(chunk).collect::<Vec<_>>().into(),
+    };
+    Channel::new("long".parse().unwrap(), ZERO, Play::Loop, vec![item])
+}
+
+#[tokio::test]
 async fn a_list_that_would_fill_the_journal_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let the_box = a_box(dir.path());
-    let of = |uneven: u32| {
-        let chunk = |number: u32| Chunk {
-            duration_ms: 6_000 + number % 7 * uneven,
-            gap_ms: 211 * uneven,
-            init: 0,
-            discontinuity: uneven > 0,
-            independent: true,
-        };
-        let item = Item {
-            recording: RecordingId::from_bytes([1; 16]),
-            stream: "live/cam1".parse().unwrap(),
-            from: None,
-            to: None,
-            lead_ms: 0,
-            inits: vec![InitName::of(b"init")],
-            variant: Variant::default(),
-            chunks: (0..50_000).map(chunk).collect::<Vec<_>>().into(),
-        };
-        Channel::new("long".parse().unwrap(), ZERO, Play::Loop, vec![item])
-    };
-    the_box.api.fits(&of(0)).await.unwrap();
-    let refused = the_box.api.fits(&of(1)).await.unwrap_err();
+    the_box.api.fits(&long(0)).await.unwrap();
+    let refused = the_box.api.fits(&long(1)).await.unwrap_err();
     assert!(
         refused.message.contains("bytes of the journal"),
         "{}",
