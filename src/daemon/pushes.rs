@@ -45,8 +45,7 @@ impl Pushes {
     /// Ends all publishes.
     pub(super) async fn stop(self) {
         if let Some(running) = self.0 {
-            // The thread has a bounded time to end.
-            let _ = tokio::task::spawn_blocking(move || running.stop()).await;
+            running.stop().await;
         }
     }
 }

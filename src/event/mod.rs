@@ -150,7 +150,7 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// A channel is to be sent to another server, and that fails. It is told once, until it was sent again.
+    /// A channel is to be sent to another server, and that fails. It is told once, until it was sent again, and at most once an hour.
     ChannelPushFailed {
         /// The channel.
         channel: String,

@@ -8,6 +8,7 @@
 //! [`Pushing`] has a thread of its own, which gives way to the recorder. What is wanted comes from [`Api`]; the answer of
 //! `channel.pushes` and the event `channel.push_failed` come from here. A push holds at most a second of media in memory.
 
+mod due;
 mod entry;
 mod retry;
 mod sender;
@@ -16,7 +17,6 @@ mod timestamps;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -28,11 +28,18 @@ use super::Trust;
 use crate::api::{Api, PushKey};
 use crate::channel::Target;
 use crate::store::Reader;
+use crate::watch::{has_failed, may_fail};
 
+/// The name of the task in the log.
+const TASK: &str = "sending channels";
 /// How long pushes may take to end their publishes when the service stops.
 const LEAVE: Duration = Duration::from_secs(2);
+/// How long the thread may take to end when the service stops: [`LEAVE`], and the same for reads.
+const STOP: Duration = Duration::from_secs(5);
 /// Pushes that read the tape at one time.
 const READERS: usize = 2;
+/// Names of hosts that are looked up at one time. A look-up that nobody waits for any more goes on, and must not hold up the reads.
+const LOOKUPS: usize = 16;
 /// The niceness of the thread: recording goes first.
 const NICENESS: i32 = 19;
 
@@ -45,7 +52,8 @@ pub struct PushingError(std::io::Error);
 pub struct Pushing {
     trust: watch::Sender<Option<Trust>>,
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
+    /// Ends with the thread.
+    over: oneshot::Receiver<()>,
 }
 
 /// A push that is carried out.
@@ -61,25 +69,28 @@ impl Pushing {
     pub fn start(api: Api, dir: PathBuf, trust: Option<Trust>) -> Result<Self, PushingError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(READERS + 1)
+            .max_blocking_threads(READERS + 1 + LOOKUPS)
             .thread_name("push-read")
             .on_thread_start(give_way)
             .build()
             .map_err(PushingError)?;
         let (trust, trusted) = watch::channel(trust);
-        let (stop, stopped) = oneshot::channel();
+        let (stop, mut stopped) = oneshot::channel();
+        let (ends, over) = oneshot::channel::<()>();
         let run = move || {
+            let _ends = ends;
             give_way();
-            runtime.block_on(carry_out(api, Reader::new(dir, READERS), trusted, stopped));
+            let reader = Reader::new(dir, READERS);
+            runtime.block_on(async {
+                while has_failed(TASK, carry_out(&api, &reader, &trusted, &mut stopped)).await {}
+                let _ = timeout(LEAVE, reader.close()).await;
+            });
             // Nobody needs the reads that still run.
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("push".to_owned()).spawn(run);
-        Ok(Self {
-            trust,
-            stop,
-            thread: thread.map_err(PushingError)?,
-        })
+        thread.map_err(PushingError)?;
+        Ok(Self { trust, stop, over })
     }
 
     /// Sets the authorities that servers must prove themselves to, for connections that begin from now on.
@@ -88,26 +99,29 @@ impl Pushing {
     }
 
     /// Ends all publishes, and waits for that, but not long.
-    pub fn stop(self) {
+    pub async fn stop(self) {
         let _ = self.stop.send(());
-        if let Err(panic) = self.thread.join() {
-            drop(panic);
-            crate::watch::failed("sending channels", "it panicked", "the service ends anyhow");
+        if timeout(STOP, self.over).await.is_err() {
+            tracing::warn!(
+                "{TASK} did not end within {} s; the service ends anyhow",
+                STOP.as_secs()
+            );
         }
     }
 }
 
 /// Starts and ends pushes as they are wanted, until the service stops.
 async fn carry_out(
-    api: Api,
-    reader: Reader,
-    trust: watch::Receiver<Option<Trust>>,
-    mut stopped: oneshot::Receiver<()>,
+    api: &Api,
+    reader: &Reader,
+    trust: &watch::Receiver<Option<Trust>>,
+    stopped: &mut oneshot::Receiver<()>,
 ) {
     let mut changed = api.channels_changed();
     let mut running: BTreeMap<PushKey, Task> = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {
+        may_fail(TASK);
         changed.mark_unchanged();
         let wanted = api.pushes();
         running.retain(|key, task| wanted.get(key) == Some(&task.target));
@@ -127,7 +141,7 @@ async fn carry_out(
         }
         tokio::select! {
             biased;
-            _ = &mut stopped => break,
+            _ = &mut *stopped => break,
             Some(_) = tasks.join_next() => {}
             changed = changed.changed() => if changed.is_err() { break },
         }
@@ -135,7 +149,6 @@ async fn carry_out(
     running.clear();
     let all_left = async { while tasks.join_next().await.is_some() {} };
     let _ = timeout(LEAVE, all_left).await;
-    reader.close().await;
 }
 
 fn give_way() {

@@ -1,10 +1,10 @@
 //! Sends the chunks of a channel over a connection, each sample at its time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::due::{MOST_LAG, Timing, Turn};
 use super::entry::{batch, enter};
 use super::retry::Failure;
 use super::session::Session;
@@ -16,11 +16,6 @@ use crate::format::FileError;
 use crate::format::hls::{ChunkTag, Hls, headers};
 use crate::media::{Micros, TrackKind, Tracks};
 use crate::store::{LibrarySource, StoreError};
-
-/// Samples are sent up to so much before their time, together: fewer and larger packets.
-const AHEAD_US: Micros = 40_000;
-/// A server that is so much behind is too slow.
-const MOST_LAG: Duration = Duration::from_secs(10);
 
 /// How a connection ended, other than by a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +47,8 @@ impl Failed {
     pub(super) fn kind(&self) -> Failure {
         match self {
             Failed::Rtmp(IngestError::Refused(why)) if !why.contains(IN_USE) => Failure::Refused,
-            Failed::Rtmp(_) | Failed::Slow => Failure::Lost,
+            Failed::Rtmp(_) => Failure::Lost,
+            Failed::Slow => Failure::Slow,
         }
     }
 }
@@ -82,8 +78,15 @@ pub(super) struct Sender<'a> {
     tracks: Tracks,
     /// True until decoding can begin.
     enters: bool,
-    /// How late the first sample was sent, in microseconds: a GOP at most.
-    burst_us: Micros,
+    timing: Timing,
+}
+
+/// How far a chunk was sent.
+enum Sent {
+    /// To its end.
+    All,
+    /// To a sample that is not of this moment.
+    Part,
 }
 
 /// A chunk that is open: it holds files of the tape.
@@ -113,7 +116,7 @@ impl<'a> Sender<'a> {
             stamps: Timestamps::default(),
             tracks: Tracks::default(),
             enters: true,
-            burst_us: 0,
+            timing: Timing::default(),
         }
     }
 
@@ -123,10 +126,14 @@ impl<'a> Sender<'a> {
         loop {
             match self.session.next(last.map(|last| last.sequence)) {
                 Some((_, Next::Chunk(chunk))) => {
-                    self.chunk(publisher, &chunk).await?;
+                    if let Sent::Part = self.chunk(publisher, &chunk).await? {
+                        return Ok(Ended::Elsewhere);
+                    }
                     last = Some(chunk);
                 }
-                Some((_, Next::NotBefore(at))) => self.session.until(at).await,
+                Some((_, Next::NotBefore(at))) => {
+                    self.session.until(at).await;
+                }
                 Some((_, Next::Nothing(_))) => {
                     // The last picture is shown until its end.
                     if let Some(last) = last {
@@ -140,7 +147,7 @@ impl<'a> Sender<'a> {
     }
 
     /// Sends a chunk. One that cannot be read is left out, and decoding begins anew behind it.
-    async fn chunk(&mut self, publisher: &mut Publisher, chunk: &Shown) -> Result<(), Failed> {
+    async fn chunk(&mut self, publisher: &mut Publisher, chunk: &Shown) -> Result<Sent, Failed> {
         let open = match self.open(chunk).await {
             Ok(open) => open,
             Err(why) => return self.leave_out(publisher, chunk, &why).await,
@@ -153,14 +160,15 @@ impl<'a> Sender<'a> {
         };
         let Some(first) = first.filter(|first| *first < open.tags.len()) else {
             self.session.until(chunk.ends_at()).await;
-            return Ok(());
+            return Ok(Sent::All);
         };
         let begins_ms = open.tags.get(first).map_or(open.begins_ms, |tag| tag.at_ms);
         if self.enters {
-            self.burst_us = now.saturating_sub(open.due(begins_ms)).max(0);
+            self.timing.enters(open.due(begins_ms), now);
         }
         for (kind, body) in headers(&open.tracks, &self.tracks) {
-            patiently(publisher.send(tag_kind(kind), self.stamps.of(kind, begins_ms), &body)).await?;
+            let stamp = self.stamps.of(kind, begins_ms);
+            patiently(&mut self.timing, publisher.send(tag_kind(kind), stamp, &body)).await?;
         }
         self.tracks = open.tracks.clone();
         self.enters = false;
@@ -178,30 +186,33 @@ impl<'a> Sender<'a> {
             };
             let mut bytes = 0;
             for (tag, body) in open.tags.get(range).unwrap_or_default().iter().zip(&bodies) {
-                self.wait_for(publisher, open.due(tag.at_ms)).await?;
+                if let Turn::Elsewhere = self.turn(publisher, open.due(tag.at_ms)).await? {
+                    return Ok(Sent::Part);
+                }
                 let stamp = self.stamps.of(tag.kind, tag.at_ms);
-                patiently(publisher.send(tag_kind(tag.kind), stamp, body)).await?;
+                patiently(&mut self.timing, publisher.send(tag_kind(tag.kind), stamp, body)).await?;
                 bytes += body.len() as u64;
             }
             self.session.count(bytes);
         }
-        patiently(publisher.flush()).await
+        patiently(&mut self.timing, publisher.flush()).await?;
+        Ok(Sent::All)
     }
 
-    /// Waits until a sample is due. What was sent before goes out first.
-    async fn wait_for(&self, publisher: &mut Publisher, due: Micros) -> Result<(), Failed> {
+    /// Waits until a sample is due, and says what becomes of it then. What was sent before goes out first.
+    async fn turn(&mut self, publisher: &mut Publisher, due: Micros) -> Result<Turn, Failed> {
         let Some(now) = self.session.api.believed_utc() else {
-            return Ok(());
+            return Ok(Turn::Now);
         };
-        let most_us = i64::try_from(MOST_LAG.as_micros()).unwrap_or(i64::MAX);
-        if now.saturating_sub(due) > self.burst_us.saturating_add(most_us) {
-            return Err(Failed::Slow);
+        match self.timing.turn(due, now) {
+            Turn::Slow => Err(Failed::Slow),
+            Turn::Wait => {
+                patiently(&mut self.timing, publisher.flush()).await?;
+                let is_due = self.session.until(due).await;
+                Ok(if is_due { Turn::Now } else { Turn::Elsewhere })
+            }
+            turn => Ok(turn),
         }
-        if due.saturating_sub(now) > AHEAD_US {
-            patiently(publisher.flush()).await?;
-            self.session.until(due).await;
-        }
-        Ok(())
     }
 
     /// Sends nothing until a chunk is over.
@@ -210,13 +221,14 @@ impl<'a> Sender<'a> {
         publisher: &mut Publisher,
         chunk: &Shown,
         Unreadable(why): &Unreadable,
-    ) -> Result<(), Failed> {
+    ) -> Result<Sent, Failed> {
         tracing::debug!("a chunk of channel '{}' is not sent: {why}", self.session.name());
         self.enters = true;
         self.laid = None;
-        patiently(publisher.flush()).await?;
+        self.session.lacks(why);
+        patiently(&mut self.timing, publisher.flush()).await?;
         self.session.until(chunk.ends_at()).await;
-        Ok(())
+        Ok(Sent::All)
     }
 
     /// Opens a chunk of the tape.
@@ -260,8 +272,14 @@ impl<'a> Sender<'a> {
 }
 
 /// Waits for the server, but not for ever.
-async fn patiently(sending: impl Future<Output = Result<(), IngestError>>) -> Result<(), Failed> {
-    match timeout(MOST_LAG, sending).await {
+async fn patiently(
+    timing: &mut Timing,
+    sending: impl Future<Output = Result<(), IngestError>>,
+) -> Result<(), Failed> {
+    let began = Instant::now();
+    let sent = timeout(MOST_LAG, sending).await;
+    timing.took(began.elapsed());
+    match sent {
         Ok(sent) => Ok(sent?),
         Err(_) => Err(Failed::Slow),
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::LEAVE;
+use super::due::is_set_back;
 use super::retry::{Failure, Retry, Then};
 use super::sender::{Ended, Failed, Sender};
 use crate::api::{Api, PushKey, PushStatus};
@@ -70,12 +72,14 @@ impl Session {
                 () = self.until_shown() => {}
             }
             crate::watch::may_fail("sending a channel");
-            self.tell(PushState::Connecting, None, None);
+            // Until media is sent again, somebody wants to know why it was not.
+            let reason = self.status.reason.take();
+            self.tell(PushState::Connecting, reason, None);
             let mut began = None;
             let wait = match self.connected(&mut began, stop).await {
                 Ok(Ended::Stopped) => return,
                 Ok(Ended::Nothing) => {
-                    *retry = Retry::default();
+                    retry.begin_anew();
                     continue;
                 }
                 Ok(Ended::Elsewhere) => {
@@ -100,9 +104,10 @@ impl Session {
     fn failed(&mut self, failed: &Failed, began: Option<Instant>, retry: &mut Retry) -> Duration {
         let failure = failed.kind();
         let lasted = began.map_or(Duration::ZERO, |began| began.elapsed());
+        // What a server says is long or short, and may repeat the key.
         let reason = self.target.without_key(&failed.to_string());
         let chance = uuid::Uuid::now_v7().as_u64_pair().1;
-        let Then { wait, is_new } = retry.after(failure, lasted, chance);
+        let Then { wait, is_new } = retry.after(failure, lasted, Instant::now(), chance);
         if is_new {
             let is_refused = failure == Failure::Refused;
             self.api
@@ -111,7 +116,7 @@ impl Session {
         let now = self.api.believed_utc();
         let tries_at = now.map(|now| now.saturating_add(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)));
         let state = match failure {
-            Failure::Lost => PushState::Failing,
+            Failure::Lost | Failure::Slow => PushState::Failing,
             Failure::Refused => PushState::Refused,
         };
         self.tell(state, Some(reason), tries_at);
@@ -149,7 +154,7 @@ impl Session {
         };
         if ended.is_ok() {
             // All media was sent. The server need not confirm the end.
-            let _ = publisher.finish().await;
+            let _ = timeout(LEAVE, publisher.finish()).await;
         }
         ended
     }
@@ -182,8 +187,17 @@ impl Session {
         &self.key.0
     }
 
+    /// Notes why nothing is sent now, although the server takes media.
+    pub(super) fn lacks(&mut self, why: &str) {
+        if self.status.reason.as_deref() != Some(why) {
+            self.status.reason = Some(why.to_owned());
+            self.api.note_push(&self.key, self.status.clone());
+        }
+    }
+
     /// Counts bytes that were sent.
     pub(super) fn count(&mut self, bytes: u64) {
+        self.status.reason = None;
         self.status.sent_bytes = self.status.sent_bytes.saturating_add(bytes);
         self.api.note_push(&self.key, self.status.clone());
     }
@@ -199,14 +213,20 @@ impl Session {
         self.api.note_push(&self.key, self.status.clone());
     }
 
-    /// Sleeps until a moment of the box's clock, also where the clock is set meanwhile.
-    pub(super) async fn until(&self, at: Micros) {
+    /// Sleeps until a moment of the box's clock, also where the clock is set meanwhile. False where it was set so far back that the
+    /// moment is not to be waited for.
+    pub(super) async fn until(&self, at: Micros) -> bool {
+        let mut whole = None;
         while let Some(left) = self.api.believed_utc().map(|now| at.saturating_sub(now)) {
+            if is_set_back(*whole.get_or_insert(left), left) {
+                return false;
+            }
             if left <= 0 {
-                return;
+                break;
             }
             sleep(micros(left).min(LOOK)).await;
         }
+        true
     }
 }
 
