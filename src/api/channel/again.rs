@@ -13,7 +13,7 @@ use super::Put;
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
 use crate::channel::{Name, Play};
-use crate::config::Template;
+use crate::config::{PseudoLive, Template};
 use crate::event::{Event, rfc3339};
 use crate::media::{Micros, RecordingId};
 use crate::model::Origin;
@@ -25,7 +25,8 @@ pub const SHOWN_AGAIN: &str = "pseudo_live";
 const HOUR: Micros = 3_600_000_000;
 /// A recording is complete so long after its end at the latest: the longest resume window, and some time for the tape.
 const CLOSES: Micros = 7 * HOUR;
-/// Where a set time has passed meanwhile, because the box was off, a recording is shown at once up to so much later.
+/// Where a set time has passed meanwhile, because the box was off, a recording is shown at once up to so much later, and longer by its
+/// resume window: so long it may stay open after its end.
 const LATE: Micros = HOUR;
 /// A channel stays so long after its end.
 const STAYS: Micros = HOUR;
@@ -37,6 +38,8 @@ pub(super) struct Again {
     noted: BTreeSet<RecordingId>,
     /// UTC of the last look at all of them.
     looked: Option<Micros>,
+    /// What templates wanted then, by their names.
+    wanted: BTreeMap<String, Option<PseudoLive>>,
 }
 
 /// When a recording is shown again, if a template wants it.
@@ -50,7 +53,8 @@ fn due(row: &RecordingRow, templates: &BTreeMap<String, Template>, now: Micros) 
     }
     let zone = output.time_zone.clone().unwrap_or_default();
     let at = template.pseudo_live?.following(row.end, &zone)?;
-    (at >= now.saturating_sub(LATE)).then_some(at.max(now))
+    let late = LATE.saturating_add(row.spec.output.resume.window.as_micros());
+    (at >= now.saturating_sub(late)).then_some(at.max(now))
 }
 
 /// The name of the channel of a recording: its stream, as far as it fits, and its id.
@@ -87,6 +91,18 @@ impl Api {
             .filter(|(template, _)| template.pseudo_live.is_some())
             .map(|(template, _)| (template.name.clone(), template))
             .collect();
+        {
+            // Another template looks at the recordings of other times.
+            let wanted = templates
+                .values()
+                .map(|template| (template.name.clone(), template.pseudo_live));
+            let wanted = wanted.collect();
+            let mut again = self.channels.again();
+            if again.wanted != wanted {
+                again.wanted = wanted;
+                again.looked = None;
+            }
+        }
         let longest = templates.values().filter_map(|template| template.pseudo_live);
         let Some(longest) = longest.map(|when| when.longest()).max() else {
             return Ok(());
@@ -99,12 +115,15 @@ impl Api {
             to: Some(now),
         };
         let rows = self.read(move |library| library.recordings(&filter)).await?;
+        let mut shown = Ok(());
         for row in &rows {
             let is_noted = self.channels.again().noted.contains(&row.id);
             if let Some(at) = due(row, &templates, now).filter(|_| !is_noted) {
-                self.show_one_again(row, at).await?;
+                // One recording that cannot be read now does not keep others from being shown.
+                shown = self.show_one_again(row, at).await.and(shown);
             }
         }
+        shown?;
         if looked.is_none() {
             self.forget_notes(&rows, oldest).await?;
         }
@@ -185,5 +204,64 @@ impl Api {
             self.channels.again().noted.remove(&recording);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RecordingSpec;
+
+    /// A recording that ended at `end`.
+    fn row(end: Micros) -> RecordingRow {
+        RecordingRow {
+            id: RecordingId::new(1),
+            stream: "live/cam1".parse().unwrap(),
+            state: RecordingState::Closed,
+            protected: false,
+            paused: false,
+            ending: false,
+            spec: RecordingSpec::built_in(),
+            tags: Vec::new(),
+            start: 0,
+            begins_later: false,
+            end,
+            duration: 0,
+            bytes: 0,
+            segments: 1,
+            tracks: Vec::new(),
+            gaps: Vec::new(),
+            short: None,
+            renditions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_recording_that_closes_late_is_shown_all_the_same() {
+        const MINUTE: Micros = HOUR / 60;
+        let mut template = Template::built_in();
+        let name = template.name.clone();
+        template.pseudo_live = Some("+10min".parse().unwrap());
+        let templates = BTreeMap::from([(name, template)]);
+        let mut row = row(HOUR);
+        let at = HOUR + 10 * MINUTE;
+        let window = row.spec.output.resume.window.as_micros();
+        for (now, when) in [
+            (HOUR + MINUTE, Some(at)),
+            (at + HOUR, Some(at + HOUR)),
+            (at + HOUR + window, Some(at + HOUR + window)),
+            (at + HOUR + window + 1, None),
+        ] {
+            assert_eq!(due(&row, &templates, now), when, "{now}");
+        }
+        row.spec.output.resume.window = "6h".parse().unwrap();
+        let closed = HOUR + 6 * HOUR + MINUTE;
+        assert_eq!(
+            due(&row, &templates, closed),
+            Some(closed),
+            "it waited for its publisher"
+        );
+        row.state = RecordingState::Open;
+        assert_eq!(due(&row, &templates, closed), None);
     }
 }

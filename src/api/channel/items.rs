@@ -8,6 +8,7 @@ use crate::api::recording::row_of;
 use crate::channel::{Chunk, Item, MAX_CHUNKS, MAX_ITEMS};
 use crate::config::Streams;
 use crate::event::rfc3339;
+use crate::format::FileError;
 use crate::format::hls::{Hls, Prefix, TARGET_MS};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::When;
@@ -174,25 +175,42 @@ async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
     laid.await?.map_err(|failure| failure.about("items"))
 }
 
+/// Why a recording is not laid out.
+#[derive(Debug, thiserror::Error)]
+enum NotLaid {
+    /// It cannot be read. That may pass.
+    #[error(transparent)]
+    Unread(#[from] StoreError),
+    /// HLS cannot carry it.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl From<FileError> for NotLaid {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Source(source) => NotLaid::Unread(source.into()),
+            FileError::Unsupported { .. } => NotLaid::Unfit(error.to_string()),
+        }
+    }
+}
+
 /// The part of a recording as HLS, which the door for viewers lays out in the same way, and its tape. Blocks.
 fn hls(
     library: &Library,
     recording: RecordingId,
     bounds: (Option<Micros>, Option<Micros>),
-) -> Result<(Hls<()>, LibrarySource), String> {
-    let view = library
-        .view(recording)
-        .map_err(|error: StoreError| error.to_string())?;
+) -> Result<(Hls<()>, LibrarySource), NotLaid> {
+    let view = library.view(recording)?;
     let view = match bounds {
         (None, None) => view,
         (from, to) => view
             .trim(from.unwrap_or(Micros::MIN), to.unwrap_or(Micros::MAX))
-            .map_err(|error| error.to_string())?,
+            .map_err(StoreError::from)?,
     };
     let source = view.source.clone();
-    let laid = Hls::resume(view, TARGET_MS, Prefix::default());
-    laid.map(|(hls, _)| (hls.with(()), source))
-        .map_err(|error| error.to_string())
+    let (hls, _) = Hls::resume(view, TARGET_MS, Prefix::default())?;
+    Ok((hls.with(()), source))
 }
 
 /// The HLS of an item and its tape, as they were when the channel was made. Fails where the recording is gone or has lost a part.
@@ -203,7 +221,8 @@ pub fn laid_out(library: &Library, item: &Item) -> Result<(Hls<()>, LibrarySourc
         .map_err(|error| error.to_string())?;
     let row = row.ok_or_else(|| format!("recording {} is not on the box any more", item.recording))?;
     let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
-    let (hls, source) = hls(library, row.id, (at(item.from), at(item.to)))?;
+    let (hls, source) =
+        hls(library, row.id, (at(item.from), at(item.to))).map_err(|error| error.to_string())?;
     if !item.is_laid_out_as(&hls) {
         return Err(format!(
             "recording {} is not what it was when the channel was made",
@@ -220,7 +239,10 @@ fn laid(library: &Library, part: &Part) -> Result<Item, Failure> {
         let text = format!("recording {} cannot be shown: {why}", row.id);
         Failure::new(Code::Conflict, text)
     };
-    let (hls, _) = hls(library, row.id, (at(part.from), at(part.to))).map_err(unplayable)?;
+    let (hls, _) = hls(library, row.id, (at(part.from), at(part.to))).map_err(|error| match error {
+        NotLaid::Unread(error) => Failure::from(error),
+        NotLaid::Unfit(why) => unplayable(why),
+    })?;
     let too_much = || unplayable("its chunks are too many or too long".to_owned());
     if hls.chunks() > MAX_CHUNKS {
         return Err(too_much());
@@ -241,6 +263,26 @@ fn laid(library: &Library, part: &Part) -> Result<Item, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::SourceError;
+    use crate::media::SegmentId;
+
+    #[test]
+    fn a_fault_of_the_storage_device_is_no_fault_of_the_recording() {
+        let source = || SourceError {
+            segment: SegmentId::new(1),
+            reason: "I/O error".to_owned(),
+        };
+        let of = |error: NotLaid| matches!(error, NotLaid::Unread(_));
+        assert!(of(FileError::Source(source()).into()));
+        assert!(of(StoreError::Busy.into()));
+        let unfit = FileError::Unsupported {
+            format: "hls",
+            reason: "no track".to_owned(),
+        };
+        assert!(!of(unfit.into()));
+        let failure = Failure::from(StoreError::from(source()));
+        assert_eq!(failure.code, Code::Unavailable);
+    }
 
     #[test]
     fn an_item_is_a_recording_or_a_part_of_one_or_a_time_of_a_stream() {
