@@ -297,6 +297,12 @@ fn a_stream_of_the_past_plays_in_each_dialect_with_the_chunks_of_its_tape() {
             "time_shift of its template is 1h",
         ),
         (
+            format!("/live/cam1/frame.mp4?at={}", iso((f - 3 * hour) * SECOND)),
+            404,
+            "",
+            "time_shift of its template is 1h",
+        ),
+        (
             format!("/live/cam1.m3u8?start={}&end={}", f - 600, f - 500),
             404,
             "",

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::body::Body;
 use crate::api::Failure;
+use crate::media::StreamName;
+use crate::model::Span;
 
 /// A response of the door.
 pub(super) type Answer = Response<Body>;
@@ -77,6 +79,13 @@ impl Refusal {
 
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// The answer for a time before the time shift of a stream.
+    pub(super) fn too_old(stream: &StreamName, back: Span) -> Self {
+        Self::not_found(format!(
+            "this is longer ago than viewers of {stream} may go: time_shift of its template is {back}"
+        ))
     }
 
     pub(super) fn gone(message: impl Into<String>) -> Self {

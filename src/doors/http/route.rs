@@ -316,7 +316,8 @@ impl Asking<'_> {
                 let mut answer = match file {
                     StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
                     StreamFile::Chunk(number) => {
-                        live::chunk(self.door, stream, (*number, bounds), (until, how)).await?
+                        let reach = self.door.reach(stream, bounds);
+                        live::chunk(self.door, stream, (*number, reach), (until, how)).await?
                     }
                     StreamFile::Joined(first, last) => {
                         let wanted = ((*first, *last), bounds);

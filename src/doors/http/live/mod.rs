@@ -131,7 +131,6 @@ pub(super) async fn chunk(
     (number, bounds): (u64, Bounds),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
-    let bounds = door.reach(stream, bounds);
     let open = door.store.open_tape(stream);
     let name = stream.clone();
     let read = move |library: &Library| on_tape(library, &name, number, open.as_deref());

@@ -354,11 +354,10 @@ impl Look {
     }
 
     fn too_old(&self) -> Refusal {
-        let back = self.back.map(|back| back.to_string()).unwrap_or_default();
-        Refusal::not_found(format!(
-            "this is longer ago than viewers of {} may go: time_shift of its template is {back}",
-            self.stream
-        ))
+        match self.back {
+            Some(back) => Refusal::too_old(&self.stream, back),
+            None => nothing(&self.stream),
+        }
     }
 
     /// The answer where nothing is listed: that it will be in a moment, or that it is not there.
