@@ -31,12 +31,19 @@ pub(super) async fn arrives(stream: &TcpStream) -> io::Result<()> {
 fn looks(stream: &TcpStream) -> io::Result<()> {
     let mut bytes = [0; LOOKED_AT];
     let count = recv(stream.as_raw_fd(), &mut bytes, MsgFlags::MSG_PEEK)?;
-    match bytes.get(..count) {
-        Some(seen) if count > 0 && count < LOOKED_AT && !has_head(seen) => {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-        _ => Ok(()),
+    let seen = bytes.get(..count).unwrap_or_default();
+    let may_be_half = count > 0 && count < LOOKED_AT && !is_no_request(seen);
+    if may_be_half && !has_head(seen) {
+        return Err(io::ErrorKind::WouldBlock.into());
     }
+    Ok(())
+}
+
+/// True if these bytes begin no request: its first word is a token (RFC 9110, section 5.6.2). TLS on the wrong port does not
+/// begin with one, and is to be told so at once.
+fn is_no_request(bytes: &[u8]) -> bool {
+    let first = bytes.iter().find(|byte| !matches!(byte, b'\r' | b'\n'));
+    first.is_some_and(|byte| !byte.is_ascii_alphanumeric() && !b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 /// True if there is an empty line (RFC 9112, section 2.1; section 2.2 lets lines end without a carriage return) behind another
@@ -72,6 +79,16 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: x\r\n\r",
         ] {
             assert!(!has_head(half.as_bytes()), "{half:?}");
+        }
+    }
+
+    #[test]
+    fn tls_and_other_bytes_are_no_request() {
+        for other in [&b"\x16\x03\x01\x02\x00"[..], b"\0", b"\r\n {", b"\xff"] {
+            assert!(is_no_request(other), "{other:?}");
+        }
+        for begun in ["", "\r\n", "G", "\nGET", "PRI * HTTP/2.0"] {
+            assert!(!is_no_request(begun.as_bytes()), "{begun:?}");
         }
     }
 
