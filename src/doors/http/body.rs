@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::activity::Busy;
-use super::flow::{Ask, Flow, Pace, Room, allotment};
+use super::flow::{Ask, Flow, Pace, Room, single};
 use super::leases::Lease;
 
 /// How long a response may go on when what let its viewer in has expired.
@@ -97,7 +97,7 @@ impl FileBody {
             end,
             flow,
             pace,
-            pieces: allotment(),
+            pieces: single(),
             lease: None,
             until: None,
             next: None,
@@ -171,7 +171,7 @@ impl FileBody {
                     lease.count(piece.bytes.len());
                 }
                 // What is read ahead may wait for nothing that others could use at once.
-                if let Some(room) = self.flow.room(self.ask(), &self.pieces) {
+                if let Some(room) = self.flow.room_to_spare(self.ask()) {
                     self.read_next(Some(room));
                 }
                 Ok(Bytes::from_owner(piece))

@@ -20,7 +20,7 @@ use super::activity::Activity;
 use super::arrival::arrives;
 use super::body::Sending;
 use super::door::Door;
-use super::flow::allotment;
+use super::flow::{several, single};
 use super::patience::{Patient, SLOWEST};
 use super::route::{Arrived, answer};
 use super::server::Transport;
@@ -124,7 +124,7 @@ async fn http1(
     (door, activity): (&Arc<Door>, &Activity),
     stopping: watch::Receiver<bool>,
 ) -> Served {
-    let pieces = allotment();
+    let pieces = single();
     let service =
         service_fn(|request: Request<Incoming>| responds(door, (activity, &pieces), arrived, request));
     let mut builder = hyper::server::conn::http1::Builder::new();
@@ -149,7 +149,7 @@ async fn http2(
     (door, activity): (&Arc<Door>, &Activity),
     stopping: watch::Receiver<bool>,
 ) -> Served {
-    let (of, by, pieces) = (Arc::clone(door), activity.clone(), allotment());
+    let (of, by, pieces) = (Arc::clone(door), activity.clone(), several());
     let service = service_fn(move |request: Request<Incoming>| {
         let (door, activity, pieces) = (Arc::clone(&of), by.clone(), Arc::clone(&pieces));
         async move { responds(&door, (&activity, &pieces), arrived, request).await }

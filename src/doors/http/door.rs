@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answer::Refusal;
 use super::files::{Bounds, of_store};
@@ -27,6 +28,10 @@ use crate::tls::Identity;
 
 /// The most reads of the journal at a time.
 const READERS: usize = 4;
+/// The most of them that lay something out: the others are there for what players wait for.
+const LAYING: usize = 2;
+/// The longest wait for those who lay something out.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// So long after a playlist has lost a chunk its players may still fetch it, in microseconds.
 const FETCHED: Micros = 600_000_000;
 /// Layouts are looked at no more often than this.
@@ -75,6 +80,7 @@ pub(super) struct Door {
     pub(super) machine: String,
     pub(super) tally: Arc<Tally>,
     reader: Reader,
+    laying: Arc<Semaphore>,
     pub(super) api: Api,
     sender: Sender,
     delivers: bool,
@@ -106,6 +112,7 @@ impl Door {
             machine: inside.machine,
             tally: Arc::default(),
             reader: Reader::new(inside.dir, READERS),
+            laying: Arc::new(Semaphore::new(LAYING)),
             api: inside.api,
             sender: inside.sender,
             delivers: inside.delivers,
@@ -182,6 +189,19 @@ impl Door {
             Failed::Refused(refusal) => refusal,
             Failed::Store(error) => of_store(&error),
         })
+    }
+
+    /// Waits for those who lay the same thing out.
+    pub(super) async fn turn(&self, key: &Key) -> Result<OwnedMutexGuard<()>, Refusal> {
+        let turn = timeout(PATIENCE, self.layouts.turn(key).lock_owned()).await;
+        turn.map_err(|_| of_store(&StoreError::Busy))
+    }
+
+    /// Waits until something may be laid out. It is laid out while the permit is there.
+    pub(super) async fn laying(&self) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+        let permit = timeout(PATIENCE, Arc::clone(&self.laying).acquire_owned()).await;
+        // Nobody closes the semaphore.
+        permit.map(Result::ok).map_err(|_| of_store(&StoreError::Busy))
     }
 
     /// Keeps a layout for the next requests of its player, for a while.

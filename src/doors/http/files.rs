@@ -173,22 +173,19 @@ async fn find(
             part: range.part,
         },
     };
-    let kept = || match door.layouts.find(&key, version, Instant::now()) {
-        Some(Layout::File(file)) => Some(file),
-        Some(Layout::Folder(_)) | None => None,
-    };
-    if let Some(file) = kept() {
+    if let Some(Layout::File(file)) = door.layouts.find(&key, version, Instant::now()) {
         return Ok(file);
     }
     // Those who ask together wait for one of them, who lays it out: each alone would find out the same, and keep it as long as
     // it reads.
-    let turn = door.layouts.turn(&key);
-    let _turn = turn.lock().await;
-    if let Some(file) = kept() {
+    let _turn = door.turn(&key).await?;
+    if let Some(Layout::File(file)) = door.layouts.find_as_new(&key, version, Instant::now()) {
         return Ok(file);
     }
+    let laying = door.laying().await?;
     let recording = row.id;
     let read = move |library: &Library| {
+        let _laying = laying;
         let (view, end) = view(library, recording, is_open, (from, to))?;
         lay_out(view, format, range.part).map(|(plan, source)| LaidFile {
             etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),

@@ -1,6 +1,6 @@
 //! How much of the box all viewers together may take: memory of pieces on their way, and bytes a second.
 //!
-//! Each connection may always have a small piece in memory, so that no viewer waits for another one that reads slowly. What is
+//! Each connection may always have a small piece or two in memory, so that no viewer waits for another one that reads slowly. What is
 //! left of the memory goes to whoever asks first, in larger pieces: they make fast downloads cheap. A response begins with small
 //! ones, so that a viewer that reads nothing never has a large one.
 
@@ -23,10 +23,10 @@ const LARGE_PERMITS: u32 = (LARGE / PLAYED) as u32;
 const KEPT: usize = 2;
 /// Bytes of a response before its first piece that is not small: more than the system takes for a viewer that reads nothing.
 const BEGINNING: u64 = 256 << 10;
-/// Small pieces of a connection. The next one is read when the system has taken the one before, and the system has more of them
-/// than one. All responses of a connection of HTTP/2 share it: one that its peer does not take is in the way of those beside it,
-/// and of nobody else.
-const SMALL_PIECES: usize = 1;
+/// The most small pieces of a connection. One of HTTP/1.1 has one: the next is read when the system has taken the one before, and
+/// the system keeps more of them than one. Responses of a connection of HTTP/2 share theirs: those that the peer does not take are
+/// in the way of those beside them, and of nobody else.
+const SMALL_PIECES: usize = 2;
 /// The most reads of files at a time. The threads that are left are there for what players wait for.
 const FILE_READS: usize = 2;
 /// How far a viewer that pauses gets ahead of the rate.
@@ -80,8 +80,13 @@ pub(super) struct Room {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The small piece that a connection may have.
-pub(super) fn allotment() -> Arc<Semaphore> {
+/// The small piece of a connection that sends one response at a time.
+pub(super) fn single() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(1))
+}
+
+/// The small pieces of a connection that sends several responses at a time.
+pub(super) fn several() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(SMALL_PIECES))
 }
 
@@ -140,17 +145,22 @@ impl Flow {
 
     /// Room for a piece, if there is some now. `small` is what the connection of the response may have.
     pub(super) fn room(&self, ask: Ask, small: &Arc<Semaphore>) -> Option<Room> {
+        self.room_to_spare(ask).or_else(|| {
+            let permit = Arc::clone(small).try_acquire_owned().ok()?;
+            Some(Room::of(SMALL, Some(permit)))
+        })
+    }
+
+    /// Room for a piece that nobody waits for yet, if there is some now.
+    pub(super) fn room_to_spare(&self, ask: Ask) -> Option<Room> {
         let (len, permits) = match ask.pace {
             Pace::Player => (PLAYED, 1),
             Pace::File => (LARGE, LARGE_PERMITS),
         };
         let spare = || Arc::clone(&self.spare).try_acquire_many_owned(permits).ok();
         let is_worth_it = ask.left > SMALL as u64 && ask.sent >= BEGINNING;
-        if let Some(permit) = is_worth_it.then(spare).flatten() {
-            return Some(Room::of(len, Some(permit)));
-        }
-        let permit = Arc::clone(small).try_acquire_owned().ok()?;
-        Some(Room::of(SMALL, Some(permit)))
+        let permit = is_worth_it.then(spare).flatten()?;
+        Some(Room::of(len, Some(permit)))
     }
 
     /// Waits until a piece may go. A response that ends meanwhile takes nothing of the rate.
@@ -299,7 +309,7 @@ mod tests {
         let mut kept = Vec::new();
         let mut small = 0;
         for _ in 0..64 {
-            let pieces = allotment();
+            let pieces = several();
             while let Some(room) = flow.room(LONG, &pieces) {
                 let turn = flow.turn(LONG, &pieces, Some(room)).await;
                 small += usize::from(turn.len == SMALL);
@@ -311,29 +321,29 @@ mod tests {
         }
         assert_eq!(small, 64 * SMALL_PIECES);
         assert!(kept.iter().map(|turn| turn.len).sum::<usize>() <= 8 << 20);
-        assert_eq!(flow.turn(LONG, &allotment(), None).await.len, SMALL);
+        assert_eq!(flow.turn(LONG, &several(), None).await.len, SMALL);
         kept.clear();
-        assert_eq!(flow.turn(LONG, &allotment(), None).await.len, LARGE);
+        assert_eq!(flow.turn(LONG, &several(), None).await.len, LARGE);
         let played = Ask {
             pace: Pace::Player,
             ..LONG
         };
-        assert_eq!(flow.turn(played, &allotment(), None).await.len, PLAYED);
+        assert_eq!(flow.turn(played, &several(), None).await.len, PLAYED);
         let begins = Ask { sent: 0, ..LONG };
-        assert_eq!(flow.turn(begins, &allotment(), None).await.len, SMALL);
+        assert_eq!(flow.turn(begins, &several(), None).await.len, SMALL);
         let ends = Ask { left: 100, ..LONG };
-        assert_eq!(flow.turn(ends, &allotment(), None).await.len, 100);
+        assert_eq!(flow.turn(ends, &several(), None).await.len, 100);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_and_leaves_takes_nothing_of_the_rate() {
         let flow = Flow::new(8 << 20, 16, Some(1 << 20));
-        let pieces = allotment();
+        let pieces = several();
         for _ in 0..2 {
             flow.turn(LONG, &pieces, None).await;
         }
         for _ in 0..1_000 {
-            let pieces = allotment();
+            let pieces = several();
             let left = timeout(Duration::ZERO, flow.turn(LONG, &pieces, None));
             assert!(left.await.is_err());
         }

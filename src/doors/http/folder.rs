@@ -147,19 +147,15 @@ pub(super) async fn find(
             to: bounds.1,
         },
     };
-    let kept = || match door.layouts.find(&key, version, Instant::now()) {
-        Some(Layout::Folder(folder)) => Some(folder),
-        Some(Layout::File(_)) | None => None,
-    };
-    if let Some(folder) = kept() {
+    if let Some(Layout::Folder(folder)) = door.layouts.find(&key, version, Instant::now()) {
         return Ok(folder);
     }
     // Players that ask together wait for one of them, which lays it out.
-    let turn = door.layouts.turn(&key);
-    let _turn = turn.lock().await;
-    if let Some(folder) = kept() {
+    let _turn = door.turn(&key).await?;
+    if let Some(Layout::Folder(folder)) = door.layouts.find_as_new(&key, version, Instant::now()) {
         return Ok(folder);
     }
+    let laying = door.laying().await?;
     let prefix = match door.layouts.take_earlier(&key) {
         Some(Layout::Folder(folder)) => folder
             .prefix
@@ -170,6 +166,7 @@ pub(super) async fn find(
     };
     let recording = row.id;
     let read = move |library: &Library| {
+        let _laying = laying;
         let (view, end) = view(library, recording, is_open, bounds)?;
         let source = view.source.clone();
         // The chunks of a recording that was played while it grew stay as they are when it has ended.

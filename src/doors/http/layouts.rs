@@ -55,6 +55,14 @@ pub(super) struct Version {
     pub(super) grown: Option<(Micros, u64)>,
 }
 
+impl Version {
+    /// True if this is the other version, or one of the same recording that has grown since.
+    fn is_as_new(&self, other: Version) -> bool {
+        let has_grown = other.grown.is_some() && self.grown >= other.grown;
+        *self == other || (self.start == other.start && has_grown)
+    }
+}
+
 /// A file that is laid out.
 pub(super) struct LaidFile {
     pub(super) plan: Plan,
@@ -140,10 +148,17 @@ struct Kept {
 impl Layouts {
     /// The layout of this version, if it is kept.
     pub(super) fn find(&self, key: &Key, version: Version, now: Instant) -> Option<Layout> {
+        self.take(|kept| kept.key == *key && kept.version == version, now)
+    }
+
+    /// The layout of this version or of a later one, if it is kept: for who waited while it was made.
+    pub(super) fn find_as_new(&self, key: &Key, version: Version, now: Instant) -> Option<Layout> {
+        self.take(|kept| kept.key == *key && kept.version.is_as_new(version), now)
+    }
+
+    fn take(&self, wanted: impl Fn(&Kept) -> bool, now: Instant) -> Option<Layout> {
         let mut kept = self.kept();
-        let at = kept
-            .iter()
-            .position(|kept| kept.key == *key && kept.version == version)?;
+        let at = kept.iter().position(wanted)?;
         let found = kept.remove(at)?;
         let layout = found.layout.clone();
         kept.push_back(Kept { used: now, ..found });
@@ -200,6 +215,22 @@ impl Layouts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waited_takes_a_layout_of_more_and_of_nothing_else() {
+        let version = |start: i64, grown: Option<(i64, u64)>| Version { start, grown };
+        let wanted = version(0, Some((10, 100)));
+        assert!(wanted.is_as_new(wanted) && version(0, Some((11, 120))).is_as_new(wanted));
+        for other in [
+            version(0, Some((9, 90))),
+            version(1, Some((11, 120))),
+            version(0, None),
+        ] {
+            assert!(!other.is_as_new(wanted), "{other:?}");
+        }
+        let closed = version(0, None);
+        assert!(closed.is_as_new(closed) && !wanted.is_as_new(closed));
+    }
 
     #[test]
     fn those_who_want_one_layout_wait_for_each_other_and_for_nobody_else() {
