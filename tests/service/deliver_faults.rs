@@ -418,10 +418,11 @@ fn a_live_upload_survives_kills_and_sends_little_twice() {
         .values()
         .map(|path| path.metadata().unwrap().len())
         .sum();
-    // A part of the MP4 and a chunk of the HLS for each kill.
+    // For each kill a part of the MP4 and a chunk of the HLS that were under way, and one that the bucket had and the journal not
+    // yet: on a busy machine both happen.
     let twice = bucket.received().saturating_sub(whole);
     assert!(
-        twice < 3 * ((5 << 20) + (5 << 20)),
+        twice < 3 * ((5 << 20) + (5 << 20) + (3 << 20)),
         "{twice} bytes of {whole} were sent twice"
     );
 }

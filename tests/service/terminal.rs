@@ -228,7 +228,8 @@ fn the_demo_plays_while_it_records_and_until_somebody_ends_it() {
     // The demo takes another port where the usual one is taken, by this test or by another program.
     let _taken = TcpListener::bind("127.0.0.1:8080");
     let dir = home.path().join("demo");
-    let arguments = ["demo", "--seconds", "6", "--dir", dir.to_str().unwrap()];
+    // Twice as long as the three chunks that a stream must have before it plays live.
+    let arguments = ["demo", "--seconds", "12", "--dir", dir.to_str().unwrap()];
     let (mut running, mut seen) = (begun_at_a_terminal(&[], &arguments), String::new());
     shown_up_to(&mut running, &mut seen, "recording:   ");
     let (door, recording) = url_behind(&seen, "recording:   ");
