@@ -141,18 +141,21 @@ impl Rulebook {
     /// of several domains fit the stream, the shortest of their limits holds.
     pub(super) fn time_shift(&self, stream: &StreamName) -> Option<Span> {
         let mut fitting = self.order.iter().filter(|rule| rule.stream.fits(stream.as_str()));
-        let mut names: Vec<&str> = Vec::new();
-        // Rules of domains stand before those of any domain, of which the first one applies.
+        // Rules of domains stand before those of any domain. Of the rules of a domain, and of those of any, the first one applies.
+        let mut applying: Vec<&Rule> = Vec::new();
         let of_any = loop {
             match fitting.next() {
-                Some(rule) if !rule.domain.is_any() => names.push(&rule.template),
-                other => break other,
+                Some(rule) if rule.domain.is_any() => break Some(rule),
+                Some(rule) if applying.iter().any(|first| first.domain == rule.domain) => {}
+                Some(rule) => applying.push(rule),
+                None => break None,
             }
         };
         // A rule that records nothing now does not open what was recorded before.
-        names.push(of_any.map_or(DEFAULT_TEMPLATE, |rule| &rule.template));
-        let limits = names
-            .into_iter()
+        let of_any = of_any.map_or(DEFAULT_TEMPLATE, |rule| &rule.template);
+        let of_domains = applying.iter().map(|rule| rule.template.as_str());
+        let limits = of_domains
+            .chain([of_any])
             .filter_map(|name| self.templates.get(name)?.time_shift);
         limits.min()
     }

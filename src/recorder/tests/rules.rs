@@ -295,6 +295,8 @@ fn time_shift_goes_back_as_far_as_each_rule_of_the_stream_allows() {
     let short = "domain = \"a.example\"\nstream = \"live/*\"\ntemplate = \"short\"";
     let long = "domain = \"b.example\"\nstream = \"live/cam1\"\ntemplate = \"long\"";
     let any = "stream = \"live/*\"\ntemplate = \"long\"";
+    // Of two rules of a domain the first one applies, which is that of the stream itself.
+    let only = "domain = \"a.example\"\nstream = \"live/cam1\"\ntemplate = \"long\"";
     for (rules, stream, back) in [
         (&[][..], "live/cam1", "1h"),
         (&[any], "live/cam1", "7d"),
@@ -304,6 +306,8 @@ fn time_shift_goes_back_as_far_as_each_rule_of_the_stream_allows() {
         (&[long, any], "live/cam1", "7d"),
         (&[long, short, any], "live/cam1", "10min"),
         (&[short], "hall/cam1", "1h"),
+        (&[only, short, any], "live/cam1", "7d"),
+        (&[only, short, any], "live/cam2", "10min"),
     ] {
         assert_eq!(of(rules, stream).as_deref(), Some(back), "{rules:?} {stream}");
     }
