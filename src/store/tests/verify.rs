@@ -11,7 +11,7 @@ use crate::media::{RecordingId, StreamName};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Image};
 use crate::store::journal::{Journal, Op, SegmentData, SegmentState};
-use crate::store::verify::repair_on;
+use crate::store::verify::{check_store, repair_on};
 use crate::store::{AuditQuery, Checked, Disk, Filter, Finding, Library, Step, paths};
 
 /// A store after the script of two streams, in good order.
@@ -288,6 +288,28 @@ fn lists_that_say_another_thing_than_the_index_are_made_again() {
     let store = Store::new();
     store.sql("DELETE FROM fragment_lists; DELETE FROM chunk_lists");
     assert_eq!(store.verify(), []);
+}
+
+#[test]
+fn lists_that_cannot_be_read_are_a_fault_of_their_segment_and_the_others_are_checked() {
+    let store = Store::new();
+    let journal = Journal::open_read(store.dir.path()).unwrap();
+    store.sql("ALTER TABLE fragment_lists RENAME COLUMN fragments TO lost");
+    let mut found = Vec::new();
+    let mut watch = |step: Step<'_>| {
+        if let Step::Found(finding) = step {
+            found.push(finding.clone());
+        }
+    };
+    let checked = check_store(store.dir.path(), &store.disk, &journal, &mut watch).unwrap();
+    assert!(checked.segments > 1 && checked.segments == found.len() as u64);
+    for finding in &found {
+        assert!(
+            finding.what.contains("lists of it cannot be read"),
+            "{}",
+            finding.what
+        );
+    }
 }
 
 fn check_invariants_but_the_outbox(store: &Store) {

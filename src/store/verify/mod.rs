@@ -190,7 +190,7 @@ impl Check<'_> {
                 let mut found = segment::check(self.disk, &path, row, samples.as_deref(), &mut progress);
                 if found.troubles.is_empty()
                     && let Some(samples) = &samples
-                    && let Some(trouble) = segment::check_lists(self.journal, row, samples)?
+                    && let Some(trouble) = segment::check_lists(self.journal, row, samples)
                 {
                     found.troubles.push(trouble);
                 }

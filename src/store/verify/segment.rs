@@ -8,7 +8,6 @@ use crate::format::chunks::ChunkList;
 use crate::format::fmp4::{self, Position, ScanError, Stopped};
 use crate::format::index::{FragmentIndex, SampleIndex};
 use crate::media::{Micros, TrackKind};
-use crate::store::StoreError;
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::journal::{Journal, SegmentData};
 use crate::store::reader::{Reader, read_exact};
@@ -139,27 +138,31 @@ pub(super) fn check(
     found
 }
 
-/// Compares the lists that the journal has of a segment with its sample index. A segment of an earlier release has none.
-pub(super) fn check_lists(
-    journal: &Journal,
-    row: &SegmentData,
-    samples: &[u8],
-) -> Result<Option<Trouble>, StoreError> {
-    let Ok(index) = SampleIndex::decode(samples) else {
-        return Ok(None);
+/// Compares the lists that the journal has of a segment with its sample index. A segment of an earlier release has none. Lists that
+/// cannot be read are a fault of this segment: the others are checked all the same.
+pub(super) fn check_lists(journal: &Journal, row: &SegmentData, samples: &[u8]) -> Option<Trouble> {
+    let index = SampleIndex::decode(samples).ok()?;
+    let lists = journal
+        .chunk_list(row.id)
+        .and_then(|chunks| Ok((chunks, journal.fragment_list(row.id)?)));
+    let (chunks, fragments) = match lists {
+        Ok(lists) => lists,
+        Err(error) => {
+            let what = format!("the journal's lists of it cannot be read: {error}");
+            return Some(Trouble::new(Kind::Row, what));
+        }
     };
-    let are_chunks = match (journal.chunk_list(row.id)?, &row.numbers) {
+    let are_chunks = match (chunks, &row.numbers) {
         (Some(list), Some(numbers)) => list == ChunkList::of(&index, row.base, &row.tracks, numbers).encode(),
         (Some(_) | None, _) => true,
     };
-    let fragments = journal.fragment_list(row.id)?;
     let are_fragments = fragments.is_none_or(|list| list == segment::fragments(&index, &row.tracks));
     let what = match (are_chunks, are_fragments) {
-        (true, true) => return Ok(None),
+        (true, true) => return None,
         (false, _) => "the journal's list of its chunks is not what its sample index says",
         (true, false) => "the journal's list of its fragments is not what its sample index says",
     };
-    Ok(Some(Trouble::new(Kind::Row, what)))
+    Some(Trouble::new(Kind::Row, what))
 }
 
 /// The index of the first `bytes` of a file, made from its boxes without reading media, and where it ends.
