@@ -126,6 +126,11 @@ impl Chunks {
         self.played
     }
 
+    /// The number of the chunk that is not complete yet; before the first chunk of the publish, of one before it.
+    pub(super) fn open(&self) -> u64 {
+        self.numbered.next.saturating_sub(1)
+    }
+
     /// The values for the next publish of the stream. This one ends at tape time `end`.
     pub(super) fn end(&self, end: Micros) -> Numbered {
         let own = self.chunker.target().target_s().map(|target| (target, end));

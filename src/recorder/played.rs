@@ -1,5 +1,7 @@
 //! What is played out of the ring: the complete chunks of a stream that are in memory.
 
+use std::ops::Range;
+
 use super::ring::{Gop, Ring};
 use crate::media::{ChunkStart, Frame, Micros, PublishId, TargetDuration, TrackKind, Tracks};
 
@@ -30,28 +32,32 @@ pub struct RingChunks {
     pub publish: PublishId,
     /// Tape time of media time zero.
     pub tape_zero: Micros,
-    /// UTC of the same moment, by the clock at the beginning of the publish.
+    /// UTC of the same moment, by the clock as it is now: a clock that is set late was wrong from the start of the boot.
     pub zero_utc: Micros,
     /// True while the publish is on the air.
     pub on_air: bool,
-    /// True while the publish is recorded: then its chunks are played from the tape.
+    /// True while the publish is recorded.
     pub recorded: bool,
     /// The target duration in seconds, if it is fixed.
     pub target_s: Option<u16>,
-    /// The complete chunks with numbers from the one that was asked for on, oldest first.
+    /// The chunks with numbers from the one that was asked for on, oldest first. A chunk that was not complete yet when the
+    /// recording of the publish began is not among them: it is played from the tape, when it is durable.
     pub chunks: Vec<RingChunk>,
 }
 
-/// The complete chunks of a ring from the number `from` on. The last chunk is complete when its publish is `over`.
-pub(super) fn complete(ring: &Ring, from: u64, over: bool) -> Vec<RingChunk> {
+/// The complete chunks of a ring with these numbers. The last chunk is complete when its publish is `over`.
+pub(super) fn complete(ring: &Ring, numbers: Range<u64>, over: bool) -> Vec<RingChunk> {
     let mut chunks: Vec<RingChunk> = Vec::new();
+    if numbers.is_empty() {
+        return chunks;
+    }
     // The chunk that is being collected, if it is wanted.
     let mut open: Option<RingChunk> = None;
     for gop in ring.gops() {
         for (place, frame) in gop.frames.iter().enumerate() {
             if let Some((start, tracks)) = gop.chunk_at(place) {
                 chunks.extend(open.take().and_then(|open| followed(open, start, frame)));
-                open = (start.number >= from).then(|| begin(start, tracks));
+                open = numbers.contains(&start.number).then(|| begin(start, tracks));
             }
             if let Some(open) = &mut open {
                 take(open, gop, frame);
@@ -129,15 +135,20 @@ mod tests {
     #[test]
     fn a_chunk_is_complete_when_the_next_one_has_begun() {
         let ring = ring(&[7, 8, 9]);
-        let chunks = complete(&ring, 0, false);
+        let chunks = complete(&ring, 0..u64::MAX, false);
         let said: Vec<_> = chunks
             .iter()
             .map(|chunk| (chunk.number, chunk.frames.len(), chunk.next_video_dts))
             .collect();
         assert_eq!(said, [(7, 20, Some(1000)), (8, 20, Some(2000))]);
         assert!(chunks.iter().all(|chunk| chunk.tracks == tracks()));
+        let only: Vec<u64> = complete(&ring, 0..8, false)
+            .iter()
+            .map(|chunk| chunk.number)
+            .collect();
+        assert_eq!(only, [7]);
         // At the end of the publish the last one is complete, too.
-        let numbers: Vec<u64> = complete(&ring, 8, true)
+        let numbers: Vec<u64> = complete(&ring, 8..u64::MAX, true)
             .iter()
             .map(|chunk| chunk.number)
             .collect();
@@ -148,7 +159,7 @@ mod tests {
     fn a_chunk_that_lost_its_beginning_is_not_there() {
         let mut ring = ring(&[7, 8, 9]);
         assert!(ring.drop_oldest());
-        let numbers: Vec<u64> = complete(&ring, 0, false)
+        let numbers: Vec<u64> = complete(&ring, 0..u64::MAX, false)
             .iter()
             .map(|chunk| chunk.number)
             .collect();
@@ -157,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_chunk_behind_which_a_number_is_missing_is_not_whole() {
-        let numbers: Vec<u64> = complete(&ring(&[7, 8, 10, 11]), 0, false)
+        let numbers: Vec<u64> = complete(&ring(&[7, 8, 10, 11]), 0..u64::MAX, false)
             .iter()
             .map(|chunk| chunk.number)
             .collect();

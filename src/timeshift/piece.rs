@@ -20,7 +20,7 @@ pub struct Piece {
 
 impl Piece {
     /// Tape time of its end.
-    pub(super) fn end(&self) -> Micros {
+    pub fn end(&self) -> Micros {
         self.start.saturating_add_unsigned(self.chunk.duration_us)
     }
 

@@ -734,6 +734,22 @@ fn a_stream_that_nobody_records_plays_out_of_memory_and_goes_on_when_it_is_recor
         );
     }
     pusher.stop();
+    // The next publish is not recorded. Its chunks come behind those of the tape.
+    let pusher = Pusher::start(service.address(), "live/cam1", &sample(), 4.0);
+    let last = later.last().unwrap().0;
+    let behind = wait_for("chunks of the next publish", || {
+        let got = get(door, "/live/cam1.m3u8", &[]);
+        assert_eq!(got.status, 200);
+        let chunks = listed(got.text());
+        let breaks = got.text().matches("#EXT-X-DISCONTINUITY\n").count();
+        let newest = chunks.last().map(|(number, _)| *number);
+        (newest > Some(last) && breaks > 0).then_some(chunks)
+    });
+    assert!(
+        behind.windows(2).all(|two| two[0].0 + 1 == two[1].0),
+        "{behind:?}"
+    );
+    pusher.stop();
 }
 
 #[test]

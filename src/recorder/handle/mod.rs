@@ -169,10 +169,11 @@ impl Recorder {
         self.shared.core().ring_bytes()
     }
 
-    /// The complete chunks of a stream that are in memory, from the number `from` on; `None` where nothing of the stream is. The
-    /// frames are cloned, not their payloads.
+    /// The chunks of a stream that are played out of memory, from the number `from` on; `None` where nothing of the stream is in
+    /// memory. The frames are cloned, not their payloads.
     pub fn ring_chunks(&self, stream: &StreamName, from: u64) -> Option<RingChunks> {
-        self.shared.core().stream(stream)?.chunks(from)
+        let utc_offset = self.shared.clock.utc_offset();
+        self.shared.core().stream(stream)?.chunks(from, utc_offset)
     }
 
     /// Takes over new settings. They hold from the next message on; templates and rules hold from the next push on.

@@ -56,6 +56,8 @@ pub(super) struct Live {
     placed: u64,
     /// The number of the first frame that is not fed yet, and the tape time from which on all frames before it were fed.
     fed: Option<(u64, Micros)>,
+    /// The number of the chunk that was not complete when the last recording began.
+    first_recorded: Option<u64>,
     /// Media time before which no frame is taken any more.
     line: Option<Micros>,
     /// Frames that came before their configuration or the first keyframe, or too late.
@@ -137,6 +139,7 @@ impl Live {
             ahead: Ahead::default(),
             placed: 0,
             fed: None,
+            first_recorded: None,
             line: None,
             undecodable: 0,
             keyless: 0,
@@ -153,6 +156,12 @@ impl Live {
     /// True while a session records the stream.
     pub(super) fn is_wanted(&self) -> bool {
         !matches!(self.stage, Stage::Idle)
+    }
+
+    /// While a session records the stream: the number of the first chunk that is played from the tape only. Chunks that were
+    /// complete when the recording began may have been played out of memory before, and are further on.
+    pub(super) fn recorded_from(&self) -> Option<u64> {
+        self.first_recorded.filter(|_| self.is_wanted())
     }
 
     /// Tape time from which on all media is on the tape, while the publish is written.

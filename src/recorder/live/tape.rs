@@ -15,6 +15,7 @@ impl Live {
         if self.is_wanted() {
             return;
         }
+        self.first_recorded = Some(self.chunks.open());
         let (next, mut stretch) = self.fed.unwrap_or((0, Micros::MAX));
         // The tape begins with a chunk. Chunks that may have been played stay as they are; others begin anew with the tape.
         let entry = if self.chunks.are_fixed() {

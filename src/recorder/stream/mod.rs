@@ -49,9 +49,11 @@ pub(super) struct Stream {
 #[derive(Clone, Copy, Debug)]
 struct Aired {
     publish: PublishId,
-    /// Tape time of media time zero, and UTC of the same moment.
+    /// Tape time of media time zero, and CLOCK_BOOTTIME of the same moment: its date may become known later.
     tape_zero: Micros,
-    zero_utc: Micros,
+    boot_zero: Micros,
+    /// The number of the first chunk that is played from the tape only; `None` where nobody recorded the publish last.
+    recorded_from: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -115,7 +117,8 @@ impl Stream {
         self.aired = Some(Aired {
             publish,
             tape_zero,
-            zero_utc: now.utc,
+            boot_zero: now.boot,
+            recorded_from: None,
         });
         self.live = Some(OnAir {
             live: Live::new(
@@ -274,6 +277,9 @@ impl Stream {
         let end = on_air.live.tape_end().unwrap_or(self.tape_end);
         self.tape_end = self.tape_end.max(end);
         self.numbered = on_air.live.numbered();
+        if let Some(aired) = &mut self.aired {
+            aired.recorded_from = on_air.live.recorded_from();
+        }
         let mut scene = on_air.scene(&self.name, now, out, &mut self.endings);
         for session in &mut self.sessions {
             session.interrupt(end, on_air.last_heard, reason, &mut scene);

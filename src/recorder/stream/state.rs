@@ -1,12 +1,13 @@
 //! What is known of a stream: its edge, its status, what of it is in memory.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Stream;
 use crate::media::Micros;
 use crate::recorder::counts::Received;
 use crate::recorder::live::{Live, Moment};
-use crate::recorder::played::{self, RingChunks};
+use crate::recorder::played::{self, RingChunk, RingChunks};
 use crate::recorder::session::{Limit, Session};
 use crate::recorder::status::StreamStatus;
 
@@ -71,19 +72,26 @@ impl Stream {
         (received != Received::default()).then_some((received, on_air.last_heard))
     }
 
-    /// The complete chunks in memory, from the number `from` on; `None` where nothing of the stream is in memory.
-    pub(in crate::recorder) fn chunks(&self, from: u64) -> Option<RingChunks> {
+    /// The chunks that are played out of memory, from the number `from` on; `None` where nothing of the stream is in memory.
+    /// `utc_offset` is UTC less CLOCK_BOOTTIME, as it is known now.
+    pub(in crate::recorder) fn chunks(&self, from: u64, utc_offset: Micros) -> Option<RingChunks> {
         let aired = self.aired?;
         let live = self.live.as_ref().map(|on_air| &on_air.live);
+        let recorded_from = live.map_or(aired.recorded_from, Live::recorded_from);
         Some(RingChunks {
             publish: aired.publish,
             tape_zero: aired.tape_zero,
-            zero_utc: aired.zero_utc,
+            zero_utc: aired.boot_zero.saturating_add(utc_offset),
             on_air: live.is_some(),
             recorded: live.is_some_and(Live::is_wanted),
             target_s: live.map_or(self.numbered.target_s(), Live::target_s),
-            chunks: played::complete(&self.ring, from, live.is_none()),
+            chunks: self.complete_chunks(from..recorded_from.unwrap_or(u64::MAX)),
         })
+    }
+
+    /// The complete chunks in memory with these numbers.
+    pub(in crate::recorder) fn complete_chunks(&self, numbers: Range<u64>) -> Vec<RingChunk> {
+        played::complete(&self.ring, numbers, self.live.is_none())
     }
 
     /// True when nothing is lost by forgetting the stream: a stream that is unknown begins its tape at `past`.

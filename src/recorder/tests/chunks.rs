@@ -220,8 +220,80 @@ fn chunks_begin_anew_where_the_tape_begins_in_the_middle() {
     }
 }
 
+/// What is played out of memory.
+fn played_chunks(rig: &mut Rig) -> RingChunks {
+    rig.core.stream(&name("live/a")).unwrap().chunks(0, 0).unwrap()
+}
+
+fn played_numbers(rig: &mut Rig) -> Vec<u64> {
+    let played = played_chunks(rig);
+    played.chunks.iter().map(|chunk| chunk.number).collect()
+}
+
+/// All complete chunks, also those that are played from the tape.
 fn in_memory(rig: &mut Rig, from: u64) -> RingChunks {
-    rig.core.stream(&name("live/a")).unwrap().chunks(from).unwrap()
+    let chunks = rig
+        .core
+        .stream(&name("live/a"))
+        .unwrap()
+        .complete_chunks(from..u64::MAX);
+    RingChunks {
+        chunks,
+        ..played_chunks(rig)
+    }
+}
+
+/// Chunks of a recorded stream are played when they are durable, so not out of memory, also after the end of the publish. What was
+/// complete before may have been played already, whether the recording has it or not.
+#[test]
+fn memory_plays_what_was_complete_before_the_recording_began() {
+    let mut rig = played();
+    let on_demand = vec![rule("default", RecordWhen::OnDemand)];
+    rig.core.rulebook.configure(Vec::new(), on_demand);
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    rig.play("live/a", publish, 0, 4_500, 1_000);
+    assert_eq!(played_numbers(&mut rig), [0, 1, 2, 3]);
+    let start = |rig: &mut Rig, pre_roll| {
+        let order = StartOrder {
+            stream: name("live/a"),
+            template: None,
+            name: None,
+            pre_roll,
+            longest: 3_600_000_000,
+        };
+        let now = rig.now();
+        rig.core.start(&order, now, &mut rig.commands).unwrap();
+    };
+    start(&mut rig, 2_000_000);
+    assert_eq!(played_numbers(&mut rig), [0, 1, 2, 3]);
+    rig.play("live/a", publish, 4_500, 7_500, 1_000);
+    assert!(played_chunks(&mut rig).recorded);
+    assert_eq!(played_numbers(&mut rig), [0, 1, 2, 3]);
+    rig.end("live/a", publish);
+    assert!(!played_chunks(&mut rig).recorded);
+    assert_eq!(played_numbers(&mut rig), [0, 1, 2, 3]);
+    // A publish that is recorded from its beginning.
+    rig.core.rulebook.configure(Vec::new(), Vec::new());
+    let publish = rig.begin("live/a");
+    rig.configure("live/a", publish);
+    rig.play("live/a", publish, 0, 4_500, 1_000);
+    assert_eq!(in_memory(&mut rig, 0).chunks.len(), 4);
+    assert_eq!(played_numbers(&mut rig), [0; 0]);
+    rig.end("live/a", publish);
+    assert_eq!(played_numbers(&mut rig), [0; 0]);
+}
+
+#[test]
+fn a_publish_in_memory_has_the_date_that_the_clock_says_now() {
+    let mut rig = played();
+    rig.begin("live/a");
+    let began = rig.boot;
+    rig.boot += 5_000_000;
+    let stream = rig.core.stream(&name("live/a")).unwrap();
+    for offset in [0, 1_780_000_000_000_000] {
+        assert_eq!(stream.chunks(0, offset).unwrap().zero_utc, began + offset);
+    }
 }
 
 #[test]

@@ -81,39 +81,59 @@ pub(super) fn bytes(ring: &RingChunks, chunk: &RingChunk) -> Result<ChunkBytes, 
     })
 }
 
-/// The chunks in memory, as time shift needs them, with their tracks.
+/// The chunks in memory, as time shift needs them, with their tracks. `zero` is UTC of media time zero, and its date in playlists.
 pub(in crate::doors::http) fn ring_pieces(
     ring: &RingChunks,
+    zero: (Micros, Micros),
 ) -> Result<Vec<(Piece, Arc<Tracks>, ChunkFacts)>, FileError> {
-    let window = Window::default().with_ring(Some(ring))?;
-    let listed = window.listed(|_, utc| utc);
-    let pieces = window.chunks.into_iter().zip(listed).map(|(chunk, listed)| {
-        let piece = Piece {
-            start: chunk.facts.start,
-            utc: listed.date,
-            chunk: listed,
-        };
-        (piece, chunk.tracks, chunk.facts)
-    });
-    Ok(pieces.collect())
+    let chunks = ring.chunks.iter().map(|chunk| Playable::of_ring(ring, chunk));
+    let window = Window {
+        chunks: chunks.collect::<Result<_, _>>()?,
+        target_s: None,
+    };
+    Ok(window.pieces(zero).collect())
 }
 
 impl Window {
-    /// Puts chunks in memory before those on the tape, as far as they are others.
-    pub(super) fn with_ring(mut self, ring: Option<&RingChunks>) -> Result<Window, FileError> {
+    /// Adds the chunks in memory that are not on the tape. They have the numbers that they would have there.
+    pub(super) fn with_ring(self, ring: Option<&RingChunks>) -> Result<Window, FileError> {
         let Some(ring) = ring else { return Ok(self) };
-        let first = self.chunks.first().map(|chunk| chunk.number);
-        let earlier = ring
-            .chunks
-            .iter()
-            .filter(|chunk| first.is_none_or(|first| chunk.number < first));
-        let mut chunks = earlier
+        let is_taped = |number: u64| self.chunks.iter().any(|taped| taped.number == number);
+        let others = ring.chunks.iter().filter(|chunk| !is_taped(chunk.number));
+        let in_memory = others
             .map(|chunk| Playable::of_ring(ring, chunk))
             .collect::<Result<Vec<_>, _>>()?;
-        chunks.append(&mut self.chunks);
-        Ok(Window {
-            chunks,
-            target_s: self.target_s.or(ring.target_s),
+        Ok(self.with(in_memory, ring.target_s))
+    }
+
+    /// Adds chunks in memory, which come from a publish with this target duration.
+    fn with(mut self, in_memory: Vec<Playable>, target_s: Option<u16>) -> Window {
+        let newest = |chunks: &[Playable]| chunks.last().map(|chunk| chunk.number);
+        // The target duration is that of the publish that the last chunk is of.
+        let is_newer = newest(&in_memory) > newest(&self.chunks);
+        self.chunks.extend(in_memory);
+        self.chunks.sort_by_key(|chunk| chunk.number);
+        Window {
+            chunks: self.chunks,
+            target_s: if is_newer {
+                target_s
+            } else {
+                self.target_s.or(target_s)
+            },
+        }
+    }
+
+    /// The chunks of a publish as time shift needs them. Of its media time zero, `utc` is known, and `date` is in playlists.
+    fn pieces(self, (utc, date): (Micros, Micros)) -> impl Iterator<Item = (Piece, Arc<Tracks>, ChunkFacts)> {
+        let listed = self.listed(|_, _| date);
+        self.chunks.into_iter().zip(listed).map(move |(chunk, listed)| {
+            let since_zero = chunk.facts.start.saturating_sub(chunk.zero.0);
+            let piece = Piece {
+                start: chunk.facts.start,
+                utc: utc.saturating_add(since_zero),
+                chunk: listed,
+            };
+            (piece, chunk.tracks, chunk.facts)
         })
     }
 
@@ -218,5 +238,36 @@ mod tests {
         let longer = [(4, 0, 2), (5, 2, 5), (6, 30, 2), (7, 32, 2)];
         assert_eq!(listed(window(&longer, 2), 10), [6, 7]);
         assert_eq!(listed(window(&longer, 5), 10), [4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn memory_goes_on_where_the_tape_ends_and_goes_back_before_its_beginning() {
+        let numbers = |window: &Window| -> Vec<u64> {
+            let numbers = window.chunks.iter().map(|chunk| chunk.number);
+            numbers.collect()
+        };
+        let taped = || window(&[(6, 4, 2), (7, 6, 2)], 2);
+        let ring = window(&[(4, 0, 2), (5, 2, 2), (8, 8, 3)], 3).chunks;
+        let joined = taped().with(ring.clone(), Some(3));
+        assert_eq!(
+            (numbers(&joined), joined.target_s),
+            (vec![4, 5, 6, 7, 8], Some(3))
+        );
+        let before = taped().with(ring[..2].to_vec(), None);
+        assert_eq!((numbers(&before), before.target_s), (vec![4, 5, 6, 7], Some(2)));
+        // Nobody knows the target duration of a publish with few chunks, and it is not that of an earlier one.
+        assert_eq!(taped().with(ring[2..].to_vec(), None).target_s, None);
+        assert_eq!(Window::default().with(ring, Some(3)).target_s, Some(3));
+        assert_eq!(taped().with(Vec::new(), None).target_s, Some(2));
+    }
+
+    #[test]
+    fn a_piece_in_memory_has_the_time_of_now_and_the_date_that_was_told() {
+        let mut window = window(&[(4, 10, 2)], 2);
+        // The clock was set after the first playlist.
+        window.chunks[0].zero = (8_000_000, 0);
+        let (piece, ..) = window.pieces((1_780_000_000_000_000, 50)).next().unwrap();
+        assert_eq!((piece.utc, piece.start), (1_780_000_002_000_000, 10_000_000));
+        assert_eq!(piece.chunk.date, 2_000_050);
     }
 }

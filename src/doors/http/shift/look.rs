@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::memory::is_on_air_after;
 use super::samples::Samples;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::door::Door;
-use crate::doors::http::files::{Bounds, of_file, of_store};
-use crate::doors::http::live::{Names, ring_pieces};
+use crate::doors::http::files::{Bounds, of_store};
+use crate::doors::http::live::Names;
 use crate::format::hls::live::{ChunkFacts, JoinedChunk, LiveChunk, Shape};
 use crate::media::{Micros, StreamName, Tracks};
 use crate::model::Span;
@@ -18,14 +19,14 @@ use crate::timeshift::{Gap, LONGEST_BREAK, Listing, Piece, SAYS_SO, Shift, Shift
 /// The target duration where nobody knows a better one, in seconds. No chunk is longer.
 const MOST_TARGET_S: u32 = 6;
 /// No chunk lasts longer than this.
-const LONGEST_CHUNK: Micros = 7_000_000;
+pub(super) const LONGEST_CHUNK: Micros = 7_000_000;
 /// So long after it was on the air something may still come to the tape.
 pub(super) const LATEST: Micros = 60_000_000;
 /// No recording waits longer for its publisher.
 const LONGEST_WAIT: Micros = 6 * 3_600_000_000;
 
 /// A chunk, with the configurations and the facts of its rate.
-type Dated = (Piece, (Arc<Tracks>, ChunkFacts));
+pub(super) type Dated = (Piece, (Arc<Tracks>, ChunkFacts));
 
 /// A look at the tape for a playlist.
 pub(super) struct Look {
@@ -182,7 +183,12 @@ impl Look {
             at.saturating_sub(back),
             at.saturating_add(LONGEST_BREAK + LONGEST_CHUNK),
         );
+        let ring = self.ring.as_ref();
+        let mut ring_utc = None;
         let each = |segment: ListedSegment| {
+            if ring.is_some_and(|ring| ring.tape_zero == segment.publish_zero) {
+                ring_utc = Some(segment.publish_zero_utc);
+            }
             let facts = segment
                 .chunks
                 .iter()
@@ -197,11 +203,19 @@ impl Look {
         };
         let read = library.listed(&self.stream, within, self.open.as_deref(), each);
         read.map_err(|error| of_store(&error))?;
-        let on_air = self.add_ring(&mut chunks)?;
-        let target_s = target_s.or(self.ring.as_ref().and_then(|ring| ring.target_s));
+        self.add_ring(&mut chunks, ring_utc)?;
+        let newest = chunks.iter().rev().find(|(piece, _)| piece.utc <= at);
+        let target_s = match ring {
+            Some(ring) if newest.is_some_and(|(piece, _)| piece.start >= ring.tape_zero) => ring.target_s,
+            Some(ring) => target_s.or(ring.target_s),
+            None => target_s,
+        };
         let pieces: Vec<Piece> = chunks.iter().map(|(piece, _)| piece.clone()).collect();
         let more = match pieces.last() {
-            Some(last) => on_air || self.is_recorded_over(library, last.ends())?,
+            Some(last) => {
+                ring.is_some_and(|ring| is_on_air_after(ring, last))
+                    || self.is_recorded_over(library, last.ends())?
+            }
             None => return Ok(None),
         };
         let mut goes_on = |gap: Gap| self.is_recorded_over(library, gap.from);
@@ -232,41 +246,23 @@ impl Look {
         }))
     }
 
-    /// Adds the chunks that only the memory has: they have the numbers that they would have on the tape. Says whether others follow
-    /// them, which nobody records.
-    fn add_ring(&self, chunks: &mut Vec<Dated>) -> Result<bool, Refusal> {
-        let Some(ring) = &self.ring else { return Ok(false) };
-        let mut in_memory = ring_pieces(ring).map_err(|error| of_file(&error))?;
-        // What is recorded is listed when it is on flash, and not before.
-        let newest = chunks.last().map(|(piece, _)| piece.chunk.number);
-        let oldest = ring.chunks.first().map(|chunk| chunk.number);
-        let before = newest.filter(|_| ring.recorded && newest >= oldest);
-        let is_new = |number: u64| {
-            before.is_none_or(|before| number < before)
-                && chunks.iter().all(|(known, _)| known.chunk.number != number)
-        };
-        in_memory.retain(|(piece, ..)| self.may_have(piece) && is_new(piece.chunk.number));
-        let added = in_memory
-            .into_iter()
-            .map(|(piece, tracks, facts)| (piece, (tracks, facts)));
-        chunks.extend(added);
-        chunks.sort_by_key(|(piece, _)| piece.chunk.number);
-        Ok(ring.on_air)
+    /// The date of the media time zero of a publish in playlists. Only that of a publish that is on the air may still change.
+    pub(super) fn date(&self, (zero, utc): (Micros, Micros), is_on_air: bool) -> Micros {
+        if is_on_air {
+            self.door.dates.of(&self.stream, zero, utc)
+        } else {
+            self.door.dates.told(&self.stream, zero).unwrap_or(utc)
+        }
     }
 
     /// The chunks of a segment.
     fn pieces(&self, segment: &ListedSegment, names: &mut Names<'_>) -> Vec<Piece> {
         let (zero, zero_utc) = (segment.publish_zero, segment.publish_zero_utc);
-        // Only the date of the publish that is on the air may still change.
         let is_open = self
             .open
             .as_ref()
             .is_some_and(|open| open.segment.publish_zero == zero);
-        let date = if is_open {
-            self.door.dates.of(&self.stream, zero, zero_utc)
-        } else {
-            self.door.dates.told(&self.stream, zero).unwrap_or(zero_utc)
-        };
+        let date = self.date((zero, zero_utc), is_open);
         let init = names.of(&segment.tracks);
         let piece = |(number, discontinuity, facts): (u64, bool, &ChunkFacts)| Piece {
             start: facts.start,
@@ -347,7 +343,7 @@ impl Look {
         Some(self.now.saturating_sub(self.back?.as_micros()))
     }
 
-    fn may_have(&self, piece: &Piece) -> bool {
+    pub(super) fn may_have(&self, piece: &Piece) -> bool {
         let (earliest, latest) = self.bounds;
         earliest.is_none_or(|earliest| piece.ends() > earliest)
             && latest.is_none_or(|latest| piece.utc < latest)

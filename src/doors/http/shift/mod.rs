@@ -12,6 +12,7 @@
 
 mod joined;
 mod look;
+mod memory;
 mod samples;
 mod timeline;
 
@@ -23,6 +24,7 @@ pub(super) use joined::joined;
 pub(super) use timeline::{asked as timeline_asked, timeline};
 
 use look::{Extra, Found, LATEST, Look};
+use memory::kept_from;
 
 use super::answer::{Answer, Refusal};
 use super::door::Door;
@@ -164,7 +166,8 @@ async fn glance(door: &Arc<Door>, wanted: Wanted<'_>, extra: Extra) -> Result<Fo
         back: recorder.time_shift(&stream),
         most: http.live_chunks,
         bounds: wanted.bounds,
-        ring: http.live_window.and_then(|_| recorder.ring_chunks(&stream, 0)),
+        ring: kept_from(wanted.shift, http.live_window, extra)
+            .and_then(|from| recorder.ring_chunks(&stream, from)),
         extra,
         door: Arc::clone(door),
         stream,
