@@ -20,7 +20,7 @@ impl Library {
         let found = journal.snapshot(|| {
             let window = journal.window(from, to)?;
             let mut found = Vec::new();
-            for (key, name) in journal.streams_of(streams)? {
+            for (key, name) in journal.streams_of(streams, window)? {
                 found.push((
                     name,
                     journal.played_spans(key, window)?,

@@ -3,23 +3,35 @@
 use rusqlite::params;
 
 use super::Journal;
-use super::read::between;
+use super::read::{between, few};
 use super::window::Window;
 use crate::config::Streams;
 use crate::media::{Micros, SegmentId, StreamName};
 use crate::store::StoreError;
 
 impl Journal {
-    /// The keys and names of streams, in the order of their names.
+    /// The keys and names of streams, in the order of their names: of all that may have tape in a window. A stream that is named alone is
+    /// not looked at.
     pub(in crate::store) fn streams_of(
         &self,
         streams: Option<&Streams>,
+        window: Window,
     ) -> Result<Vec<(i64, StreamName)>, StoreError> {
         if let Some(Streams::One(name)) = streams {
             let key = self.stream_key(name)?;
             return Ok(key.map(|key| (key, name.clone())).into_iter().collect());
         }
-        let mut all = self.all("SELECT stream, name FROM streams ORDER BY name", [], |row| {
+        // The row of an open segment has no end yet.
+        let sql = format!(
+            "SELECT t.stream, name FROM streams t
+             WHERE (SELECT s.start FROM segments s WHERE s.stream = t.stream AND s.end > ?1 ORDER BY s.end LIMIT 1) < ?2
+                OR t.stream IN (SELECT +s.stream FROM segments s WHERE {})
+             ORDER BY name",
+            few("open")
+        );
+        // Segments overlap by less than a minute.
+        let to = window.to.saturating_add(60_000_000);
+        let mut all = self.all(&sql, params![window.from, to], |row| {
             Ok((self.col::<i64>(row, 0)?, self.stream(row, 1)?))
         })?;
         all.retain(|(_, name)| streams.is_none_or(|streams| streams.fits(name)));

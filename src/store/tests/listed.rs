@@ -9,6 +9,7 @@ use crate::format::VirtualFile as _;
 use crate::format::hls::Hls;
 use crate::format::hls::live::{ChunkFile, ChunkPlace};
 use crate::media::{Fragment, Frame, Micros, RecordingId};
+use crate::store::clock::Clock;
 use crate::store::journal::FILE;
 use crate::store::journal::sql::count::statements;
 use crate::store::testing;
@@ -47,6 +48,37 @@ fn publish(rig: &mut Rig, n: u8, seconds: std::ops::Range<i64>) -> Publisher {
     }
     rig.handle(vec![a.close(id(n), seconds.end), a.end()]);
     a
+}
+
+#[test]
+fn streams_without_tape_of_a_time_cost_no_statement_of_their_own() {
+    let mut rig = Rig::new();
+    let recorded = |rig: &mut Rig, n: u8, name: &str| {
+        let (a, start) = rig.publish(n.into(), name);
+        rig.handle(vec![start, a.record(id(n), 0)]);
+        for second in 0..4 {
+            rig.handle(vec![a.append(second)]);
+            rig.pass(SECOND);
+        }
+        rig.handle(vec![a.close(id(n), 4), a.end()]);
+    };
+    for n in 1..=9 {
+        recorded(&mut rig, n, &format!("old{n}"));
+    }
+    rig.pass(3_600 * SECOND);
+    let from = rig.clock.utc();
+    recorded(&mut rig, 10, "a");
+    // This one is still open.
+    let (b, start) = rig.publish(11, "b");
+    rig.handle(vec![start, b.record(id(11), 0), b.append(0), b.append(1)]);
+    rig.pass(3 * SECOND);
+    let library = rig.library();
+    let before = statements();
+    let played = library.played(None, (from, from + 3_600 * SECOND)).unwrap();
+    let names: Vec<String> = played.iter().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names, [stream("a").to_string(), stream("b").to_string()]);
+    assert!(statements() - before <= 8, "{}", statements() - before);
+    assert_eq!(library.played(None, ALWAYS).unwrap().len(), 11);
 }
 
 fn change(rig: &Rig, sql: &str) {
