@@ -8,6 +8,7 @@
 mod answer;
 mod arguments;
 mod audit;
+mod back;
 mod callback;
 mod caller;
 mod channel;
@@ -53,6 +54,7 @@ use std::time::Duration;
 pub use answer::{Answer, Code, Failure, MAX_ANSWER, without_service};
 pub use arguments::{MAX_REQUEST, Request};
 pub use audit::Entry;
+pub use back::Back;
 pub use caller::{Caller, Door};
 pub use channel::{PushKey, PushStatus, SHOWN_AGAIN, is_channel_name, laid_out};
 pub use command::{Argument, Command, Effect, Kind, Reach, Values};

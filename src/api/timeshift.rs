@@ -145,11 +145,13 @@ async fn streams(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftSt
     let tape = api
         .read(move |library| tape(library, asked.stream.as_ref(), (from, to)))
         .await?;
-    let shifted = tape
-        .into_iter()
-        .filter(|(stream, _)| api.seen().has(stream.as_str()));
-    let shifted = shifted.map(|(stream, ranges)| (api.reached(&stream, ranges), stream));
-    let all: Vec<(Ranges, StreamName)> = shifted.filter(|(ranges, _)| !ranges.is_empty()).collect();
+    let mut all: Vec<(Ranges, StreamName)> = Vec::new();
+    for (stream, ranges) in tape {
+        if api.seen().has(stream.as_str()) {
+            let ranges = api.reached(&stream, ranges).await?;
+            all.extend((!ranges.is_empty()).then_some((ranges, stream)));
+        }
+    }
     let skipped = (asked.page.0 - 1).saturating_mul(asked.page_size.0);
     let page = all.iter().skip(skipped).take(asked.page_size.0);
     Ok(TimeShiftStreams {
@@ -199,22 +201,19 @@ impl Api {
             .read(move |library| tape(library, Some(&only), (from, to)))
             .await?;
         let ranges = tape.into_iter().map(|(_, ranges)| ranges).next();
-        Ok(fewer(
-            self.reached(&stream, ranges.unwrap_or_default()),
-            MOST_RANGES,
-        ))
+        let reached = self.reached(&stream, ranges.unwrap_or_default()).await?;
+        Ok(fewer(reached, MOST_RANGES))
     }
 
     /// What viewers of a stream may go back to.
-    fn reached(&self, stream: &StreamName, mut ranges: Ranges) -> Ranges {
-        let back = self.recorder.time_shift(stream);
-        if let Some(oldest) = back.map(|back| self.now().saturating_sub(back.as_micros())) {
-            ranges.retain(|(_, to)| *to > oldest);
-            if let Some((from, _)) = ranges.first_mut() {
-                *from = oldest.max(*from);
-            }
+    async fn reached(&self, stream: &StreamName, mut ranges: Ranges) -> Result<Ranges, Failure> {
+        if let Some(back) = self.back(stream).await? {
+            ranges.retain_mut(|(from, to)| {
+                *from = back.oldest(*to).max(*from);
+                *from < *to
+            });
         }
-        ranges
+        Ok(ranges)
     }
 }
 

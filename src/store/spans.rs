@@ -53,6 +53,15 @@ impl Library {
         Ok(played)
     }
 
+    /// UTC of the end of the newest tape of a stream that was dated by a clock that was believed.
+    pub fn dated_until(&self, stream: &StreamName) -> Result<Option<Micros>, StoreError> {
+        let journal = self.journal();
+        match journal.stream_key(stream)? {
+            Some(key) => journal.dated_until(key),
+            None => Ok(None),
+        }
+    }
+
     /// UTC of the beginning of the oldest tape that is left of a segment's publish.
     pub fn publish_begins(&self, segment: SegmentId) -> Result<Option<Micros>, StoreError> {
         self.journal().publish_begins(segment)

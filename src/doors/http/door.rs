@@ -17,11 +17,10 @@ use super::seen::Seen;
 use super::server::address;
 use super::tally::Tally;
 use crate::access::viewer::Gate;
-use crate::api::Api;
+use crate::api::{Api, Back};
 use crate::config::Http;
 use crate::event::{Event, Sender};
 use crate::media::{Micros, StreamName};
-use crate::model::Span;
 use crate::recorder::Recorder;
 use crate::store::{Clock, Library, Reader, Store, StoreError};
 use crate::tls::Identity;
@@ -154,11 +153,11 @@ impl Door {
         &self.recorder
     }
 
-    /// The time of the chunks that a viewer may have: that of its right, and no longer ago than time shift of the stream goes. What a
-    /// playlist listed is fetched for some minutes more.
-    pub(super) fn reach(&self, stream: &StreamName, (earliest, latest): Bounds) -> Bounds {
-        let oldest = fetched_since(self.utc(), self.recorder.time_shift(stream));
-        (earliest.max(oldest), latest)
+    /// The chunks of a stream that a viewer may have: those of the time of its right, and no longer ago than time shift of the stream
+    /// goes.
+    pub(super) async fn allowed(&self, stream: &StreamName, bounds: Bounds) -> Result<Allowed, Refusal> {
+        let back = self.api.back(stream).await?;
+        Ok(Allowed { bounds, back })
     }
 
     /// True while somebody publishes the stream.
@@ -224,6 +223,13 @@ impl Door {
     }
 }
 
+/// Which chunks of a stream a viewer may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowed {
+    bounds: Bounds,
+    back: Option<Back>,
+}
+
 /// Why a read came to nothing.
 enum Failed {
     Refused(Refusal),
@@ -236,20 +242,19 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// UTC from which on chunks of a stream may be fetched, where time shift goes back by so much.
-fn fetched_since(now: Micros, back: Option<Span>) -> Option<Micros> {
-    Some(now.saturating_sub(back?.as_micros()).saturating_sub(FETCHED))
+impl From<Bounds> for Allowed {
+    fn from(bounds: Bounds) -> Self {
+        Self { bounds, back: None }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_chunk_is_fetched_for_some_minutes_longer_than_it_is_listed() {
-        let hour: Span = "1h".parse().unwrap();
-        let now = 1_796_025_600_000_000;
-        assert_eq!(fetched_since(now, Some(hour)), Some(now - 4_200_000_000));
-        assert_eq!(fetched_since(now, None), None);
+impl Allowed {
+    /// True for a chunk that lies between these moments (UTC), if only for a part. What a playlist listed is fetched for some
+    /// minutes more.
+    pub(super) fn has(&self, (begins, ends): (Micros, Micros)) -> bool {
+        let oldest = self.back.map(|back| back.oldest(ends).saturating_sub(FETCHED));
+        let (earliest, latest) = self.bounds;
+        earliest.max(oldest).is_none_or(|earliest| ends > earliest)
+            && latest.is_none_or(|latest| begins < latest)
     }
 }

@@ -316,8 +316,8 @@ impl Asking<'_> {
                 let mut answer = match file {
                     StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
                     StreamFile::Chunk(number) => {
-                        let reach = self.door.reach(stream, bounds);
-                        live::chunk(self.door, stream, (*number, reach), (until, how)).await?
+                        let allowed = self.door.allowed(stream, bounds).await?;
+                        live::chunk(self.door, stream, (*number, allowed), (until, how)).await?
                     }
                     StreamFile::Joined(first, last) => {
                         let wanted = ((*first, *last), bounds);

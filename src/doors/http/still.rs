@@ -56,10 +56,10 @@ pub(super) async fn of_stream(
     let now = door.utc();
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(now, |when| when.before(now));
-    if let Some(back) = door.recorder().time_shift(stream)
-        && at < now.saturating_sub(back.as_micros())
+    if let Some(back) = door.api.back(stream).await?
+        && at < back.oldest(at)
     {
-        return Err(Refusal::too_old(stream, back));
+        return Err(Refusal::too_old(stream, back.span));
     }
     let at = allowed(at, bounds)?;
     let name = stream.clone();

@@ -66,4 +66,23 @@ impl Journal {
              ORDER BY s.segment LIMIT 1";
         self.one(sql, params![segment.to_bytes()], |row| self.col(row, 0))
     }
+
+    /// UTC of the end of the newest tape of a stream that was dated by a clock that was believed.
+    pub(in crate::store) fn dated_until(&self, stream: i64) -> Result<Option<Micros>, StoreError> {
+        let sql = "SELECT s.end + utc_offset + boot_zero - tape_zero
+             FROM segments s CROSS JOIN publishes p ON p.publish = s.publish CROSS JOIN boots b ON b.boot = p.boot
+             WHERE s.stream = ?1 AND s.end > ?2 AND s.end <= ?3 AND synced ORDER BY s.end DESC LIMIT 1";
+        // The tape of one boot lies before the tape of the next.
+        let mut next = Micros::MAX;
+        for boot in self.boots()?.iter().rev() {
+            if boot.synced {
+                let found = self.one(sql, params![stream, boot.begins, next], |row| self.col(row, 0))?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            next = boot.begins;
+        }
+        Ok(None)
+    }
 }

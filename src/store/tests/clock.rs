@@ -438,6 +438,25 @@ fn a_journal_that_refuses_the_new_date_gets_it_later() {
 }
 
 #[test]
+fn the_newest_tape_of_a_believed_clock_is_known_in_1970() {
+    let mut rig = booted(UTC, true);
+    let a = begin(&mut rig, 1);
+    send(&mut rig, &a, 0..4);
+    end(&mut rig, &a, 1, 4);
+    let right = rows(&rig)[0].clone();
+    rig.clock.set_utc(60 * SECOND, false);
+    rig.clock.reboot(SECOND);
+    let mut rig = restart(rig);
+    let a = begin(&mut rig, 2);
+    send(&mut rig, &a, 0..6);
+    end(&mut rig, &a, 2, 6);
+    assert_eq!(rows(&rig).len(), 2);
+    let dated = |name| rig.library().dated_until(&stream(name)).unwrap();
+    assert_eq!(dated("a"), Some(right.start + right.duration));
+    assert_eq!(dated("b"), None);
+}
+
+#[test]
 fn an_idle_box_notices_that_its_clock_was_set() {
     let dir = tempdir();
     let disk = CrashDisk::default();

@@ -16,8 +16,8 @@ use hyper::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
-use super::door::Door;
-use super::files::{Bounds, Reading, Sent, of_file, of_store, send};
+use super::door::{Allowed, Door};
+use super::files::{Reading, Sent, of_file, of_store, send};
 use super::flow::Pace;
 use super::folder::{playlist as playlist_answer, update};
 use super::query::Query;
@@ -128,7 +128,7 @@ fn init_answer(found: &Init, method: &Method) -> Answer {
 pub(super) async fn chunk(
     door: &Arc<Door>,
     stream: &StreamName,
-    (number, bounds): (u64, Bounds),
+    (number, allowed): (u64, Allowed),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let open = door.store.open_tape(stream);
@@ -141,8 +141,7 @@ pub(super) async fn chunk(
             .map_err(|_| Refusal::gone(format!("chunk {number} of {stream} is not on the box any more")))?,
         Found::NotOnTape => in_memory(door, stream, number)?,
     };
-    // A chunk that is partly within the time of a token is within.
-    if bounds.0.is_some_and(|from| span.1 <= from) || bounds.1.is_some_and(|to| span.0 >= to) {
+    if !allowed.has(span) {
         return Err(Refusal::not_found("there is nothing here that you may see"));
     }
     Ok(send(door, &Sent { until, ..sent }, how))

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Now, chunk, init_of, look, uris};
 use crate::doors::http::answer::{Answer, Refusal};
-use crate::doors::http::door::Door;
+use crate::doors::http::door::{Allowed, Door};
 use crate::doors::http::folder::{playlist as playlist_answer, start, update};
 use crate::doors::http::query::Query;
 use crate::format::hls::live::{chunk_number, master as master_text};
@@ -54,7 +54,7 @@ pub(in crate::doors::http) async fn of_recording(
         }
         (_, Some(name)) => match (chunk_number(name), name.parse()) {
             (Some(number), _) => {
-                let within = (Some(row.start), None);
+                let within = Allowed::from((Some(row.start), None));
                 chunk(door, stream, (number, within), (until, how)).await
             }
             (None, Ok(wanted)) => init_of(&now().await?, wanted, how.0).ok_or_else(none),

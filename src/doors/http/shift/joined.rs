@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::doors::http::answer::{Answer, Refusal};
 use crate::doors::http::body::Source;
-use crate::doors::http::door::Door;
+use crate::doors::http::door::{Allowed, Door};
 use crate::doors::http::files::{Bounds, Reading, Sent, of_file, of_store, send};
 use crate::doors::http::flow::Pace;
 use crate::doors::http::live::span;
@@ -31,10 +31,10 @@ pub(in crate::doors::http) async fn joined(
     if last.saturating_sub(first) >= MOST_JOINED as u64 {
         return Err(none(first, last));
     }
-    let bounds = door.reach(stream, bounds);
+    let allowed = door.allowed(stream, bounds).await?;
     let open = door.store.open_tape(stream);
     let name = stream.clone();
-    let read = move |library: &Library| find(library, &name, (first, last), (open.as_deref(), bounds));
+    let read = move |library: &Library| find(library, &name, (first, last), (open.as_deref(), allowed));
     let sent = door.read(read).await?;
     Ok(send(door, &Sent { until, ..sent }, how))
 }
@@ -48,13 +48,13 @@ fn find(
     library: &Library,
     stream: &StreamName,
     (first, last): (u64, u64),
-    (open, bounds): (Option<&OpenTape>, Bounds),
+    (open, allowed): (Option<&OpenTape>, Allowed),
 ) -> Result<Sent, Refusal> {
     if let Some(open) = open {
         let chunks = open.chunks();
         if chunks.iter().any(|chunk| chunk.number == first) {
             let source = library.open_source(open);
-            return sent(&open.segment, &chunks, source, ((first, last), bounds));
+            return sent(&open.segment, &chunks, source, ((first, last), allowed));
         }
     }
     match library
@@ -68,7 +68,7 @@ fn find(
                 &sealed.segment,
                 &sealed.list(&index),
                 source,
-                ((first, last), bounds),
+                ((first, last), allowed),
             )
         }
         ChunkAt::Gone => Err(Refusal::gone(format!(
@@ -82,7 +82,7 @@ fn sent(
     segment: &ViewSegment,
     chunks: &[TapeChunk],
     tape: LibrarySource,
-    ((first, last), bounds): ((u64, u64), Bounds),
+    ((first, last), allowed): ((u64, u64), Allowed),
 ) -> Result<Sent, Refusal> {
     let wanted: Vec<&TapeChunk> = chunks
         .iter()
@@ -93,11 +93,7 @@ fn sent(
     if wanted.len() as u64 != last - first + 1 || first < last && lasts > MOST_JOINED_LASTS {
         return Err(none(first, last));
     }
-    let is_within = |chunk: &&TapeChunk| {
-        let (begins, ends) = span(segment, chunk);
-        bounds.0.is_none_or(|from| ends > from) && bounds.1.is_none_or(|to| begins < to)
-    };
-    if !wanted.iter().any(is_within) {
+    if !wanted.iter().any(|chunk| allowed.has(span(segment, chunk))) {
         return Err(Refusal::not_found("there is nothing here that you may see"));
     }
     let mut behind = Behind::default();

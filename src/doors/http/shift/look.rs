@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::memory::is_on_air_after;
 use super::samples::Samples;
+use crate::api::Back;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::door::Door;
 use crate::doors::http::files::{Bounds, of_store};
 use crate::doors::http::live::Names;
 use crate::format::hls::live::{ChunkFacts, JoinedChunk, LiveChunk, Shape};
 use crate::media::{Micros, StreamName, Tracks};
-use crate::model::Span;
 use crate::recorder::RingChunks;
 use crate::store::{ChunkAt, Filter, Library, ListedSegment, OpenTape};
 use crate::timeshift::{Gap, LONGEST_BREAK, Listing, Piece, SAYS_SO, Shift, Shifted, Stretch, window};
@@ -35,7 +35,7 @@ pub(super) struct Look {
     pub(super) open: Option<Arc<OpenTape>>,
     pub(super) now: Micros,
     /// How far back viewers may go, where that is limited.
-    pub(super) back: Option<Span>,
+    pub(super) back: Option<Back>,
     /// The number of chunks of a window.
     pub(super) most: usize,
     pub(super) bounds: Bounds,
@@ -83,10 +83,10 @@ impl Look {
         let (earliest, latest) = self.bounds;
         let asked = asked.within(earliest, latest);
         let asked = asked.ok_or_else(|| Refusal::not_found("there is nothing here that you may see"))?;
-        let asked = match self.back.map(|back| back.as_micros()) {
+        let asked = match self.back {
             Some(back) => asked
-                .kept_for(back)
-                .since(self.now.saturating_sub(back))
+                .kept_for(back.span.as_micros())
+                .since(back.oldest(asked.from))
                 .ok_or_else(|| self.too_old())?,
             None => asked,
         };
@@ -128,7 +128,8 @@ impl Look {
         let mut goes_on = |gap: Gap| self.is_recorded_over(library, gap.from);
         let open = self.open.as_deref();
         let each = |segment: ListedSegment| {
-            let pieces = self.pieces(&segment, &mut names);
+            let mut pieces = self.pieces(&segment, &mut names);
+            pieces.retain(|piece| self.is_reached(piece));
             let is_sealed = open.is_none_or(|open| open.segment.id != segment.id);
             if self.extra == Extra::Rates {
                 samples.take(&segment, |facts| {
@@ -155,7 +156,7 @@ impl Look {
 
     fn delayed(&self, library: &Library, by: Micros) -> Result<Found, Refusal> {
         let at = self.now.saturating_sub(by);
-        if self.oldest().is_some_and(|oldest| at < oldest) {
+        if self.oldest(at).is_some_and(|oldest| at < oldest) {
             return Err(self.too_old());
         }
         let of_window = Micros::try_from(self.most)
@@ -333,25 +334,31 @@ impl Look {
         };
         let of_publish = of_publish.map_err(|error| of_store(&error))?;
         let began = rows.iter().map(|row| row.start).chain(of_publish).min();
-        let least = self.bounds.0.max(self.oldest());
+        let least = self.bounds.0.max(self.oldest(at));
         let began = began.unwrap_or(at).max(least.unwrap_or(Micros::MIN));
         Ok(Some(began))
     }
 
-    /// UTC before which viewers may not go.
-    fn oldest(&self) -> Option<Micros> {
-        Some(self.now.saturating_sub(self.back?.as_micros()))
+    /// UTC before which viewers may not go who ask for this moment.
+    fn oldest(&self, at: Micros) -> Option<Micros> {
+        Some(self.back?.oldest(at))
+    }
+
+    /// False for tape that is ahead of the clock, and so old that viewers may not go back to it.
+    fn is_reached(&self, piece: &Piece) -> bool {
+        self.back.is_none_or(|back| back.has_ahead(piece.ends()))
     }
 
     pub(super) fn may_have(&self, piece: &Piece) -> bool {
         let (earliest, latest) = self.bounds;
-        earliest.is_none_or(|earliest| piece.ends() > earliest)
+        self.is_reached(piece)
+            && earliest.is_none_or(|earliest| piece.ends() > earliest)
             && latest.is_none_or(|latest| piece.utc < latest)
     }
 
     fn too_old(&self) -> Refusal {
         match self.back {
-            Some(back) => Refusal::too_old(&self.stream, back),
+            Some(back) => Refusal::too_old(&self.stream, back.span),
             None => nothing(&self.stream),
         }
     }

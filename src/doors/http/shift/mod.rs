@@ -163,7 +163,7 @@ async fn glance(door: &Arc<Door>, wanted: Wanted<'_>, extra: Extra) -> Result<Fo
     let look = Look {
         open,
         now: door.utc(),
-        back: recorder.time_shift(&stream),
+        back: door.api.back(&stream).await?,
         most: http.live_chunks,
         bounds: wanted.bounds,
         ring: kept_from(wanted.shift, http.live_window, extra)

@@ -59,12 +59,8 @@ pub(in crate::doors::http) async fn timeline(
     bounds: Bounds,
 ) -> Result<Answer, Refusal> {
     let now = door.utc();
-    let oldest = door
-        .recorder()
-        .time_shift(&asked.stream)
-        .map(|back| now.saturating_sub(back.as_micros()));
     let (from, to) = within((Some(asked.from), Some(asked.to)), bounds);
-    let (from, to) = (from.max(oldest).unwrap_or(asked.from), to.unwrap_or(asked.to));
+    let (from, to) = (from.unwrap_or(asked.from), to.unwrap_or(asked.to));
     let ranges = if from < to {
         door.api.ranges(asked.stream, from, to).await?
     } else {
