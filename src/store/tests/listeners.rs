@@ -128,24 +128,18 @@ fn the_newest_events_stay_also_when_all_have_them_and_their_bytes_are_bounded() 
             store: "x".repeat(bytes),
         },
     };
-    rig.handle((0..10).map(|_| long(500_000)).collect());
-    assert_eq!(waiting(&rig, 0).len(), 1_010, "nobody has the last ones");
-    heard(&mut rig, "mqtt", 1_511);
-    // Eight of them are less than 4 MiB, and nine are more.
-    assert_eq!(waiting(&rig, 0), (1_504..=1_511).collect::<Vec<_>>());
+    rig.handle((0..25).map(|_| long(200_000)).collect());
+    assert_eq!(waiting(&rig, 0).len(), 1_025, "nobody has the last ones");
+    heard(&mut rig, "mqtt", 1_526);
+    // Twenty of them are less than 4 MiB, and one more is not.
+    assert_eq!(waiting(&rig, 0), (1_507..=1_526).collect::<Vec<_>>());
     let mut rig = crash(rig);
-    assert_eq!(waiting(&rig, 0).first(), Some(&1_504));
+    assert_eq!(waiting(&rig, 0).first(), Some(&1_507));
     // Longer events are fewer.
-    rig.handle(vec![
-        long(900_000),
-        long(900_000),
-        long(900_000),
-        long(900_000),
-        long(900_000),
-    ]);
+    rig.handle((0..20).map(|_| long(260_000)).collect());
     let newest = rig.library().outbox_depth().unwrap().newest;
     heard(&mut rig, "mqtt", newest);
-    assert_eq!(waiting(&rig, 0), (newest - 3..=newest).collect::<Vec<_>>());
+    assert_eq!(waiting(&rig, 0), (newest - 15..=newest).collect::<Vec<_>>());
 }
 
 #[test]
