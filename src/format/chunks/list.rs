@@ -1,19 +1,14 @@
 //! What playlists say of the chunks of a segment, in few bytes.
 
-use bytes::BufMut as _;
-use crc32c::crc32c;
-
 use super::found;
 use crate::format::TrackBase;
 use crate::format::hls::live::{ChunkFacts, ChunkPlace, facts};
-use crate::format::index::{MAX_SAMPLES, Reader, SampleIndex, put_signed, put_unsigned};
+use crate::format::index::checked::{self, Reader, put_signed, put_unsigned};
+use crate::format::index::{MAX_SAMPLES, SampleIndex};
 use crate::media::{ChunkNumbers, Micros, TargetDuration, Tracks};
 
 /// The layout's version.
 const VERSION: u8 = 1;
-
-/// Bytes before the checksummed part.
-const HEAD: usize = 5;
 
 /// No chunk takes fewer bytes.
 const LEAST: usize = 4;
@@ -64,37 +59,25 @@ impl ChunkList {
     /// Times are in microseconds. Before the first chunk is one that ends at the media time zero of the publish and has no
     /// duration. `u` and `s` are numbers as in [the sample index](SampleIndex::encode).
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEAD + 4 + self.chunks.len() * 10);
-        out.put_bytes(0, HEAD);
-        put_unsigned(&mut out, self.target_s.unwrap_or(0).into());
-        put_unsigned(&mut out, self.chunks.len() as u64);
-        let mut before = Before::default();
-        for chunk in &self.chunks {
-            let duration = chunk.duration_us.cast_signed();
-            put_signed(&mut out, chunk.start.saturating_sub(before.end));
-            put_signed(&mut out, duration.saturating_sub(before.duration));
-            put_unsigned(&mut out, chunk.bytes);
-            put_unsigned(
-                &mut out,
-                u64::from(chunk.pictures) << 1 | u64::from(chunk.independent),
-            );
-            before = Before::of(chunk);
-        }
-        let crc = crc32c(out.get(HEAD..).unwrap_or_default());
-        if let Some(head) = out.first_chunk_mut::<HEAD>() {
-            let [b0, b1, b2, b3] = crc.to_be_bytes();
-            *head = [VERSION, b0, b1, b2, b3];
-        }
-        out
+        checked::encoded(VERSION, 4 + self.chunks.len() * 10, |out| {
+            put_unsigned(out, self.target_s.unwrap_or(0).into());
+            put_unsigned(out, self.chunks.len() as u64);
+            let mut before = Before::default();
+            for chunk in &self.chunks {
+                let duration = chunk.duration_us.cast_signed();
+                put_signed(out, chunk.start.saturating_sub(before.end));
+                put_signed(out, duration.saturating_sub(before.duration));
+                put_unsigned(out, chunk.bytes);
+                put_unsigned(out, u64::from(chunk.pictures) << 1 | u64::from(chunk.independent));
+                before = Before::of(chunk);
+            }
+        })
     }
 
     /// Reads an encoded list back. Takes no more memory than a few times the blob's own length. `None` for bytes that are no
     /// list of this version.
     pub fn decode(blob: &[u8]) -> Option<Self> {
-        let ([version, crc @ ..], body) = blob.split_first_chunk::<HEAD>()?;
-        if *version != VERSION || crc32c(body) != u32::from_be_bytes(*crc) {
-            return None;
-        }
+        let body = checked::body(VERSION, blob).ok()?;
         let mut from = Reader::new(body);
         let target_s = match from.unsigned().ok()? {
             0 => None,
@@ -151,6 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::format::index::checked::tests::{any_bit, made, spoilt};
 
     fn list() -> impl Strategy<Value = ChunkList> {
         let chunk = (
@@ -179,18 +163,11 @@ mod tests {
         }
 
         #[test]
-        fn other_bytes_are_no_list(list in list(), at in any::<prop::sample::Index>(), bit in 0..8_u8, rest in prop::collection::vec(any::<u8>(), 0..40)) {
-            let blob = list.encode();
-            let at = at.index(blob.len());
-            let mut flipped = blob.clone();
-            flipped[at] ^= 1 << bit;
-            prop_assert_eq!(ChunkList::decode(&flipped), None);
-            prop_assert_eq!(ChunkList::decode(&blob[..at]), None);
-            // With a right checksum, whatever stands behind it.
-            let mut made = vec![VERSION];
-            made.extend(crc32c(&rest).to_be_bytes());
-            made.extend(&rest);
-            if let Some(list) = ChunkList::decode(&made) {
+        fn other_bytes_are_no_list(list in list(), bit in any_bit(), rest in prop::collection::vec(any::<u8>(), 0..40)) {
+            for other in spoilt(&list.encode(), bit) {
+                prop_assert_eq!(ChunkList::decode(&other), None);
+            }
+            if let Some(list) = ChunkList::decode(&made(VERSION, &rest)) {
                 prop_assert!(list.chunks.len() <= rest.len() / LEAST);
             }
         }

@@ -1,16 +1,13 @@
 //! The index as the journal keeps it: about two bytes for each sample.
 
 use bytes::BufMut;
-use crc32c::crc32c;
 
-use super::column::{Column, Mask, Reader, put_signed, put_unsigned};
+use super::checked::{self, Reader, put_signed, put_unsigned};
+use super::column::{Column, Mask};
 use super::{FragmentIndex, MAX_SAMPLES, Run, Sample, SampleIndex};
 
 /// The layout's version.
 const VERSION: u8 = 1;
-
-/// Bytes before the checksummed part.
-const HEAD: usize = 5;
 
 /// Why bytes are no index.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,40 +62,27 @@ impl SampleIndex {
             .iter()
             .map(|fragment| fragment.video.samples.len() + fragment.audio.samples.len())
             .sum();
-        let mut out = Vec::with_capacity(HEAD + samples * 2 + self.fragments.len() * 32);
-        out.put_bytes(0, HEAD);
-        put_unsigned(&mut out, samples as u64);
-        put_unsigned(&mut out, self.fragments.len() as u64);
-        let (mut video, mut audio, mut end) = (Track::default(), Track::default(), 0_u64);
-        for fragment in &self.fragments {
-            put_difference(&mut out, fragment.offset, end);
-            put_unsigned(&mut out, fragment.len);
-            end = fragment.offset.wrapping_add(fragment.len);
-            video.put_run(&mut out, &fragment.video);
-            audio.put_run(&mut out, &fragment.audio);
-            let (video_at, audio_at) = expected_offsets(end, &fragment.video, &fragment.audio);
-            put_difference(&mut out, fragment.video.data_offset, video_at);
-            put_difference(&mut out, fragment.audio.data_offset, audio_at);
-        }
-        let crc = crc32c(out.get(HEAD..).unwrap_or_default());
-        if let Some(head) = out.first_chunk_mut::<HEAD>() {
-            let [b0, b1, b2, b3] = crc.to_be_bytes();
-            *head = [VERSION, b0, b1, b2, b3];
-        }
-        out
+        checked::encoded(VERSION, samples * 2 + self.fragments.len() * 32, |out| {
+            put_unsigned(out, samples as u64);
+            put_unsigned(out, self.fragments.len() as u64);
+            let (mut video, mut audio, mut end) = (Track::default(), Track::default(), 0_u64);
+            for fragment in &self.fragments {
+                put_difference(out, fragment.offset, end);
+                put_unsigned(out, fragment.len);
+                end = fragment.offset.wrapping_add(fragment.len);
+                video.put_run(out, &fragment.video);
+                audio.put_run(out, &fragment.audio);
+                let (video_at, audio_at) = expected_offsets(end, &fragment.video, &fragment.audio);
+                put_difference(out, fragment.video.data_offset, video_at);
+                put_difference(out, fragment.audio.data_offset, audio_at);
+            }
+        })
     }
 
     /// Reads an encoded index back. Takes no more memory than [`MAX_SAMPLES`] samples and a few times the blob's own length,
     /// whatever the blob claims.
     pub fn decode(blob: &[u8]) -> Result<Self, IndexError> {
-        let ([version, crc @ ..], body) = blob.split_first_chunk::<HEAD>().ok_or(IndexError::Short)?;
-        if *version != VERSION {
-            return Err(IndexError::Version(*version));
-        }
-        if crc32c(body) != u32::from_be_bytes(*crc) {
-            return Err(IndexError::Checksum);
-        }
-        let mut from = Reader::new(body);
+        let mut from = Reader::new(checked::body(VERSION, blob)?);
         let samples = from.unsigned()?;
         let mut left = usize::try_from(samples).map_err(|_| IndexError::Malformed("samples"))?;
         if left > MAX_SAMPLES {

@@ -1,7 +1,8 @@
-//! One field of many samples, packed; and the numbers of the blob.
+//! One field of many samples, packed.
 
 use bytes::BufMut;
 
+use super::checked::{Reader, put_signed};
 use super::{IndexError, Sample};
 
 /// A field of a sample.
@@ -201,65 +202,5 @@ fn unpack(packed: &[u8], bits: u32, samples: &mut [Sample], set: impl Fn(&mut Sa
         set(sample, (held & mask) as u32);
         held >>= bits;
         count = count.saturating_sub(bits);
-    }
-}
-
-/// Writes a number in groups of seven bits, low ones first. All groups but the last have the high bit set.
-pub(in crate::format) fn put_unsigned(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.put_u8(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.put_u8(value as u8);
-}
-
-/// Writes a signed number so that small ones of either sign are short.
-pub(in crate::format) fn put_signed(out: &mut Vec<u8>, value: i64) {
-    put_unsigned(out, (value << 1 ^ value >> 63).cast_unsigned());
-}
-
-/// Takes numbers off a blob.
-pub(in crate::format) struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    pub(in crate::format) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    pub(in crate::format) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    pub(super) fn byte(&mut self) -> Result<u8, IndexError> {
-        let (&byte, rest) = self.rest.split_first().ok_or(IndexError::Short)?;
-        self.rest = rest;
-        Ok(byte)
-    }
-
-    pub(super) fn bytes(&mut self, count: usize) -> Result<&'a [u8], IndexError> {
-        self.rest.split_off(..count).ok_or(IndexError::Short)
-    }
-
-    pub(in crate::format) fn unsigned(&mut self) -> Result<u64, IndexError> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let group = u64::from(byte & 0x7F);
-            if shift == 63 && group > 1 {
-                break;
-            }
-            value |= group << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(IndexError::Malformed("number"))
-    }
-
-    pub(in crate::format) fn signed(&mut self) -> Result<i64, IndexError> {
-        let value = self.unsigned()?;
-        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 }

@@ -1,16 +1,12 @@
 //! The list of fragments as the journal keeps it: ten to thirty bytes for each fragment.
 
 use bytes::BufMut;
-use crc32c::crc32c;
 
-use super::column::{Reader, put_signed, put_unsigned};
+use super::checked::{self, Reader, put_signed, put_unsigned};
 use super::facts::{FragmentFacts, FragmentList, Pace, RunFacts, RunShape};
 
 /// The layout's version.
 const VERSION: u8 = 1;
-
-/// Bytes before the checksummed part.
-const HEAD: usize = 5;
 
 /// No fragment takes fewer bytes.
 const LEAST: usize = 3;
@@ -56,42 +52,25 @@ impl FragmentList {
     ///
     /// `u` and `s` are numbers as in [the sample index](super::SampleIndex::encode). A number that is as expected is left out.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(HEAD + 16 + self.fragments.len() * 32);
-        out.put_bytes(0, HEAD);
-        put_unsigned(&mut out, self.pace.pictures);
-        put_unsigned(&mut out, self.pace.time);
-        put_unsigned(&mut out, self.fragments.len() as u64);
-        let mut before = FragmentFacts::default();
-        for fragment in &self.fragments {
-            put_signed(
-                &mut out,
-                fragment.offset.wrapping_sub(before.offset).cast_signed(),
-            );
-            let beside = Beside::of(&before, fragment.offset);
-            put_run(&mut out, &fragment.video, &before.video, beside.video);
-            put_run(
-                &mut out,
-                &fragment.audio,
-                &before.audio,
-                beside.audio(&fragment.video),
-            );
-            before = before.followed_by(fragment);
-        }
-        let crc = crc32c(out.get(HEAD..).unwrap_or_default());
-        if let Some(head) = out.first_chunk_mut::<HEAD>() {
-            let [b0, b1, b2, b3] = crc.to_be_bytes();
-            *head = [VERSION, b0, b1, b2, b3];
-        }
-        out
+        checked::encoded(VERSION, 16 + self.fragments.len() * 32, |out| {
+            put_unsigned(out, self.pace.pictures);
+            put_unsigned(out, self.pace.time);
+            put_unsigned(out, self.fragments.len() as u64);
+            let mut before = FragmentFacts::default();
+            for fragment in &self.fragments {
+                put_signed(out, fragment.offset.wrapping_sub(before.offset).cast_signed());
+                let beside = Beside::of(&before, fragment.offset);
+                put_run(out, fragment.video, &before.video, beside.video);
+                put_run(out, fragment.audio, &before.audio, beside.audio(&fragment.video));
+                before = before.followed_by(fragment);
+            }
+        })
     }
 
     /// Reads an encoded list back. Takes no more memory than some hundred times the blob's own length. `None` for bytes that are
     /// no list of this version.
     pub fn decode(blob: &[u8]) -> Option<Self> {
-        let ([version, crc @ ..], body) = blob.split_first_chunk::<HEAD>()?;
-        if *version != VERSION || crc32c(body) != u32::from_be_bytes(*crc) {
-            return None;
-        }
+        let body = checked::body(VERSION, blob).ok()?;
         let mut from = Reader::new(body);
         let pace = Pace {
             pictures: from.unsigned().ok()?,
@@ -150,16 +129,14 @@ impl Beside {
     }
 }
 
-fn put_run(out: &mut Vec<u8>, run: &RunFacts, before: &RunFacts, data_offset: i64) {
+fn put_run(out: &mut Vec<u8>, mut run: RunFacts, before: &RunFacts, data_offset: i64) {
     put_unsigned(out, run.samples.into());
     if run.is_empty() {
         return;
     }
     let (mut mask, mut numbers) = (0_u16, Vec::with_capacity(3 * NUMBERS));
-    let own = run.numbers();
     let mut bit = 1;
-    let _ = expecting(run.samples, before, data_offset, |expected, place| {
-        let number = own.get(place).copied()?;
+    let put = run.numbers(before, data_offset, |expected, number| {
         if number != expected {
             mask |= bit;
             put_signed(&mut numbers, number.wrapping_sub(expected));
@@ -167,17 +144,23 @@ fn put_run(out: &mut Vec<u8>, run: &RunFacts, before: &RunFacts, data_offset: i6
         bit = bit.wrapping_shl(1);
         Some(number)
     });
+    if put.is_none() {
+        defect!("a number of a run of samples is out of its range");
+    }
     out.put_u16_le(mask);
     out.extend_from_slice(&numbers);
 }
 
 fn run(from: &mut Reader<'_>, before: &RunFacts, data_offset: i64) -> Option<RunFacts> {
-    let samples = u32::try_from(from.unsigned().ok()?).ok()?;
-    if samples == 0 {
-        return Some(RunFacts::default());
+    let mut run = RunFacts {
+        samples: u32::try_from(from.unsigned().ok()?).ok()?,
+        ..RunFacts::default()
+    };
+    if run.is_empty() {
+        return Some(run);
     }
     let mut mask = u16::from(from.byte().ok()?) | u16::from(from.byte().ok()?) << 8;
-    let numbers = expecting(samples, before, data_offset, |expected, _| {
+    run.numbers(before, data_offset, |expected, _| {
         let differs = mask & 1 == 1;
         mask >>= 1;
         if differs {
@@ -186,112 +169,53 @@ fn run(from: &mut Reader<'_>, before: &RunFacts, data_offset: i64) -> Option<Run
             Some(expected)
         }
     })?;
-    (mask == 0).then_some(())?;
-    RunFacts::from_numbers(samples, numbers)
-}
-
-/// Goes over the numbers of a run in order. `next` gets what is expected of a number, and its place, and gives the number.
-#[inline]
-fn expecting(
-    samples: u32,
-    before: &RunFacts,
-    data_offset: i64,
-    mut next: impl FnMut(i64, usize) -> Option<i64>,
-) -> Option<[i64; NUMBERS]> {
-    let first_dts = next(before.end_dts().cast_signed(), 0)?;
-    let shape = next(before.shape.bits().into(), 1)?;
-    let data_offset = next(data_offset, 2)?;
-    let bytes = next(before.bytes.cast_signed(), 3)?;
-    let first_size = next(before.first_size.into(), 4)?;
-    let first_cts = next(before.first_cts.into(), 5)?;
-    let shortest = next(if samples > 1 { before.shortest.into() } else { 0 }, 6)?;
-    let longest = next(shortest, 7)?;
-    let known = next(shortest.wrapping_mul(i64::from(samples) - 1), 8)?;
-    let last_duration = next(shortest, 9)?;
-    let last_cts = next(first_cts, 10)?;
-    let shown = next(first_cts, 11)?;
-    let known_ends = next(
-        if samples > 1 {
-            known.wrapping_add(first_cts)
-        } else {
-            0
-        },
-        12,
-    )?;
-    let ends = next(known.wrapping_add(last_duration).wrapping_add(last_cts), 13)?;
-    Some([
-        first_dts,
-        shape,
-        data_offset,
-        bytes,
-        first_size,
-        first_cts,
-        shortest,
-        longest,
-        known,
-        last_duration,
-        last_cts,
-        shown,
-        known_ends,
-        ends,
-    ])
+    (mask == 0).then_some(run)
 }
 
 impl RunFacts {
-    fn numbers(&self) -> [i64; NUMBERS] {
-        [
-            self.first_dts.cast_signed(),
-            self.shape.bits().into(),
-            self.data_offset.cast_signed(),
-            self.bytes.cast_signed(),
-            self.first_size.into(),
-            self.first_cts.into(),
-            self.shortest.into(),
-            self.longest.into(),
-            self.known.cast_signed(),
-            self.last_duration.into(),
-            self.last_cts.into(),
-            self.shown,
-            self.known_ends,
-            self.ends,
-        ]
-    }
+    /// Goes over the numbers of a run of at least one sample, in the order of the layout. `next` gets what is expected of a number,
+    /// and the number, and gives what it is from then on. `None` where `next` gives none, or one that is out of the range of its
+    /// number.
+    #[inline]
+    fn numbers(
+        &mut self,
+        before: &Self,
+        data_offset: i64,
+        mut next: impl FnMut(i64, i64) -> Option<i64>,
+    ) -> Option<()> {
+        let first_dts = next(before.end_dts().cast_signed(), self.first_dts.cast_signed())?;
+        self.first_dts = first_dts.cast_unsigned();
+        let shape = next(before.shape.bits().into(), self.shape.bits().into())?;
+        self.shape = RunShape::from_bits(u8::try_from(shape).ok()?)?;
+        self.data_offset = next(data_offset, self.data_offset.cast_signed())?.cast_unsigned();
+        self.bytes = fitting(next(before.bytes.cast_signed(), self.bytes.cast_signed())?)?;
+        self.first_size = fitting(next(before.first_size.into(), self.first_size.into())?)?;
+        self.first_cts = fitting(next(before.first_cts.into(), self.first_cts.into())?)?;
+        let first_cts = i64::from(self.first_cts);
 
-    fn from_numbers(samples: u32, numbers: [i64; NUMBERS]) -> Option<Self> {
-        let [
-            first_dts,
-            shape,
-            data_offset,
-            bytes,
-            first_size,
-            first_cts,
-            shortest,
-            longest,
-            known,
-            last_duration,
-            last_cts,
-            shown,
-            known_ends,
-            ends,
-        ] = numbers;
-        Some(Self {
-            first_dts: first_dts.cast_unsigned(),
-            data_offset: data_offset.cast_unsigned(),
-            samples,
-            bytes: u64::try_from(bytes).ok()?,
-            first_size: u32::try_from(first_size).ok()?,
-            first_cts: i32::try_from(first_cts).ok()?,
-            known: u64::try_from(known).ok()?,
-            shortest: u32::try_from(shortest).ok()?,
-            longest: u32::try_from(longest).ok()?,
-            last_duration: u32::try_from(last_duration).ok()?,
-            last_cts: i32::try_from(last_cts).ok()?,
-            shown,
-            known_ends,
-            ends,
-            shape: RunShape::from_bits(u8::try_from(shape).ok()?)?,
-        })
+        // The durations of all samples but the last one are known.
+        let is_one = self.samples == 1;
+        let shortest = if is_one { 0 } else { before.shortest.into() };
+        self.shortest = fitting(next(shortest, self.shortest.into())?)?;
+        let shortest = i64::from(self.shortest);
+        self.longest = fitting(next(shortest, self.longest.into())?)?;
+        let known = shortest.wrapping_mul(i64::from(self.samples) - 1);
+        self.known = fitting(next(known, self.known.cast_signed())?)?;
+        let known = self.known.cast_signed();
+        self.last_duration = fitting(next(shortest, self.last_duration.into())?)?;
+        self.last_cts = fitting(next(first_cts, self.last_cts.into())?)?;
+        self.shown = next(first_cts, self.shown)?;
+        let known_ends = if is_one { 0 } else { known.wrapping_add(first_cts) };
+        self.known_ends = next(known_ends, self.known_ends)?;
+        let ends = known.wrapping_add(self.last_duration.into());
+        self.ends = next(ends.wrapping_add(self.last_cts.into()), self.ends)?;
+        Some(())
     }
+}
+
+/// A number in its own type.
+fn fitting<Number: TryFrom<i64>>(number: i64) -> Option<Number> {
+    number.try_into().ok()
 }
 
 impl RunShape {
@@ -325,6 +249,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::format::index::checked::tests::{any_bit, made, spoilt};
     use crate::format::index::{FragmentIndex, Run, Sample, SampleIndex};
 
     fn run() -> impl Strategy<Value = Run> {
@@ -373,18 +298,11 @@ mod tests {
         }
 
         #[test]
-        fn other_bytes_are_no_list(list in list(), at in any::<prop::sample::Index>(), bit in 0..8_u8, rest in prop::collection::vec(any::<u8>(), 0..60)) {
-            let blob = list.encode();
-            let at = at.index(blob.len());
-            let mut flipped = blob.clone();
-            flipped[at] ^= 1 << bit;
-            prop_assert_eq!(FragmentList::decode(&flipped), None);
-            prop_assert_eq!(FragmentList::decode(&blob[..at]), None);
-            // With a right checksum, whatever stands behind it.
-            let mut made = vec![VERSION];
-            made.extend(crc32c(&rest).to_be_bytes());
-            made.extend(&rest);
-            if let Some(list) = FragmentList::decode(&made) {
+        fn other_bytes_are_no_list(list in list(), bit in any_bit(), rest in prop::collection::vec(any::<u8>(), 0..60)) {
+            for other in spoilt(&list.encode(), bit) {
+                prop_assert_eq!(FragmentList::decode(&other), None);
+            }
+            if let Some(list) = FragmentList::decode(&made(VERSION, &rest)) {
                 prop_assert!(list.fragments.len() <= rest.len());
             }
         }

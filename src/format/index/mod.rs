@@ -6,12 +6,12 @@
 use crate::media::TrackKind;
 
 mod blob;
+pub(in crate::format) mod checked;
 mod column;
 mod facts;
 mod list;
 
 pub use blob::IndexError;
-pub(in crate::format) use column::{Reader, put_signed, put_unsigned};
 pub use facts::FragmentList;
 pub(in crate::format) use facts::{FragmentFacts, Pace, RunFacts};
 
