@@ -100,13 +100,13 @@ const MAY: [(&str, &str, usize, &str); 29] = [
         1,
         "made non-blocking in the next line",
     ),
-    ("daemon/service.rs", "Store::open(", 1, "asked by may_block"),
     (
-        "daemon/service.rs",
+        "daemon/service/settings.rs",
         "std::fs::",
         1,
         "the machine's id, before anybody is let in",
     ),
+    ("daemon/service/start.rs", "Store::open(", 1, "asked by may_block"),
     (
         "doors/http/live/mod.rs",
         "File::open(",
