@@ -1,35 +1,30 @@
-//! From a request to its answer.
+//! From a request to its answer. `rights` decides who may have it; `media` answers with files of streams and channels.
+
+mod media;
+mod rights;
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CACHE_CONTROL, HeaderValue};
+use hyper::header::ACCEPT;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use tokio::time::Instant;
+
+use rights::{inherited, sees};
 
 use super::activity::{Activity, Busy};
-use super::answer::{Answer, Refusal, bytes, empty, json, set};
+use super::answer::{Answer, Refusal, bytes, empty, json};
 use super::client::Client;
-use super::cors::{self, Sharing};
+use super::cors::Sharing;
 use super::door::Door;
-use super::files::Bounds;
 use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
-use super::target::{Asked, ChannelFile, MAX_TARGET, OTHER, StreamFile, Target};
-use super::{channel, commands, events, files, folder, gate, live, page, session, shift, still};
-use crate::access::viewer::{By, MediaAddress, Redacted, Viewer, What};
-use crate::channel::Name;
-use crate::config::{Http, stream_path};
-use crate::media::{Micros, RecordingId, StreamName};
+use super::target::{Asked, MAX_TARGET, OTHER, StreamFile, Target};
+use super::{commands, events, files, folder, gate, page, session, shift, still};
+use crate::access::viewer::Redacted;
+use crate::config::Http;
 use crate::model::Right;
-use crate::store::RecordingRow;
-use crate::timeshift::Shift;
-
-/// The longest time for which a player or a proxy may keep a file without asking again, in seconds.
-const LONGEST_KEPT_S: u64 = 3_600;
 
 /// How a request came to the box.
 #[derive(Clone, Copy, Debug)]
@@ -138,29 +133,23 @@ impl Asking<'_> {
                 } else {
                     Right::Watch
                 };
-                let (row, viewer) = self.recording(asked, *recording, right).await?;
-                let until = self.until(&viewer, right, &of_row(&row));
-                let bounds = viewer.bounds(right, &of_row(&row));
-                let how = (until, how);
-                let mut answer = files::file(self.door, &row, *format, (&query, bounds), how).await?;
+                let of = self.recording(asked, *recording, right).await?;
+                let how = (of.until, how);
+                let mut answer = files::file(self.door, &of.row, *format, (&query, of.bounds), how).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
             Target::Folder(recording, name) => {
-                let (row, viewer) = self.recording(asked, *recording, Right::Watch).await?;
-                let until = self.until(&viewer, Right::Watch, &of_row(&row));
-                let bounds = viewer.bounds(Right::Watch, &of_row(&row));
-                let asked = (&query, inherited(&viewer), bounds);
-                let mut answer = folder::file(self.door, &row, name, asked, (until, how)).await?;
+                let of = self.recording(asked, *recording, Right::Watch).await?;
+                let asked = (&query, inherited(&of.viewer), of.bounds);
+                let mut answer = folder::file(self.door, &of.row, name, asked, (of.until, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
             Target::Frame(recording) => {
-                let (row, viewer) = self.recording(asked, *recording, Right::Watch).await?;
-                let until = self.until(&viewer, Right::Watch, &of_row(&row));
-                let bounds = viewer.bounds(Right::Watch, &of_row(&row));
-                let how = (until, how);
-                let mut answer = still::of_recording(self.door, &row, (&query, bounds), how).await?;
+                let of = self.recording(asked, *recording, Right::Watch).await?;
+                let asked = (&query, of.bounds);
+                let mut answer = still::of_recording(self.door, &of.row, asked, (of.until, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
@@ -241,269 +230,6 @@ impl Asking<'_> {
             }
         }
     }
-
-    /// Checks that no page of another origin sends the request, with what its viewer's browser adds by itself.
-    fn comes_from_here(&self, host: &str) -> Result<(), Refusal> {
-        if cors::may_command(self.headers, self.http, &self.own(host)) {
-            Ok(())
-        } else {
-            Err(Refusal::refused(
-                "a page of another origin may send no commands: name its origin in http.cors",
-            ))
-        }
-    }
-
-    /// Lets somebody have what is for monitoring: programs of this machine, who are no viewers, and viewers with that right.
-    async fn monitor(&self, asked: &Asked<'_>) -> Result<Option<Viewer>, Refusal> {
-        if !matches!(*self.method, Method::GET | Method::HEAD) {
-            return Err(Refusal::method("this can only be read: GET or HEAD", "GET, HEAD"));
-        }
-        if self.client.is_local {
-            (self.lets_in)();
-            return Ok(None);
-        }
-        let viewer = self.viewer(asked, None).await?;
-        gate::allow_some(&viewer, Right::Metrics)?;
-        Ok(Some(viewer))
-    }
-
-    /// Who asks.
-    async fn viewer(&self, asked: &Asked<'_>, media: Option<MediaAddress<'_>>) -> Result<Viewer, Refusal> {
-        let viewer = gate::viewer(self.door, self.client, self.headers, asked.token, media).await?;
-        (self.lets_in)();
-        Ok(viewer)
-    }
-
-    /// The origin of the door's own pages, as the viewer's browser sees it.
-    fn own(&self, host: &str) -> String {
-        let scheme = if self.client.is_secure { "https" } else { "http" };
-        format!("{scheme}://{host}")
-    }
-
-    /// Answers with a file of a stream that is on the air.
-    async fn live(
-        &self,
-        asked: &Asked<'_>,
-        stream: &StreamName,
-        (file, query): (&StreamFile, &Query),
-    ) -> Result<Answer, Refusal> {
-        let what = match file {
-            // A chunk is of any time, and is held against the time that the viewer may have when it is found.
-            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) => of_any_time(stream),
-            StreamFile::Playlist | StreamFile::Master | StreamFile::Frame => {
-                of_stream(stream, self.door.utc())
-            }
-        };
-        let viewer = self.stream(asked, &what).await?;
-        let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
-        let bounds = viewer.bounds(Right::Watch, &what);
-        let until = self.until(&viewer, Right::Watch, &what);
-        match file {
-            StreamFile::Frame => {
-                let mut answer = still::of_stream(self.door, stream, (query, bounds), (until, how)).await?;
-                self.cache(&mut answer);
-                Ok(answer)
-            }
-            StreamFile::Playlist | StreamFile::Master => {
-                let mut answer = match file {
-                    StreamFile::Master => live::master(self.door, stream, inherited, how).await?,
-                    _ => live::playlist(self.door, stream, (query, inherited), how).await?,
-                };
-                self.cache(&mut answer);
-                Ok(answer)
-            }
-            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) => {
-                let mut answer = match file {
-                    StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
-                    StreamFile::Chunk(number) => {
-                        let allowed = self.door.allowed(stream, bounds).await?;
-                        live::chunk(self.door, stream, (*number, allowed), (until, how)).await?
-                    }
-                    StreamFile::Joined(first, last) => {
-                        let wanted = ((*first, *last), bounds);
-                        shift::joined(self.door, stream, wanted, (until, how)).await?
-                    }
-                    _ => return Err(Refusal::internal("a file of a stream is of no kind")),
-                };
-                self.keep(&mut answer, until);
-                Ok(answer)
-            }
-        }
-    }
-
-    /// Answers with a file of a channel.
-    async fn channel(&self, asked: &Asked<'_>, name: &Name, file: &ChannelFile) -> Result<Answer, Refusal> {
-        let viewer = self.viewer(asked, None).await?;
-        let of = channel::of(self.door, name, &viewer)?;
-        let until = channel::until(&of, &viewer).map(|until| self.moment(until));
-        let how = (until, (self.method, self.headers));
-        let mut answer = channel::answer(self.door, &of, file, how).await?;
-        if channel::is_for_good(file) {
-            self.keep(&mut answer, until);
-        } else {
-            self.cache(&mut answer);
-        }
-        Ok(answer)
-    }
-
-    /// Answers with a playlist of a stream at another time than now.
-    async fn shifted(
-        &self,
-        asked: &Asked<'_>,
-        stream: &StreamName,
-        shift: Shift,
-        (query, is_master): (&Query, bool),
-    ) -> Result<Answer, Refusal> {
-        let (viewer, bounds) = self
-            .past(asked, stream, shift::span(shift, self.door.utc()))
-            .await?;
-        let how = (self.method, self.headers);
-        let wanted = |inherited| shift::Wanted {
-            stream,
-            shift,
-            bounds,
-            inherited,
-        };
-        let mut answer = if is_master {
-            // The playlist that it names is asked for in the same words.
-            shift::master(self.door, wanted(self.uri.query()), how).await?
-        } else {
-            let wanted = (shift::Address::Stream, wanted(inherited(&viewer)));
-            shift::playlist(self.door, wanted, query, how).await?
-        };
-        self.cache(&mut answer);
-        Ok(answer)
-    }
-
-    /// Lets a viewer have media of a stream between two moments (UTC), as far as it may. Gives the time that it may have.
-    async fn past(
-        &self,
-        asked: &Asked<'_>,
-        stream: &StreamName,
-        (from, to): (Micros, Micros),
-    ) -> Result<(Viewer, Bounds), Refusal> {
-        let what = What {
-            stream,
-            recording: None,
-            // A moment alone is within a time that begins with it.
-            span: Some((from, to.max(from.saturating_add(1)))),
-        };
-        let viewer = self.stream(asked, &what).await?;
-        let bounds = viewer.bounds(Right::Watch, &what);
-        Ok((viewer, bounds))
-    }
-
-    /// When the viewer's right to this media ends, if it does.
-    fn until(&self, viewer: &Viewer, right: Right, what: &What<'_>) -> Option<Instant> {
-        viewer.until(right, what).map(|until| self.moment(until))
-    }
-
-    /// The moment of a time, UTC in microseconds. It is not in the past.
-    fn moment(&self, utc: Micros) -> Instant {
-        let left = utc.saturating_sub(self.door.utc()).max(0);
-        Instant::now() + Duration::from_micros(left.unsigned_abs())
-    }
-
-    /// Lets a viewer have some of a stream.
-    async fn stream(&self, asked: &Asked<'_>, what: &What<'_>) -> Result<Viewer, Refusal> {
-        let (path, stream) = (self.uri.path(), what.stream);
-        // A signature is of the playlist that leads here.
-        let playlist = stream_path(stream) + ".m3u8";
-        let paths = [path, &playlist];
-        let media = MediaAddress {
-            stream,
-            paths: &paths,
-            query: self.uri.query().unwrap_or_default(),
-        };
-        let viewer = self.viewer(asked, Some(media)).await?;
-        gate::allow(&viewer, Right::Watch, what)?;
-        Ok(viewer)
-    }
-
-    /// The row of a recording, for a viewer that has a right on it.
-    async fn recording(
-        &self,
-        asked: &Asked<'_>,
-        recording: RecordingId,
-        right: Right,
-    ) -> Result<(RecordingRow, Viewer), Refusal> {
-        let row = files::row(self.door, recording).await;
-        // A stranger does not learn which recordings there are.
-        let stream = row.as_ref().ok().map(|row| row.stream.clone());
-        let path = self.uri.path();
-        let playlist = path
-            .rsplit_once('/')
-            .map(|(folder, _)| format!("{folder}/index.m3u8"));
-        let paths = [path, playlist.as_deref().unwrap_or(path)];
-        let media = stream.as_ref().map(|stream| MediaAddress {
-            stream,
-            paths: &paths,
-            query: self.uri.query().unwrap_or_default(),
-        });
-        let viewer = self.viewer(asked, media).await?;
-        let row = row?;
-        gate::allow(&viewer, right, &of_row(&row))?;
-        Ok((row, viewer))
-    }
-
-    /// Says how long a file that does not change may be kept: no longer than its viewer may have it.
-    fn keep(&self, answer: &mut Answer, until: Option<Instant>) {
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
-        let seconds = left.map_or(LONGEST_KEPT_S, |left| left.min(LONGEST_KEPT_S));
-        let who = if self.http.public { "public" } else { "private" };
-        set(
-            answer,
-            CACHE_CONTROL,
-            &format!("{who}, max-age={seconds}, immutable"),
-        );
-    }
-
-    /// Says who may keep media. Every use asks again, so that a recording that is deleted is not played out of a cache.
-    fn cache(&self, answer: &mut Answer) {
-        let cache = if self.http.public {
-            "public, no-cache"
-        } else {
-            "private, no-cache"
-        };
-        answer
-            .headers_mut()
-            .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
-    }
-}
-
-/// A recording, as a viewer's rights are asked about it.
-fn of_row(row: &RecordingRow) -> What<'_> {
-    What {
-        stream: &row.stream,
-        recording: Some(row.id),
-        span: Some((row.start, row.end)),
-    }
-}
-
-/// What is live of a stream, as a viewer's rights are asked about it.
-fn of_stream(stream: &StreamName, now: Micros) -> What<'_> {
-    What {
-        stream,
-        recording: None,
-        span: Some((now, now)),
-    }
-}
-
-/// A stream at any time, as a viewer's rights are asked about it.
-fn of_any_time(stream: &StreamName) -> What<'_> {
-    What {
-        stream,
-        recording: None,
-        span: Some((Micros::MIN, Micros::MAX)),
-    }
-}
-
-/// The signature of a cloud that let a viewer in. It is written into the addresses of a playlist.
-fn inherited(viewer: &Viewer) -> Option<&str> {
-    match viewer.by() {
-        By::Signature { inherit } => Some(inherit),
-        _ => None,
-    }
 }
 
 /// The status of an answer to a probe.
@@ -513,14 +239,4 @@ fn probed(is_well: bool) -> StatusCode {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     }
-}
-
-/// Whether metrics name a stream to a viewer.
-fn sees(viewer: &Viewer, stream: &StreamName) -> bool {
-    let what = What {
-        stream,
-        recording: None,
-        span: None,
-    };
-    viewer.may(Right::Metrics, &what)
 }

@@ -1,0 +1,144 @@
+//! Files of streams and channels, and how long a file may be kept.
+
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use tokio::time::Instant;
+
+use super::Asking;
+use super::rights::{inherited, of_any_time, of_stream};
+use crate::channel::Name;
+use crate::doors::http::answer::{Answer, Refusal, set};
+use crate::doors::http::query::Query;
+use crate::doors::http::target::{Asked, ChannelFile, StreamFile};
+use crate::doors::http::{channel, live, shift, still};
+use crate::media::StreamName;
+use crate::model::Right;
+use crate::timeshift::Shift;
+
+/// The longest time for which a player or a proxy may keep a file without asking again, in seconds.
+const LONGEST_KEPT_S: u64 = 3_600;
+
+impl Asking<'_> {
+    /// Answers with a file of a stream that is on the air.
+    pub(super) async fn live(
+        &self,
+        asked: &Asked<'_>,
+        stream: &StreamName,
+        (file, query): (&StreamFile, &Query),
+    ) -> Result<Answer, Refusal> {
+        let what = match file {
+            // A chunk is of any time, and is held against the time that the viewer may have when it is found.
+            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) => of_any_time(stream),
+            StreamFile::Playlist | StreamFile::Master | StreamFile::Frame => {
+                of_stream(stream, self.door.utc())
+            }
+        };
+        let viewer = self.stream(asked, &what).await?;
+        let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
+        let bounds = viewer.bounds(Right::Watch, &what);
+        let until = self.until(&viewer, Right::Watch, &what);
+        match file {
+            StreamFile::Frame => {
+                let mut answer = still::of_stream(self.door, stream, (query, bounds), (until, how)).await?;
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            StreamFile::Playlist | StreamFile::Master => {
+                let mut answer = match file {
+                    StreamFile::Master => live::master(self.door, stream, inherited, how).await?,
+                    _ => live::playlist(self.door, stream, (query, inherited), how).await?,
+                };
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) => {
+                let mut answer = match file {
+                    StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
+                    StreamFile::Chunk(number) => {
+                        let allowed = self.door.allowed(stream, bounds).await?;
+                        live::chunk(self.door, stream, (*number, allowed), (until, how)).await?
+                    }
+                    StreamFile::Joined(first, last) => {
+                        let wanted = ((*first, *last), bounds);
+                        shift::joined(self.door, stream, wanted, (until, how)).await?
+                    }
+                    _ => return Err(Refusal::internal("a file of a stream is of no kind")),
+                };
+                self.keep(&mut answer, until);
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Answers with a file of a channel.
+    pub(super) async fn channel(
+        &self,
+        asked: &Asked<'_>,
+        name: &Name,
+        file: &ChannelFile,
+    ) -> Result<Answer, Refusal> {
+        let viewer = self.viewer(asked, None).await?;
+        let of = channel::of(self.door, name, &viewer)?;
+        let until = channel::until(&of, &viewer).map(|until| self.moment(until));
+        let how = (until, (self.method, self.headers));
+        let mut answer = channel::answer(self.door, &of, file, how).await?;
+        if channel::is_for_good(file) {
+            self.keep(&mut answer, until);
+        } else {
+            self.cache(&mut answer);
+        }
+        Ok(answer)
+    }
+
+    /// Answers with a playlist of a stream at another time than now.
+    pub(super) async fn shifted(
+        &self,
+        asked: &Asked<'_>,
+        stream: &StreamName,
+        shift: Shift,
+        (query, is_master): (&Query, bool),
+    ) -> Result<Answer, Refusal> {
+        let (viewer, bounds) = self
+            .past(asked, stream, shift::span(shift, self.door.utc()))
+            .await?;
+        let how = (self.method, self.headers);
+        let wanted = |inherited| shift::Wanted {
+            stream,
+            shift,
+            bounds,
+            inherited,
+        };
+        let mut answer = if is_master {
+            // The playlist that it names is asked for in the same words.
+            shift::master(self.door, wanted(self.uri.query()), how).await?
+        } else {
+            let wanted = (shift::Address::Stream, wanted(inherited(&viewer)));
+            shift::playlist(self.door, wanted, query, how).await?
+        };
+        self.cache(&mut answer);
+        Ok(answer)
+    }
+
+    /// Says how long a file that does not change may be kept: no longer than its viewer may have it.
+    fn keep(&self, answer: &mut Answer, until: Option<Instant>) {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
+        let seconds = left.map_or(LONGEST_KEPT_S, |left| left.min(LONGEST_KEPT_S));
+        let who = if self.http.public { "public" } else { "private" };
+        set(
+            answer,
+            CACHE_CONTROL,
+            &format!("{who}, max-age={seconds}, immutable"),
+        );
+    }
+
+    /// Says who may keep media. Every use asks again, so that a recording that is deleted is not played out of a cache.
+    pub(super) fn cache(&self, answer: &mut Answer) {
+        let cache = if self.http.public {
+            "public, no-cache"
+        } else {
+            "private, no-cache"
+        };
+        answer
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    }
+}

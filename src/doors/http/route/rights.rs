@@ -1,0 +1,193 @@
+//! Who may have what is asked for.
+
+use std::time::Duration;
+
+use hyper::Method;
+use tokio::time::Instant;
+
+use super::Asking;
+use crate::access::viewer::{By, MediaAddress, Viewer, What};
+use crate::config::stream_path;
+use crate::doors::http::answer::Refusal;
+use crate::doors::http::files::{self, Bounds};
+use crate::doors::http::target::Asked;
+use crate::doors::http::{cors, gate};
+use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::Right;
+use crate::store::RecordingRow;
+
+/// A recording that a viewer may have.
+pub(super) struct Permitted {
+    pub(super) row: RecordingRow,
+    pub(super) viewer: Viewer,
+    /// The time that the viewer may have media of.
+    pub(super) bounds: Bounds,
+    /// When the viewer's right ends, if it does.
+    pub(super) until: Option<Instant>,
+}
+
+impl Asking<'_> {
+    /// Who asks.
+    pub(super) async fn viewer(
+        &self,
+        asked: &Asked<'_>,
+        media: Option<MediaAddress<'_>>,
+    ) -> Result<Viewer, Refusal> {
+        let viewer = gate::viewer(self.door, self.client, self.headers, asked.token, media).await?;
+        (self.lets_in)();
+        Ok(viewer)
+    }
+
+    /// Lets a viewer have some of a stream.
+    pub(super) async fn stream(&self, asked: &Asked<'_>, what: &What<'_>) -> Result<Viewer, Refusal> {
+        let (path, stream) = (self.uri.path(), what.stream);
+        // A signature is of the playlist that leads here.
+        let playlist = stream_path(stream) + ".m3u8";
+        let paths = [path, &playlist];
+        let media = MediaAddress {
+            stream,
+            paths: &paths,
+            query: self.uri.query().unwrap_or_default(),
+        };
+        let viewer = self.viewer(asked, Some(media)).await?;
+        gate::allow(&viewer, Right::Watch, what)?;
+        Ok(viewer)
+    }
+
+    /// A recording, for a viewer that has a right on it.
+    pub(super) async fn recording(
+        &self,
+        asked: &Asked<'_>,
+        recording: RecordingId,
+        right: Right,
+    ) -> Result<Permitted, Refusal> {
+        let row = files::row(self.door, recording).await;
+        // A stranger does not learn which recordings there are.
+        let stream = row.as_ref().ok().map(|row| row.stream.clone());
+        let path = self.uri.path();
+        let playlist = path
+            .rsplit_once('/')
+            .map(|(folder, _)| format!("{folder}/index.m3u8"));
+        let paths = [path, playlist.as_deref().unwrap_or(path)];
+        let media = stream.as_ref().map(|stream| MediaAddress {
+            stream,
+            paths: &paths,
+            query: self.uri.query().unwrap_or_default(),
+        });
+        let viewer = self.viewer(asked, media).await?;
+        let row = row?;
+        let what = of_row(&row);
+        gate::allow(&viewer, right, &what)?;
+        Ok(Permitted {
+            bounds: viewer.bounds(right, &what),
+            until: self.until(&viewer, right, &what),
+            viewer,
+            row,
+        })
+    }
+
+    /// Lets a viewer have media of a stream between two moments (UTC), as far as it may. Gives the time that it may have.
+    pub(super) async fn past(
+        &self,
+        asked: &Asked<'_>,
+        stream: &StreamName,
+        (from, to): (Micros, Micros),
+    ) -> Result<(Viewer, Bounds), Refusal> {
+        let what = What {
+            stream,
+            recording: None,
+            // A moment alone is within a time that begins with it.
+            span: Some((from, to.max(from.saturating_add(1)))),
+        };
+        let viewer = self.stream(asked, &what).await?;
+        let bounds = viewer.bounds(Right::Watch, &what);
+        Ok((viewer, bounds))
+    }
+
+    /// When the viewer's right to this media ends, if it does.
+    pub(super) fn until(&self, viewer: &Viewer, right: Right, what: &What<'_>) -> Option<Instant> {
+        viewer.until(right, what).map(|until| self.moment(until))
+    }
+
+    /// The moment of a time, UTC in microseconds. It is not in the past.
+    pub(super) fn moment(&self, utc: Micros) -> Instant {
+        let left = utc.saturating_sub(self.door.utc()).max(0);
+        Instant::now() + Duration::from_micros(left.unsigned_abs())
+    }
+
+    /// Checks that no page of another origin sends the request, with what its viewer's browser adds by itself.
+    pub(super) fn comes_from_here(&self, host: &str) -> Result<(), Refusal> {
+        if cors::may_command(self.headers, self.http, &self.own(host)) {
+            Ok(())
+        } else {
+            Err(Refusal::refused(
+                "a page of another origin may send no commands: name its origin in http.cors",
+            ))
+        }
+    }
+
+    /// Lets somebody have what is for monitoring: programs of this machine, who are no viewers, and viewers with that right.
+    pub(super) async fn monitor(&self, asked: &Asked<'_>) -> Result<Option<Viewer>, Refusal> {
+        if !matches!(*self.method, Method::GET | Method::HEAD) {
+            return Err(Refusal::method("this can only be read: GET or HEAD", "GET, HEAD"));
+        }
+        if self.client.is_local {
+            (self.lets_in)();
+            return Ok(None);
+        }
+        let viewer = self.viewer(asked, None).await?;
+        gate::allow_some(&viewer, Right::Metrics)?;
+        Ok(Some(viewer))
+    }
+
+    /// The origin of the door's own pages, as the viewer's browser sees it.
+    fn own(&self, host: &str) -> String {
+        let scheme = if self.client.is_secure { "https" } else { "http" };
+        format!("{scheme}://{host}")
+    }
+}
+
+/// A recording, as a viewer's rights are asked about it.
+fn of_row(row: &RecordingRow) -> What<'_> {
+    What {
+        stream: &row.stream,
+        recording: Some(row.id),
+        span: Some((row.start, row.end)),
+    }
+}
+
+/// What is live of a stream, as a viewer's rights are asked about it.
+pub(super) fn of_stream(stream: &StreamName, now: Micros) -> What<'_> {
+    What {
+        stream,
+        recording: None,
+        span: Some((now, now)),
+    }
+}
+
+/// A stream at any time, as a viewer's rights are asked about it.
+pub(super) fn of_any_time(stream: &StreamName) -> What<'_> {
+    What {
+        stream,
+        recording: None,
+        span: Some((Micros::MIN, Micros::MAX)),
+    }
+}
+
+/// The signature of a cloud that let a viewer in. It is written into the addresses of a playlist.
+pub(super) fn inherited(viewer: &Viewer) -> Option<&str> {
+    match viewer.by() {
+        By::Signature { inherit } => Some(inherit),
+        _ => None,
+    }
+}
+
+/// Whether metrics name a stream to a viewer.
+pub(super) fn sees(viewer: &Viewer, stream: &StreamName) -> bool {
+    let what = What {
+        stream,
+        recording: None,
+        span: None,
+    };
+    viewer.may(Right::Metrics, &what)
+}
