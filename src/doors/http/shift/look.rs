@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::memory::is_on_air_after;
 use super::samples::Samples;
 use crate::api::Back;
 use crate::doors::http::answer::Refusal;
@@ -14,19 +13,10 @@ use crate::format::hls::live::{ChunkFacts, JoinedChunk, LiveChunk, Shape};
 use crate::media::{Micros, StreamName, Tracks};
 use crate::recorder::RingChunks;
 use crate::store::{ChunkAt, Filter, Library, ListedSegment, OpenTape};
-use crate::timeshift::{Gap, LONGEST_BREAK, Listing, Piece, SAYS_SO, Shift, Shifted, Stretch, window};
+use crate::timeshift::{Gap, LONGEST_BREAK, Listing, Piece, Shift, Stretch};
 
-/// The target duration where nobody knows a better one, in seconds. No chunk is longer.
-const MOST_TARGET_S: u32 = 6;
-/// No chunk lasts longer than this.
-pub(super) const LONGEST_CHUNK: Micros = 7_000_000;
 /// So long after it was on the air something may still come to the tape.
 pub(super) const LATEST: Micros = 60_000_000;
-/// No recording waits longer for its publisher.
-const LONGEST_WAIT: Micros = 6 * 3_600_000_000;
-
-/// A chunk, with the configurations and the facts of its rate.
-pub(super) type Dated = (Piece, (Arc<Tracks>, ChunkFacts));
 
 /// A look at the tape for a playlist.
 pub(super) struct Look {
@@ -154,99 +144,6 @@ impl Look {
         }
     }
 
-    fn delayed(&self, library: &Library, by: Micros) -> Result<Found, Refusal> {
-        let at = self.now.saturating_sub(by);
-        if self.oldest(at).is_some_and(|oldest| at < oldest) {
-            return Err(self.too_old());
-        }
-        let of_window = Micros::try_from(self.most)
-            .unwrap_or(0)
-            .saturating_mul(LONGEST_CHUNK);
-        let mut found = self.window(library, at, of_window.max(SAYS_SO + LONGEST_CHUNK))?;
-        if found.is_none() && self.is_recorded_over(library, at)? {
-            // A recording waited for its publisher.
-            found = self.window(library, at, LONGEST_WAIT + of_window)?;
-        }
-        match found {
-            Some(found) => Ok(found),
-            None if by < LATEST && self.is_recorded_over(library, self.now)? => Err(begun()),
-            None => Err(Refusal::not_found(format!(
-                "nothing of {} was on the air then, or it is not on the box any more",
-                self.stream
-            ))),
-        }
-    }
-
-    /// The window at a moment, out of memory and of tape from so long before on.
-    fn window(&self, library: &Library, at: Micros, back: Micros) -> Result<Option<Found>, Refusal> {
-        let (mut chunks, mut names, mut target_s) = (Vec::new(), self.door.inits.names(&self.stream), None);
-        let within = (
-            at.saturating_sub(back),
-            at.saturating_add(LONGEST_BREAK + LONGEST_CHUNK),
-        );
-        let ring = self.ring.as_ref();
-        let mut ring_utc = None;
-        let each = |segment: ListedSegment| {
-            if ring.is_some_and(|ring| ring.tape_zero == segment.publish_zero) {
-                ring_utc = Some(segment.publish_zero_utc);
-            }
-            let facts = segment
-                .chunks
-                .iter()
-                .map(|facts| (Arc::clone(&segment.tracks), *facts));
-            let pieces = self.pieces(&segment, &mut names).into_iter().zip(facts);
-            let own = chunks.len();
-            chunks.extend(pieces.filter(|(piece, _)| self.may_have(piece)));
-            if chunks.get(own).is_some_and(|(first, _)| first.utc <= at) {
-                target_s = segment.target_s;
-            }
-            ControlFlow::Continue(())
-        };
-        let read = library.listed(&self.stream, within, self.open.as_deref(), each);
-        read.map_err(|error| of_store(&error))?;
-        self.add_ring(&mut chunks, ring_utc)?;
-        let newest = chunks.iter().rev().find(|(piece, _)| piece.utc <= at);
-        let target_s = match ring {
-            Some(ring) if newest.is_some_and(|(piece, _)| piece.start >= ring.tape_zero) => ring.target_s,
-            Some(ring) => target_s.or(ring.target_s),
-            None => target_s,
-        };
-        let pieces: Vec<Piece> = chunks.iter().map(|(piece, _)| piece.clone()).collect();
-        let more = match pieces.last() {
-            Some(last) => {
-                ring.is_some_and(|ring| is_on_air_after(ring, last))
-                    || self.is_recorded_over(library, last.ends())?
-            }
-            None => return Ok(None),
-        };
-        let mut goes_on = |gap: Gap| self.is_recorded_over(library, gap.from);
-        let most_s = target_s.map_or(MOST_TARGET_S, u32::from);
-        let Some(shifted) = window(&pieces, (at, self.most, most_s), more, &mut goes_on)? else {
-            return Ok(None);
-        };
-        let target_s = match target_s {
-            Some(target_s) => u32::from(target_s),
-            // The publish has fewer than three chunks. The target duration has to stay what it is once told.
-            None if shifted.ended => MOST_TARGET_S,
-            None => return Err(begun()),
-        };
-        let first = shifted.chunks.first().map(|joined| joined.chunk.number);
-        let shown = chunks.into_iter().filter(|(piece, _)| {
-            let number = piece.chunk.number;
-            first.is_some_and(|first| number >= first) && piece.ends() <= at
-        });
-        let mut shown = shown.peekable();
-        let began = match shown.peek() {
-            Some((first, _)) => self.began(library, first)?,
-            None => None,
-        };
-        Ok(Some(Found {
-            began,
-            samples: shown.map(|(_, sample)| sample).collect(),
-            ..Found::of(shifted, target_s)
-        }))
-    }
-
     /// The date of the media time zero of a publish in playlists. Only that of a publish that is on the air may still change.
     pub(super) fn date(&self, (zero, utc): (Micros, Micros), is_on_air: bool) -> Micros {
         if is_on_air {
@@ -257,7 +154,7 @@ impl Look {
     }
 
     /// The chunks of a segment.
-    fn pieces(&self, segment: &ListedSegment, names: &mut Names<'_>) -> Vec<Piece> {
+    pub(super) fn pieces(&self, segment: &ListedSegment, names: &mut Names<'_>) -> Vec<Piece> {
         let (zero, zero_utc) = (segment.publish_zero, segment.publish_zero_utc);
         let is_open = self
             .open
@@ -283,7 +180,7 @@ impl Look {
 
     /// True when a recording goes on beyond a moment (UTC) that it has begun before. Sound that outlasts the pictures by a moment
     /// is no such recording.
-    fn is_recorded_over(&self, library: &Library, at: Micros) -> Result<bool, Refusal> {
+    pub(super) fn is_recorded_over(&self, library: &Library, at: Micros) -> Result<bool, Refusal> {
         // The last chunk of an open segment is not complete before the segment is sealed, also where its recording is closed already.
         let is_open = self.open.as_ref().is_some_and(|open| {
             let (zero, utc) = (open.segment.publish_zero, open.segment.publish_zero_utc);
@@ -312,7 +209,7 @@ impl Look {
 
     /// UTC of the beginning of the programme that a chunk is of, if it is wanted: of the recording that goes on over breaks, or of its
     /// publish, of which there may be many recordings one after the other.
-    fn began(&self, library: &Library, first: &Piece) -> Result<Option<Micros>, Refusal> {
+    pub(super) fn began(&self, library: &Library, first: &Piece) -> Result<Option<Micros>, Refusal> {
         if self.extra != Extra::Began {
             return Ok(None);
         }
@@ -340,7 +237,7 @@ impl Look {
     }
 
     /// UTC before which viewers may not go who ask for this moment.
-    fn oldest(&self, at: Micros) -> Option<Micros> {
+    pub(super) fn oldest(&self, at: Micros) -> Option<Micros> {
         Some(self.back?.oldest(at))
     }
 
@@ -356,7 +253,7 @@ impl Look {
             && latest.is_none_or(|latest| piece.utc < latest)
     }
 
-    fn too_old(&self) -> Refusal {
+    pub(super) fn too_old(&self) -> Refusal {
         match self.back {
             Some(back) => Refusal::too_old(&self.stream, back.span),
             None => nothing(&self.stream),
@@ -384,19 +281,9 @@ impl Found {
             Shape::Event { ended } | Shape::Sliding { ended } => ended,
         }
     }
-
-    fn of(shifted: Shifted, target_s: u32) -> Self {
-        Self {
-            chunks: shifted.chunks,
-            shape: Shape::Sliding { ended: shifted.ended },
-            target_s,
-            began: None,
-            samples: Vec::new(),
-        }
-    }
 }
 
-fn begun() -> Refusal {
+pub(super) fn begun() -> Refusal {
     Refusal {
         retry_after_s: Some(2),
         ..Refusal::unavailable("too little of this time is on flash yet: ask again in a moment")

@@ -1,6 +1,7 @@
 //! What the memory adds to the playlist of a delay. Where nobody records a stream, its last minutes are there and nowhere else.
 
-use super::look::{Dated, Extra, LONGEST_CHUNK, Look};
+use super::delayed::{Dated, LONGEST_CHUNK};
+use super::look::{Extra, Look};
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::files::of_file;
 use crate::doors::http::live::ring_pieces;

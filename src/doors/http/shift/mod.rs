@@ -10,6 +10,7 @@
 //!
 //! What is listed is decided by [`timeshift`](crate::timeshift). Chunks are those of the live stream, with the same addresses.
 
+mod delayed;
 mod joined;
 mod look;
 mod memory;
