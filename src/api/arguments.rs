@@ -98,9 +98,6 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Micros>,
     }
 }
 
-/// The description of the argument that names the streams of a list.
-pub(super) const STREAMS: &str = "only this stream, or the streams that a pattern matches, as in live/*";
-
 /// The one stream that a command is about. A pattern is refused.
 pub(super) fn one_stream<'de, D: Deserializer<'de>>(from: D) -> Result<StreamName, D::Error> {
     let name = StreamName::deserialize(from)?;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{Limit, time, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, carries_out, takes};
+use super::command::{AFTER, Command, Effect, Kind, Reach, Right, carries_out, takes};
 use super::paged::fitting;
 use crate::event::rfc3339;
 use crate::media::{Micros, RecordingId};
@@ -26,11 +26,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
         takes("from", Kind::Time, "only commands given at this time or later"),
         takes("to", Kind::Time, "only commands given before this time"),
         takes("limit", Kind::Number, "the largest number of rows; default 50").rows(50),
-        takes(
-            "after",
-            Kind::Text,
-            "continue after the previous list: the value of its 'next'",
-        ),
+        AFTER,
     ],
     carry_out: carries_out!(list -> AuditList, or list_alone),
 }];

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::{Code, Failure};
 use super::arguments::{Seconds, name, one_stream, time, typed};
-use super::command::{Command, Effect, FORMATS, KEPT, Kind, Reach, Right, Values, carries_out, needs, takes};
+use super::command::{Command, Effect, FORMATS, KEPT, Kind, Reach, Right, STREAM, carries_out, takes};
 use crate::event::rfc3339;
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, StreamName};
@@ -22,7 +22,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     right: Right::Operate,
     reach: Reach::Streams,
     arguments: &[
-        needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
+        STREAM,
         takes("from", Kind::Time, "the start; default now"),
         takes("to", Kind::Time, "the end; it may be in the future"),
         takes(

@@ -30,6 +30,31 @@ pub struct Command {
     pub(super) carry_out: CarryOut,
 }
 
+/// The stream that a command is about.
+pub(super) const STREAM: Argument =
+    needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams);
+/// The streams of a list.
+pub(super) const STREAMS: Argument = takes(
+    "stream",
+    Kind::Text,
+    "only this stream, or the streams that a pattern matches, as in live/*",
+)
+.of(Values::Streams);
+/// How many rows of a list: [`Limit`](super::arguments::Limit).
+pub(super) const LIMIT: Argument = takes(
+    "limit",
+    Kind::Number,
+    "the largest number of rows, 1 to 100; default 50",
+)
+.rows(50);
+/// Where a list goes on.
+pub(super) const AFTER: Argument = takes(
+    "after",
+    Kind::Text,
+    "continue after the previous list: the value of its 'next'",
+);
+/// The arguments of a list that has no other ones: [`Window::of`](super::paged::Window::of) reads them.
+pub(super) const PAGE: &[Argument] = &[LIMIT, AFTER];
 /// The formats of a recording.
 pub(super) const FORMATS: Values = Values::Words(&["mp4", "hls", "fmp4", "flv", "aac"]);
 /// Some of the times that something can be kept for.

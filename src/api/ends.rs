@@ -48,29 +48,14 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::media::RecordingId;
-    use crate::store::{RecordingSpec, RecordingState};
+    use crate::api::tests::closed_row;
+    use crate::store::RecordingState;
 
     fn row(ending: bool) -> RecordingRow {
         RecordingRow {
-            id: RecordingId::new(1),
-            stream: "live/cam1".parse().unwrap(),
             state: RecordingState::Open,
-            protected: false,
-            paused: false,
             ending,
-            spec: RecordingSpec::built_in(),
-            tags: Vec::new(),
-            start: 0,
-            begins_later: false,
-            end: 0,
-            duration: 0,
-            bytes: 0,
-            segments: 1,
-            tracks: Vec::new(),
-            gaps: Vec::new(),
-            short: None,
-            renditions: Vec::new(),
+            ..closed_row()
         }
     }
 

@@ -1,9 +1,10 @@
 //! Lists that are in memory, a page at a time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::answer::Failure;
-use super::arguments::Limit;
+use super::arguments::{Limit, typed};
 
 /// A page has at most this many bytes of rows, so that the answer around it fits, too.
 const PAGE_BYTES: usize = 60 << 10;
@@ -15,7 +16,22 @@ pub(super) struct Window {
     limit: usize,
 }
 
+/// The arguments of a list that has no other ones.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
 impl Window {
+    /// Reads the [arguments](super::command::PAGE) of a list that has no other ones.
+    pub(super) fn of(arguments: Map<String, Value>) -> Result<Self, Failure> {
+        let Page { limit, after } = typed(arguments)?;
+        Self::new(limit, after.as_deref())
+    }
+
     /// `after` is the number of rows that were listed before, as `next` gave it.
     pub(super) fn new(limit: Limit, after: Option<&str>) -> Result<Self, Failure> {
         let skip = after.map_or(Ok(0), str::parse);

@@ -5,8 +5,10 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Limit, STREAMS, Seconds, name, one_stream, one_stream_or_none, tags, time, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
+use super::arguments::{Limit, Seconds, name, one_stream, one_stream_or_none, tags, time, typed};
+use super::command::{
+    AFTER, Command, Effect, Kind, LIMIT, Reach, Right, STREAM, STREAMS, Values, carries_out, needs, takes,
+};
 use super::ends::Ends;
 use super::paged::fitting;
 use super::row;
@@ -27,9 +29,6 @@ const LIST_GAPS: usize = 20;
 /// The most gaps in an answer about one recording: the last ones.
 const MOST_GAPS: usize = 500;
 
-const STREAM: &str = "end what commands began to record on this stream, as in live/cam1";
-const RECORDING: &str = "or this recording, and those that began together with it";
-
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "recording.start",
@@ -38,7 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[
         right: Right::Operate,
         reach: Reach::Streams,
         arguments: &[
-            needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
+            STREAM,
             takes(
                 "template",
                 Kind::Text,
@@ -93,7 +92,7 @@ pub(super) const COMMANDS: &[Command] = &[
         right: Right::Watch,
         reach: Reach::Streams,
         arguments: &[
-            takes("stream", Kind::Text, STREAMS).of(Values::Streams),
+            STREAMS,
             takes(
                 "prefix",
                 Kind::Text,
@@ -110,17 +109,8 @@ pub(super) const COMMANDS: &[Command] = &[
             .of(Values::Words(&["open", "closed", "delivered", "expired"])),
             takes("template", Kind::Text, "only recordings made by this template").of(Values::Templates),
             takes("tags", Kind::Texts, "only recordings that have all of these tags"),
-            takes(
-                "limit",
-                Kind::Number,
-                "the largest number of rows, 1 to 100; default 50",
-            )
-            .rows(50),
-            takes(
-                "after",
-                Kind::Text,
-                "continue after the previous list: the value of its 'next'",
-            ),
+            LIMIT,
+            AFTER,
         ],
         carry_out: carries_out!(list -> RecordingList, or list_alone),
     },
@@ -180,8 +170,18 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 const WHICH: &[super::Argument] = &[
-    takes("stream", Kind::Text, STREAM).of(Values::Streams),
-    takes("recording", Kind::Text, RECORDING).of(Values::Recordings),
+    takes(
+        "stream",
+        Kind::Text,
+        "end what commands began to record on this stream, as in live/cam1",
+    )
+    .of(Values::Streams),
+    takes(
+        "recording",
+        Kind::Text,
+        "or this recording, and those that began together with it",
+    )
+    .of(Values::Recordings),
 ];
 const THIS: super::Argument = needs(
     "recording",

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
-use super::arguments::{Limit, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, takes};
+use super::arguments::typed;
+use super::command::{Command, Effect, Kind, PAGE, Reach, Right, Values, carries_out, takes};
 use super::paged::{Window, paged};
 use crate::config::{Advice, Pattern, Rule};
 use crate::model::reply::{self, Origin, RuleDeleted, RuleList, RulePut};
@@ -49,19 +49,7 @@ pub(super) const COMMANDS: &[Command] =
             effect: Effect::Reads,
             right: Right::Operate,
             reach: Reach::Box,
-            arguments: &[
-                takes(
-                    "limit",
-                    Kind::Number,
-                    "the largest number of rows, 1 to 100; default 50",
-                )
-                .rows(50),
-                takes(
-                    "after",
-                    Kind::Text,
-                    "continue after the previous list: the value of its 'next'",
-                ),
-            ],
+            arguments: PAGE,
             carry_out: carries_out!(list -> RuleList),
         },
         Command {
@@ -88,17 +76,8 @@ async fn put(api: &Api, arguments: Map<String, Value>) -> Result<RulePut, Failur
     })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
-}
-
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<RuleList, Failure> {
-    let List { limit, after } = typed(arguments)?;
-    let window = Window::new(limit, after.as_deref())?;
+    let window = Window::of(arguments)?;
     let rules = api.recorder.rules();
     let (rules, next) = paged(window, &rules, |(rule, put)| shown(rule, *put));
     Ok(RuleList { rules, next })

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Limit, one_stream, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
+use super::arguments::{one_stream, typed};
+use super::command::{Command, Effect, PAGE, Reach, Right, STREAM, carries_out};
 use super::paged::{Window, paged};
 use crate::config::{is_reserved, stream_path};
 use crate::media::{LeftOut, StreamName, Tracks};
@@ -20,19 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
         effect: Effect::Reads,
         right: Right::Watch,
         reach: Reach::Streams,
-        arguments: &[
-            takes(
-                "limit",
-                Kind::Number,
-                "the largest number of rows, 1 to 100; default 50",
-            )
-            .rows(50),
-            takes(
-                "after",
-                Kind::Text,
-                "continue after the previous list: the value of its 'next'",
-            ),
-        ],
+        arguments: PAGE,
         carry_out: carries_out!(list -> StreamList),
     },
     Command {
@@ -41,22 +29,13 @@ pub(super) const COMMANDS: &[Command] = &[
         effect: Effect::Acts,
         right: Right::Operate,
         reach: Reach::Streams,
-        arguments: &[needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams)],
+        arguments: &[STREAM],
         carry_out: carries_out!(kick -> StreamKicked),
     },
 ];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
-}
-
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<StreamList, Failure> {
-    let List { limit, after } = typed(arguments)?;
-    let window = Window::new(limit, after.as_deref())?;
+    let window = Window::of(arguments)?;
     let mut live = api.recorder.status();
     live.retain(|live| api.seen().has(live.stream.as_str()));
     let address = api.address();

@@ -5,8 +5,11 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
-use super::arguments::{Limit, STREAMS, name, one_to_come, time, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, Values, ZONES, carries_out, needs, takes};
+use super::arguments::{Limit, name, one_to_come, time, typed};
+use super::command::{
+    AFTER, Command, Effect, Kind, LIMIT, Reach, Right, STREAM, STREAMS, Values, ZONES, carries_out, needs,
+    takes,
+};
 use super::paged::fitting;
 use crate::config::{Span, Streams, Weekly, Zone};
 use crate::event::rfc3339;
@@ -22,7 +25,7 @@ pub(super) const COMMANDS: &[Command] = &[
         right: Right::Operate,
         reach: Reach::Streams,
         arguments: &[
-            needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
+            STREAM,
             takes("start", Kind::Time, "when the task begins; default now").ahead(),
             takes("end", Kind::Time, "when the task ends, at most 24 hours later").ahead(),
             takes("duration", Kind::Span, "or how long the task lasts, as in 90min"),
@@ -54,24 +57,15 @@ pub(super) const COMMANDS: &[Command] = &[
         right: Right::Watch,
         reach: Reach::Streams,
         arguments: &[
-            takes("stream", Kind::Text, STREAMS).of(Values::Streams),
+            STREAMS,
             takes(
                 "state",
                 Kind::Text,
                 "only this state: waiting, running, over or stopped",
             )
             .of(Values::Words(&["waiting", "running", "over", "stopped"])),
-            takes(
-                "limit",
-                Kind::Number,
-                "the largest number of rows, 1 to 100; default 50",
-            )
-            .rows(50),
-            takes(
-                "after",
-                Kind::Text,
-                "continue after the previous list: the value of its 'next'",
-            ),
+            LIMIT,
+            AFTER,
         ],
         carry_out: carries_out!(list -> TaskList),
     },

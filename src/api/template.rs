@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
-use super::arguments::{Limit, typed};
+use super::arguments::typed;
 use super::command::{
-    Argument, Command, Effect, FORMATS, KEPT, Kind, Reach, Right, Values, ZONES, carries_out, needs, takes,
+    Argument, Command, Effect, FORMATS, KEPT, Kind, PAGE, Reach, Right, Values, ZONES, carries_out, needs,
+    takes,
 };
 use super::paged::{Window, paged};
 use super::rule::{origin, warnings};
@@ -101,19 +102,7 @@ pub(super) const COMMANDS: &[Command] = &[
         effect: Effect::Reads,
         right: Right::Operate,
         reach: Reach::Box,
-        arguments: &[
-            takes(
-                "limit",
-                Kind::Number,
-                "the largest number of rows, 1 to 100; default 50",
-            )
-            .rows(50),
-            takes(
-                "after",
-                Kind::Text,
-                "continue after the previous list: the value of its 'next'",
-            ),
-        ],
+        arguments: PAGE,
         carry_out: carries_out!(list -> TemplateList),
     },
     Command {
@@ -136,17 +125,8 @@ async fn put(api: &Api, arguments: Map<String, Value>) -> Result<TemplatePut, Fa
     })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
-}
-
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<TemplateList, Failure> {
-    let List { limit, after } = typed(arguments)?;
-    let window = Window::new(limit, after.as_deref())?;
+    let window = Window::of(arguments)?;
     let templates: Vec<(Template, bool)> = api.recorder.templates();
     let (templates, next) = paged(window, &templates, |(template, put)| {
         shown(&template.source, *put)

@@ -13,8 +13,33 @@ mod timeline;
 use super::*;
 use crate::model::Right;
 use crate::recorder::RecorderSettings;
-use crate::store::Change;
-use crate::store::{RealClock, RealDisk, Store, StoreSettings};
+use crate::store::{
+    Change, RealClock, RealDisk, RecordingRow, RecordingSpec, RecordingState, Store, StoreSettings,
+};
+
+/// A recording of a publish without media.
+pub(super) fn closed_row() -> RecordingRow {
+    RecordingRow {
+        id: RecordingId::new(1),
+        stream: "live/cam1".parse().unwrap(),
+        state: RecordingState::Closed,
+        protected: false,
+        paused: false,
+        ending: false,
+        spec: RecordingSpec::built_in(),
+        tags: Vec::new(),
+        start: 0,
+        begins_later: false,
+        end: 0,
+        duration: 0,
+        bytes: 0,
+        segments: 1,
+        tracks: Vec::new(),
+        gaps: Vec::new(),
+        short: None,
+        renditions: Vec::new(),
+    }
+}
 
 struct Box {
     api: Api,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Api;
 use super::answer::Failure;
 use super::arguments::{one_stream, time, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, Values, ZONES, carries_out, needs, takes};
+use super::command::{Command, Effect, Kind, Reach, Right, STREAM, Values, ZONES, carries_out, takes};
 use crate::config::{Span, Zone};
 use crate::event::rfc3339;
 use crate::media::{Micros, StreamName};
@@ -36,7 +36,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     right: Right::Watch,
     reach: Reach::Streams,
     arguments: &[
-        needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
+        STREAM,
         takes("from", Kind::Time, "the beginning; default a day before the end"),
         takes("to", Kind::Time, "the end, at most 366 days later; default now"),
         takes(

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Failure, MAX_ANSWER};
-use super::arguments::{STREAMS, one_stream, time, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
+use super::arguments::{one_stream, time, typed};
+use super::command::{Command, Effect, Kind, Reach, Right, STREAM, STREAMS, carries_out, takes};
 use crate::config::{Streams, stream_path};
 use crate::event::rfc3339;
 use crate::media::{Micros, StreamName};
@@ -39,7 +39,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments: &[
             takes("from", Kind::Time, "the beginning; default a day before the end"),
             takes("to", Kind::Time, "the end, at most 24 h later; default now"),
-            takes("stream", Kind::Text, STREAMS).of(Values::Streams),
+            STREAMS,
             takes(
                 "page_size",
                 Kind::Number,
@@ -56,7 +56,7 @@ pub(super) const COMMANDS: &[Command] = &[
         right: Right::Watch,
         reach: Reach::Streams,
         arguments: &[
-            needs("stream", Kind::Text, "the stream, as in live/cam1").of(Values::Streams),
+            STREAM,
             takes("from", Kind::Time, "the beginning; default a day before the end"),
             takes("to", Kind::Time, "the end, at most 24 h later; default now"),
         ],

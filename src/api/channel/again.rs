@@ -210,31 +210,7 @@ impl Api {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::RecordingSpec;
-
-    /// A recording that ended at `end`.
-    fn row(end: Micros) -> RecordingRow {
-        RecordingRow {
-            id: RecordingId::new(1),
-            stream: "live/cam1".parse().unwrap(),
-            state: RecordingState::Closed,
-            protected: false,
-            paused: false,
-            ending: false,
-            spec: RecordingSpec::built_in(),
-            tags: Vec::new(),
-            start: 0,
-            begins_later: false,
-            end,
-            duration: 0,
-            bytes: 0,
-            segments: 1,
-            tracks: Vec::new(),
-            gaps: Vec::new(),
-            short: None,
-            renditions: Vec::new(),
-        }
-    }
+    use crate::api::tests::closed_row;
 
     #[test]
     fn a_recording_that_closes_late_is_shown_all_the_same() {
@@ -243,7 +219,10 @@ mod tests {
         let name = template.name.clone();
         template.pseudo_live = Some("+10min".parse().unwrap());
         let templates = BTreeMap::from([(name, template)]);
-        let mut row = row(HOUR);
+        let mut row = RecordingRow {
+            end: HOUR,
+            ..closed_row()
+        };
         let at = HOUR + 10 * MINUTE;
         let window = row.spec.output.resume.window.as_micros();
         for (now, when) in [

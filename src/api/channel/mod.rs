@@ -21,8 +21,10 @@ use self::push::{push, pushes, unpush};
 
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Limit, time, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs, takes};
+use super::arguments::{time, typed};
+use super::command::{
+    AFTER, Command, Effect, Kind, LIMIT, PAGE, Reach, Right, Values, carries_out, needs, takes,
+};
 use super::paged::{Window, paged};
 use crate::channel::{Channel, Item, Name, Now, Over, Play};
 use crate::event::rfc3339;
@@ -70,19 +72,7 @@ pub(super) const COMMANDS: &[Command] = &[
         effect: Effect::Reads,
         right: Right::Operate,
         reach: Reach::Box,
-        arguments: &[
-            takes(
-                "limit",
-                Kind::Number,
-                "the largest number of rows, 1 to 100; default 50",
-            )
-            .rows(50),
-            takes(
-                "after",
-                Kind::Text,
-                "continue after the previous list: the value of its 'next'",
-            ),
-        ],
+        arguments: PAGE,
         carry_out: carries_out!(list -> ChannelList),
     },
     Command {
@@ -150,20 +140,7 @@ pub(super) const COMMANDS: &[Command] = &[
         effect: Effect::Reads,
         right: Right::Operate,
         reach: Reach::Box,
-        arguments: &[
-            takes("name", Kind::Text, "only of this channel"),
-            takes(
-                "limit",
-                Kind::Number,
-                "the largest number of rows, 1 to 100; default 50",
-            )
-            .rows(50),
-            takes(
-                "after",
-                Kind::Text,
-                "continue after the previous list: the value of its 'next'",
-            ),
-        ],
+        arguments: &[takes("name", Kind::Text, "only of this channel"), LIMIT, AFTER],
         carry_out: carries_out!(pushes -> ChannelPushes),
     },
 ];
@@ -266,17 +243,8 @@ impl Api {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
-}
-
 async fn list(api: &Api, arguments: Map<String, Value>) -> Result<ChannelList, Failure> {
-    let List { limit, after } = typed(arguments)?;
-    let window = Window::new(limit, after.as_deref())?;
+    let window = Window::of(arguments)?;
     let all = api.all_channels();
     let (channels, next) = paged(window, &all, |channel| shown(api, channel));
     Ok(ChannelList { channels, next })
