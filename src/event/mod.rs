@@ -6,16 +6,22 @@
 //!
 //! Pure: of other rooms this one knows `model` alone. Names and ids are text here, times RFC 3339.
 
+mod device;
 pub mod dialect;
 mod expired;
+mod kind;
 mod missed;
 mod publish;
+mod recording;
 mod short;
 
+pub use device::{DeviceStarted, JournalSetAside, Recovered, TapeSetAside};
 pub use dialect::{Dialect, Posted, Sender};
 pub use expired::{AskedBy, ExpiredBy};
+pub use kind::KINDS;
 pub use missed::{Miss, TaskMissed};
 pub use publish::{PublishAbout, PublishOutcome, Recorded, RecordedBy};
+pub use recording::{Evicted, RecordingClosed, RecordingDelivered};
 pub use short::{Lack, Missing, Short};
 
 use serde::Serialize;
@@ -266,249 +272,11 @@ pub enum Event {
     },
 }
 
-/// The body of `device.started`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct DeviceStarted {
-    /// The release that runs.
-    pub version: String,
-    /// The kernel's id of this boot, in hexadecimal.
-    pub boot_id: String,
-    /// What recovery found.
-    pub recovered: Recovered,
-}
-
-/// What start-up found on flash and did about it. All zero after a clean shutdown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Recovered {
-    /// Segments that were being written, now sealed at their last whole fragment.
-    pub sealed: u64,
-    /// Bytes of torn fragments cut from their ends.
-    pub truncated_bytes: u64,
-    /// Segments begun without one whole fragment, removed.
-    pub empty: u64,
-    /// Files without a row whose identity was readable, now on the tape.
-    pub adopted: u64,
-    /// Files nobody could read, now in `lost+found`.
-    pub lost_found: u64,
-    /// Sealed segments whose file is gone.
-    pub missing: u64,
-    /// Segments that were missing before and are back.
-    pub returned: u64,
-    /// Publishes that were interrupted by the end of the last run.
-    pub publishes_ended: u64,
-    /// Recordings that wait for their publishers.
-    pub recordings_paused: u64,
-    /// Recordings closed at the end of their tape.
-    pub recordings_closed: u64,
-    /// The journal that could not be used any more. The contents of this event were found again from the files.
-    pub journal_set_aside: Option<JournalSetAside>,
-    /// The tape from which no journal could be made. Nothing of it was removed, and an empty tape was begun.
-    pub tape_set_aside: Option<TapeSetAside>,
-    /// The first of the files that were lost, damaged or moved, each with what is wrong with it.
-    pub files: Vec<String>,
-}
-
-/// A journal that was damaged, or written by a later release.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct JournalSetAside {
-    /// The folder where it is kept.
-    pub path: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-/// A tape from which no journal could be made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct TapeSetAside {
-    /// The folder where it is kept.
-    pub path: String,
-    /// What went wrong with it.
-    pub reason: String,
-}
-
-/// The body of `recording.closed` and `clip.ready`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct RecordingClosed {
-    /// The stream.
-    pub stream: String,
-    /// The recording.
-    pub recording: String,
-    /// When it starts.
-    pub start: String,
-    /// When it ends.
-    pub end: String,
-    /// From start to end, seconds.
-    pub duration_s: f64,
-    /// Bytes of tape.
-    pub bytes: u64,
-    /// Why it ended.
-    pub reason: String,
-    /// What is missing of the requested media.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub short: Option<Box<Short>>,
-    /// Where it plays, as HLS; only where recordings are delivered nowhere, and viewers can connect.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Where it plays as an MP4, as with `url`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mp4_url: Option<String>,
-    /// What it is of and for.
-    #[serde(flatten)]
-    pub about: About,
-}
-
-/// The body of `recording.delivered`: one for each file or folder.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct RecordingDelivered {
-    /// The stream.
-    pub stream: String,
-    /// The recording.
-    pub recording: String,
-    /// What it is.
-    pub format: String,
-    /// Which of the files that the recording has in this format, from 1 on.
-    pub part: u32,
-    /// Where it can be fetched.
-    pub url: String,
-    /// Where the master playlist of HLS can be fetched, which names codecs, size and rates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub master_url: Option<String>,
-    /// Its key in the store; of HLS, that of the playlist.
-    pub key: String,
-    /// Bytes; of HLS, of all files.
-    pub bytes: u64,
-    /// `crc32c:` and the CRC-32C of the file in hexadecimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<String>,
-    /// The object store's name for this version.
-    pub etag: String,
-    /// When the recording starts.
-    pub start: String,
-    /// When it ends.
-    pub end: String,
-    /// From start to end, seconds.
-    pub duration_s: f64,
-    /// Video codec, if there is video: `h264`, `hevc` or `av1`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub video_codec: Option<String>,
-    /// Width of the picture, pixels.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<u16>,
-    /// Its height.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<u16>,
-    /// Audio codec, if there is audio: `aac`, `mp3` or `opus`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub audio_codec: Option<String>,
-    /// What the recording is of and for.
-    #[serde(flatten)]
-    pub about: About,
-}
-
-/// The body of `media.evicted_undelivered`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Evicted {
-    /// The stream.
-    pub stream: String,
-    /// The start of the evicted media.
-    pub from: String,
-    /// Where it ended.
-    pub to: String,
-    /// Bytes of it.
-    pub bytes: u64,
-    /// The recordings that lost media by it.
-    pub recordings: Vec<String>,
-}
-
-/// The kinds of all events.
-pub const KINDS: [&str; 30] = [
-    "device.started",
-    "device.stopping",
-    "publish.started",
-    "publish.ended",
-    "recording.started",
-    "recording.paused",
-    "recording.resumed",
-    "recording.closed",
-    "clip.ready",
-    "recording.delivered",
-    "recording.failed",
-    "recording.expired",
-    "task.missed",
-    "channel.exception",
-    "channel.push_failed",
-    "media.evicted_undelivered",
-    "stream.gap",
-    "stream.exception",
-    "auth.refused",
-    "storage.failed",
-    "storage.low",
-    "storage.full",
-    "storage.recovered",
-    "storage.repaired",
-    "storage.moved",
-    "storage.adopted",
-    "sync.online",
-    "sync.offline",
-    "sync.error",
-    "clock.synced",
-];
-
 impl Event {
-    /// The kind, as in topics and CloudEvents.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Event::DeviceStarted(_) => "device.started",
-            Event::DeviceStopping {} => "device.stopping",
-            Event::PublishStarted { .. } => "publish.started",
-            Event::PublishEnded { .. } => "publish.ended",
-            Event::RecordingStarted { .. } => "recording.started",
-            Event::RecordingPaused { .. } => "recording.paused",
-            Event::RecordingResumed { .. } => "recording.resumed",
-            Event::RecordingClosed(_) => "recording.closed",
-            Event::ClipReady(_) => "clip.ready",
-            Event::RecordingDelivered(_) => "recording.delivered",
-            Event::RecordingFailed { .. } => "recording.failed",
-            Event::RecordingExpired { .. } => "recording.expired",
-            Event::TaskMissed(_) => "task.missed",
-            Event::ChannelException { .. } => "channel.exception",
-            Event::ChannelPushFailed { .. } => "channel.push_failed",
-            Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",
-            Event::StreamGap { .. } => "stream.gap",
-            Event::StreamException { .. } => "stream.exception",
-            Event::AuthRefused { .. } => "auth.refused",
-            Event::StorageFailed { .. } => "storage.failed",
-            Event::StorageLow { .. } => "storage.low",
-            Event::StorageFull { .. } => "storage.full",
-            Event::StorageRecovered {} => "storage.recovered",
-            Event::StorageMoved {} => "storage.moved",
-            Event::StorageAdopted {} => "storage.adopted",
-            Event::StorageRepaired { .. } => "storage.repaired",
-            Event::SyncOnline { .. } => "sync.online",
-            Event::SyncOffline { .. } => "sync.offline",
-            Event::SyncError { .. } => "sync.error",
-            Event::ClockSynced { .. } => "clock.synced",
-        }
-    }
-
     /// The body as JSON: the `data` of the CloudEvent.
     pub fn body(&self) -> String {
         // Nothing in an event can fail to be JSON; should that ever change, the kind alone still goes out.
         serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
-    }
-}
-
-impl Recovered {
-    /// True when the last shutdown left nothing to do.
-    pub fn is_clean(&self) -> bool {
-        *self == Self::default()
     }
 }
 
