@@ -5,10 +5,14 @@
 //! | `page` | a terminal of so many columns, or a pipe |
 //! | `table` | items of one kind, a line each |
 //! | `fields` | one object, name by name |
+//! | `columns` | the fields of each list |
 //! | `recorded` | whether a stream is recorded |
+//! | `notes` | what is said below an answer |
 //! | `value` | a number with its unit, a time |
 
+mod columns;
 mod fields;
+mod notes;
 mod page;
 mod recorded;
 mod table;
@@ -18,143 +22,12 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value};
 
+use columns::{COLUMNS, RECORDINGS};
 pub(super) use page::{Page, fitted, terminal_width};
-use table::{Column, Kind, Pages};
+use table::Pages;
 use value::cell;
 
 use crate::api;
-
-const fn column(name: &'static str, head: &'static str, kind: Kind, spare: u8) -> Column {
-    Column {
-        name,
-        head,
-        kind,
-        spare,
-    }
-}
-
-/// The columns of `ls` for each recording.
-pub(super) const RECORDINGS: &[Column] = &[
-    column("id", "ID", Kind::Id, 0),
-    column("stream", "STREAM", Kind::Text, 0),
-    column("state", "STATE", Kind::Word, 0),
-    column("start", "START", Kind::Time, 0),
-    column("duration_s", "LENGTH", Kind::Number, 0),
-    column("bytes", "SIZE", Kind::Number, 1),
-    column("formats", "FORMATS", Kind::Text, 1),
-    column("tracks", "TRACKS", Kind::Text, 3),
-    column("url", "URL", Kind::Text, 4),
-];
-
-/// The columns of each list that does not show all fields.
-const COLUMNS: &[(&str, &[Column])] = &[
-    (
-        "recordings",
-        &[
-            column("id", "ID", Kind::Id, 0),
-            column("stream", "STREAM", Kind::Text, 0),
-            column("state", "STATE", Kind::Word, 0),
-            column("start", "START", Kind::Time, 0),
-            column("duration_s", "LENGTH", Kind::Number, 0),
-            column("bytes", "SIZE", Kind::Number, 1),
-            column("formats", "FORMATS", Kind::Text, 1),
-            column("template", "TEMPLATE", Kind::Text, 2),
-            column("name", "NAME", Kind::Text, 2),
-        ],
-    ),
-    (
-        "channels",
-        &[
-            column("name", "NAME", Kind::Text, 0),
-            column("state", "STATE", Kind::Word, 0),
-            column("start", "START", Kind::Time, 0),
-            column("play", "PLAY", Kind::Word, 0),
-            column("duration_s", "LENGTH", Kind::Number, 0),
-            column("expires", "EXPIRES", Kind::Time, 2),
-            column("url", "URL", Kind::Text, 1),
-        ],
-    ),
-    (
-        "pushes",
-        &[
-            column("channel", "CHANNEL", Kind::Text, 0),
-            column("push", "PUSH", Kind::Number, 0),
-            column("state", "STATE", Kind::Word, 0),
-            column("since", "SINCE", Kind::Time, 1),
-            column("url", "TO", Kind::Text, 0),
-            column("sent_bytes", "SENT", Kind::Number, 1),
-            column("reason", "WHY", Kind::Text, 0),
-        ],
-    ),
-    (
-        "tasks",
-        &[
-            column("task", "TASK", Kind::Id, 0),
-            column("stream", "STREAM", Kind::Text, 0),
-            column("state", "STATE", Kind::Word, 0),
-            column("start", "START", Kind::Time, 0),
-            column("end", "END", Kind::Time, 1),
-            column("weekly", "WEEKLY", Kind::Text, 1),
-            column("template", "TEMPLATE", Kind::Text, 2),
-            column("name", "NAME", Kind::Text, 2),
-            column("from", "FROM", Kind::Word, 2),
-        ],
-    ),
-    (
-        "rules",
-        &[
-            column("domain", "DOMAIN", Kind::Text, 1),
-            column("stream", "STREAM", Kind::Text, 0),
-            column("template", "TEMPLATE", Kind::Text, 0),
-            column("record", "RECORD", Kind::Text, 0),
-            column("from", "FROM", Kind::Text, 2),
-        ],
-    ),
-    (
-        "templates",
-        &[
-            column("name", "NAME", Kind::Text, 0),
-            column("formats", "FORMATS", Kind::Text, 0),
-            column("split", "SPLIT", Kind::Text, 1),
-            column("resume_window", "RESUME", Kind::Text, 2),
-            column("keep", "KEEP", Kind::Text, 1),
-            column("from", "FROM", Kind::Text, 2),
-        ],
-    ),
-    (
-        "streams",
-        &[
-            column("stream", "STREAM", Kind::Text, 0),
-            column("peer", "PEER", Kind::Text, 2),
-            column("bits_per_second", "BIT RATE", Kind::Number, 0),
-            column("fps", "FPS", Kind::Number, 1),
-            column("gop_s", "GOP", Kind::Number, 1),
-            column("recorded", "RECORDED", Kind::Text, 0),
-            column("recordings", "RECORDINGS", Kind::Text, 1),
-        ],
-    ),
-    (
-        "spans",
-        &[
-            column("from", "FROM", Kind::Time, 0),
-            column("to", "TO", Kind::Time, 0),
-            column("recordings", "RECORDINGS", Kind::Text, 0),
-            column("gap_reason", "THEN NOTHING, BECAUSE", Kind::Text, 0),
-        ],
-    ),
-    (
-        "entries",
-        &[
-            column("time", "TIME", Kind::Time, 0),
-            column("command", "COMMAND", Kind::Word, 0),
-            column("object", "WHAT", Kind::Text, 0),
-            column("door", "DOOR", Kind::Word, 1),
-            column("who", "WHO", Kind::Text, 0),
-            column("request", "REQUEST", Kind::Text, 2),
-            column("outcome", "OUTCOME", Kind::Word, 0),
-        ],
-    ),
-];
 
 /// Prints the result of a command.
 pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
@@ -172,49 +45,13 @@ pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
         writeln!(out, "{line}")?;
     }
     drop(out);
-    for note in recorded::notes(&result)
-        .iter()
-        .chain(&notes(&result))
-        .chain(&missed(&result))
-        .chain(&deleted(&result))
-    {
+    for note in notes::all(&result) {
         eprintln!("edgereel: {note}");
     }
     if let Some(next) = result.get("next").and_then(Value::as_str) {
         eprintln!("there may be more: --after {next}, or after={next} with ctl");
     }
     Ok(())
-}
-
-/// The lines about a deleted recording, if more is to be said than that it is gone.
-fn deleted(result: &Value) -> Vec<String> {
-    let mut lines = Vec::new();
-    if result.get("waits").is_some() {
-        lines.push(
-            "its footage is removed when the media that is being written is complete, within about a minute, also after a power cut"
-                .to_owned(),
-        );
-    }
-    if let Some(left) = result
-        .get("left_s")
-        .and_then(Value::as_f64)
-        .filter(|left| *left > 0.0)
-    {
-        lines.push(format!(
-            "{left:.1} s of its footage stay on this box, because other recordings need them"
-        ));
-    }
-    if let Some(count) = result.get("given_up").and_then(Value::as_u64) {
-        lines.push(format!(
-            "{count} of its files were not delivered yet, and will not be"
-        ));
-    }
-    if let Some(count) = result.get("still_delivered").and_then(Value::as_u64) {
-        lines.push(format!(
-            "{count} of its files stay where they were delivered to; '--remote true' would have removed them, too"
-        ));
-    }
-    lines
 }
 
 /// A recording within a sentence: its id, its stream and the like.
@@ -232,48 +69,6 @@ pub(super) fn sentence(id: &Value, row: &Value) -> String {
         field("start"),
         field("duration_s")
     )
-}
-
-/// Faults in the media of streams: a line each, below the table.
-fn notes(result: &Value) -> Vec<String> {
-    let rows = result.get("streams").and_then(Value::as_array);
-    let of_row = |row: &Value| {
-        let stream = row.get("stream").and_then(Value::as_str).unwrap_or_default();
-        let notes = row.get("notes").and_then(Value::as_array).into_iter().flatten();
-        let mut lines: Vec<String> = notes
-            .filter_map(Value::as_str)
-            .map(|note| format!("{stream}: {note}"))
-            .collect();
-        if let Some(frames @ 1..) = row.get("dropped_frames").and_then(Value::as_u64) {
-            lines.push(format!(
-                "{stream}: {frames} frames were not recorded: nothing can decode them"
-            ));
-        }
-        lines.iter().map(|line| plain(line)).collect::<Vec<_>>()
-    };
-    rows.into_iter().flatten().flat_map(of_row).collect()
-}
-
-/// Times that tasks missed: a line each, below the table.
-fn missed(result: &Value) -> Vec<String> {
-    let rows = result.get("tasks").and_then(Value::as_array);
-    let of_row = |row: &Value| {
-        let missed = row.get("missed").filter(|missed| missed.is_object())?;
-        let page = Page::stdout();
-        let text = |row: &Value, name: &str| {
-            row.get(name)
-                .map(|value| cell(&page, name, value))
-                .unwrap_or_default()
-        };
-        Some(plain(&format!(
-            "task {} recorded nothing from {} to {}: {}",
-            text(row, "task"),
-            text(missed, "start"),
-            text(missed, "end"),
-            text(missed, "detail")
-        )))
-    };
-    rows.into_iter().flatten().filter_map(of_row).collect()
 }
 
 fn lines(page: &Page, command: &str, result: &Value) -> Vec<String> {

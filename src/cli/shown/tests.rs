@@ -225,13 +225,13 @@ fn what_is_wrong_with_a_stream_stands_beside_the_list() {
     let row = json!({ "stream": "live/cam1", "notes": ["the encoder\u{1b}[2J is odd"], "dropped_frames": 3 });
     let result = json!({ "streams": [row, { "stream": "live/cam2", "dropped_frames": 0 }] });
     assert_eq!(
-        notes(&result),
+        notes::all(&result),
         [
             "live/cam1: the encoder[2J is odd",
             "live/cam1: 3 frames were not recorded: nothing can decode them"
         ]
     );
-    assert!(notes(&json!({ "recordings": [] })).is_empty());
+    assert!(notes::all(&json!({ "recordings": [] })).is_empty());
 }
 
 #[test]
