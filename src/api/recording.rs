@@ -1,33 +1,27 @@
 //! `recording.…`: recordings by command, and the list of recordings.
 
+mod delete;
+mod list;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use self::delete::delete;
+use self::list::{get, get_alone, list, list_alone};
+
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Limit, Seconds, name, one_stream, one_stream_or_none, tags, time, typed};
+use super::arguments::{Seconds, name, one_stream, one_stream_or_none, tags, typed};
 use super::command::{
     AFTER, Command, Effect, Kind, LIMIT, Reach, Right, STREAM, STREAMS, Values, carries_out, needs, takes,
 };
-use super::ends::Ends;
-use super::paged::fitting;
-use super::row;
-use crate::config::{StreamSet, Streams};
 use crate::event::Short;
-use crate::media::{Micros, RecordingId, StreamName};
+use crate::media::{RecordingId, StreamName};
 use crate::model::reply::{
     self, RecordingDeleted, RecordingList, RecordingProtected, RecordingTagged, Recordings, RecordingsBegun,
 };
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
-use crate::store::{
-    Change, Command as StoreCommand, Cursor, Deletion, Library, Query, RecordingRow, RecordingState,
-    RenditionState, StoreError,
-};
-
-/// A list has at most this many gaps of a recording: the last ones.
-const LIST_GAPS: usize = 20;
-/// The most gaps in an answer about one recording: the last ones.
-const MOST_GAPS: usize = 500;
+use crate::store::{Change, Command as StoreCommand, RecordingRow, RecordingState, StoreError};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -258,29 +252,17 @@ struct OneOrAll {
 
 async fn stop(api: &Api, arguments: Map<String, Value>) -> Result<Recordings, Failure> {
     let which = which(api, arguments).await?;
-    let stopped = api.recorder.stop_recording(&which).await;
-    Ok(ids(&match stopped {
-        Ok(stopped) => stopped,
-        Err(error) => return Err(explained(api, &which, error.into()).await),
-    }))
+    answer(api, &which, api.recorder.stop_recording(&which).await).await
 }
 
 async fn restart(api: &Api, arguments: Map<String, Value>) -> Result<Recordings, Failure> {
     let which = which(api, arguments).await?;
-    let ending = api.recorder.restart(&which).await;
-    Ok(ids(&match ending {
-        Ok(ending) => ending,
-        Err(error) => return Err(explained(api, &which, error.into()).await),
-    }))
+    answer(api, &which, api.recorder.restart(&which).await).await
 }
 
 async fn finish(api: &Api, arguments: Map<String, Value>) -> Result<Recordings, Failure> {
     let which = which(api, arguments).await?;
-    let finished = api.recorder.finish(&which).await;
-    Ok(ids(&match finished {
-        Ok(finished) => finished,
-        Err(error) => return Err(explained(api, &which, error.into()).await),
-    }))
+    answer(api, &which, api.recorder.finish(&which).await).await
 }
 
 async fn which(api: &Api, arguments: Map<String, Value>) -> Result<Which, Failure> {
@@ -292,6 +274,20 @@ async fn which(api: &Api, arguments: Map<String, Value>) -> Result<Which, Failur
         (Some(_), Some(_)) => {
             Err(Failure::bad("either a stream or a recording, not both").about("recording"))
         }
+    }
+}
+
+/// The recordings that a command is about, or why there are none.
+async fn answer(
+    api: &Api,
+    which: &Which,
+    done: Result<Vec<RecordingId>, AskError>,
+) -> Result<Recordings, Failure> {
+    match done {
+        Ok(recordings) => Ok(Recordings {
+            recordings: texts(&recordings),
+        }),
+        Err(error) => Err(explained(api, which, error.into()).await),
     }
 }
 
@@ -308,77 +304,6 @@ async fn explained(api: &Api, which: &Which, failure: Failure) -> Failure {
         Err(other) if other.code == Code::NotFound => other,
         Ok(_) | Err(_) => failure,
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    stream: Option<Streams>,
-    prefix: Option<String>,
-    #[serde(default, deserialize_with = "time")]
-    from: Option<Micros>,
-    #[serde(default, deserialize_with = "time")]
-    to: Option<Micros>,
-    state: Option<RecordingState>,
-    template: Option<String>,
-    #[serde(default, deserialize_with = "tags")]
-    tags: Vec<String>,
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
-}
-
-async fn list(api: &Api, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
-    let query = Query {
-        within: api.seen().clone(),
-        ..query(typed(arguments)?)?
-    };
-    let rows = api.read(move |library| library.page(&query).map(|rows| (query, rows)));
-    let (query, rows) = rows.await?;
-    Ok(page(&query, &rows, api.address().as_deref()))
-}
-
-fn query(asked: List) -> Result<Query, Failure> {
-    let after = asked.after.map(|text| text.parse::<Cursor>());
-    let after = after
-        .transpose()
-        .map_err(|_| Failure::bad("after: expected what 'next' of the list before said").about("after"))?;
-    Ok(Query {
-        stream: asked.stream,
-        prefix: asked.prefix,
-        within: StreamSet::All,
-        from: asked.from,
-        to: asked.to,
-        state: asked.state,
-        template: asked.template,
-        tags: asked.tags,
-        after,
-        limit: asked.limit.0,
-    })
-}
-
-/// As many of the rows as an answer may hold.
-fn page(query: &Query, rows: &[(Cursor, RecordingRow)], address: Option<&str>) -> RecordingList {
-    let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS, address)));
-    let all = recordings.len() == rows.len() && rows.len() < query.limit;
-    let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));
-    let last = last.map(|(place, _)| place.to_string());
-    RecordingList {
-        recordings,
-        next: last.filter(|_| !all),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct One {
-    recording: String,
-}
-
-async fn get(api: &Api, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
-    let One { recording } = typed(arguments)?;
-    let row = row_of(api, recording).await?;
-    Ok(row::bounded(&row, MOST_GAPS, api.address().as_deref()))
 }
 
 #[derive(Deserialize)]
@@ -425,105 +350,6 @@ async fn tag(api: &Api, arguments: Map<String, Value>) -> Result<RecordingTagged
     Ok(answer)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Delete {
-    recording: String,
-    #[serde(default)]
-    remote: bool,
-}
-
-async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<RecordingDeleted, Failure> {
-    let Delete { recording, remote } = typed(arguments)?;
-    let mut row = row_of(api, recording).await?;
-    let id = row.id;
-    let mut ends = Ends::of(&api.store);
-    let read = || api.read(move |library| library.recording(id));
-    if remote && row.ending {
-        // Files that are delivered while the recording ends would be there again.
-        row = ends.closed(read).await?.unwrap_or(row);
-    }
-    let refused = |why: &str| Failure::new(Code::Conflict, format!("recording {id} is {why}"));
-    let stands = |row: &RecordingRow| match row.protected {
-        true => Some("protected; take that back first: recording unprotect"),
-        false if row.state == RecordingState::Open && row.paused => {
-            Some("open and waits for its publisher; end it first: recording finish")
-        }
-        false if row.ending && remote => Some("ending; try again in a moment"),
-        false if row.ending => None,
-        false => (row.state == RecordingState::Open).then_some("open; stop it first: recording stop"),
-    };
-    if let Some(why) = stands(&row) {
-        return Err(refused(why));
-    }
-    api.is_about(id);
-    if remote {
-        // The remote files are removed first: a recording that is deleted here is not known any more.
-        let removed = api.uploader()?.remove(id).await?;
-        removed.map_err(|reason| Failure::new(Code::Unavailable, reason))?;
-    }
-    api.recorder
-        .submit(StoreCommand::Delete { recording: id })
-        .await?;
-    if row.ending {
-        // The deletion is under way already. The caller gets a better answer once the recording has ended.
-        ends.closed(read).await?;
-    }
-    let (deletion, now) = api
-        .read(move |library| Ok((library.deletion(id)?, library.recording(id)?)))
-        .await?;
-    if now.is_none()
-        && let Err(failure) = api.look_at_channels().await
-    {
-        // They are looked at again soon.
-        tracing::debug!("channels were not looked at: {}", failure.message);
-    }
-    match (deletion, now) {
-        (Deletion::Done { left }, None) => Ok(deleted(&row, Some(left), remote)),
-        (Deletion::None, None) => Ok(deleted(&row, Some(0), remote)),
-        // Somebody protected the recording meanwhile.
-        (_, Some(now)) if now.protected => {
-            Err(refused("protected; take that back first: recording unprotect"))
-        }
-        (Deletion::Waits, _) => Ok(deleted(&row, None, remote)),
-        (_, Some(now)) => Err(refused(now.state.as_str())),
-    }
-}
-
-/// The reply about a recording that is to be deleted: how much of it is left on the tape, if that is known already, and what
-/// happens to files that were delivered or are on their way.
-fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingDeleted {
-    let count = |states: &[RenditionState]| {
-        let of = row.renditions.iter().filter(|of| states.contains(&of.state));
-        of.count()
-    };
-    let given_up = count(&[RenditionState::Waiting, RenditionState::Failed]);
-    let delivered = if remote {
-        0
-    } else {
-        count(&[RenditionState::Delivered])
-    };
-    RecordingDeleted {
-        recording: row.id.to_string(),
-        left_s: left.map(|left| left as f64 / 1e6),
-        waits: left.is_none(),
-        given_up,
-        still_delivered: delivered,
-    }
-}
-
-/// The same list as [`list`], from the store alone.
-fn list_alone(library: &Library, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
-    let query = query(typed(arguments)?)?;
-    Ok(page(&query, &library.page(&query)?, None))
-}
-
-/// The same recording as [`get`], from the store alone.
-fn get_alone(library: &Library, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
-    let One { recording } = typed(arguments)?;
-    Ok(row::bounded(&library.find(&recording)?, MOST_GAPS, None))
-}
-
 /// The id of a recording. The recording may be so new that it has no row yet, or the text may be only the beginning of its id.
 pub(super) async fn id(api: &Api, text: String) -> Result<RecordingId, Failure> {
     match text.parse() {
@@ -543,12 +369,6 @@ pub(super) async fn row_of(api: &Api, text: String) -> Result<RecordingRow, Fail
     found
         .await?
         .map_err(|error| Failure::from(error).about("recording"))
-}
-
-fn ids(recordings: &[RecordingId]) -> Recordings {
-    Recordings {
-        recordings: texts(recordings),
-    }
 }
 
 fn texts(recordings: &[RecordingId]) -> Vec<String> {

@@ -1,0 +1,105 @@
+//! `recording.list` and `recording.get`, of a running service or of the store alone.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::row_of;
+use crate::api::answer::Failure;
+use crate::api::arguments::{Limit, tags, time, typed};
+use crate::api::paged::fitting;
+use crate::api::{Api, row};
+use crate::config::{StreamSet, Streams};
+use crate::media::Micros;
+use crate::model::reply::{self, RecordingList};
+use crate::store::{Cursor, Library, Query, RecordingRow, RecordingState};
+
+/// A list has at most this many gaps of a recording: the last ones.
+const LIST_GAPS: usize = 20;
+/// The most gaps in an answer about one recording: the last ones.
+const MOST_GAPS: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    stream: Option<Streams>,
+    prefix: Option<String>,
+    #[serde(default, deserialize_with = "time")]
+    from: Option<Micros>,
+    #[serde(default, deserialize_with = "time")]
+    to: Option<Micros>,
+    state: Option<RecordingState>,
+    template: Option<String>,
+    #[serde(default, deserialize_with = "tags")]
+    tags: Vec<String>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+pub(super) async fn list(api: &Api, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
+    let query = Query {
+        within: api.seen().clone(),
+        ..query(typed(arguments)?)?
+    };
+    let rows = api.read(move |library| library.page(&query).map(|rows| (query, rows)));
+    let (query, rows) = rows.await?;
+    Ok(page(&query, &rows, api.address().as_deref()))
+}
+
+fn query(asked: List) -> Result<Query, Failure> {
+    let after = asked.after.map(|text| text.parse::<Cursor>());
+    let after = after
+        .transpose()
+        .map_err(|_| Failure::bad("after: expected what 'next' of the list before said").about("after"))?;
+    Ok(Query {
+        stream: asked.stream,
+        prefix: asked.prefix,
+        within: StreamSet::All,
+        from: asked.from,
+        to: asked.to,
+        state: asked.state,
+        template: asked.template,
+        tags: asked.tags,
+        after,
+        limit: asked.limit.0,
+    })
+}
+
+/// As many of the rows as an answer may hold.
+fn page(query: &Query, rows: &[(Cursor, RecordingRow)], address: Option<&str>) -> RecordingList {
+    let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS, address)));
+    let all = recordings.len() == rows.len() && rows.len() < query.limit;
+    let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));
+    let last = last.map(|(place, _)| place.to_string());
+    RecordingList {
+        recordings,
+        next: last.filter(|_| !all),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct One {
+    recording: String,
+}
+
+pub(super) async fn get(api: &Api, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
+    let One { recording } = typed(arguments)?;
+    let row = row_of(api, recording).await?;
+    Ok(row::bounded(&row, MOST_GAPS, api.address().as_deref()))
+}
+
+/// The same list as [`list`], from the store alone.
+pub(super) fn list_alone(library: &Library, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
+    let query = query(typed(arguments)?)?;
+    Ok(page(&query, &library.page(&query)?, None))
+}
+
+/// The same recording as [`get`], from the store alone.
+pub(super) fn get_alone(
+    library: &Library,
+    arguments: Map<String, Value>,
+) -> Result<reply::Recording, Failure> {
+    let One { recording } = typed(arguments)?;
+    Ok(row::bounded(&library.find(&recording)?, MOST_GAPS, None))
+}
