@@ -5,175 +5,37 @@
 //! costs several times what reading them together does. No byte waits longer than a tick, and a fast publisher is read as often
 //! as it needs.
 
+mod end;
+mod shared;
+
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, info, warn};
+use tokio::time::{Instant, sleep_until};
+use tracing::info;
+
+pub(super) use end::End;
+pub(super) use shared::Shared;
 
 use super::admission::Question;
 use super::pace::Pace;
 use super::wire::{Socket, Tried, Wire};
-use super::{Allowance, Declined, Event, IngestError, Session, Settings, TagError, WhenFull};
-use crate::access::{Admission, Budget, ConnectionPermit, Grant, Reason, StreamPermit, owner};
+use super::{Event, IngestError, Session, TagError};
+use crate::access::{ConnectionPermit, StreamPermit};
 use crate::config::Required;
-use crate::media::{MediaMessage, StreamName};
-use crate::recorder::{EndReason, Publishing, Recorder};
+use crate::media::MediaMessage;
+use crate::recorder::{EndReason, Publishing};
 
 const READ_BUFFER: usize = 128 << 10;
-
-/// The longest message before a publish, in bytes. A command is no longer.
-const STRANGERS_MESSAGE: u32 = 64 << 10;
-/// The share of memory that a connection without a publish has for itself, in bytes. It is enough for any command that an
-/// encoder sends.
-const STRANGERS_SHARE: usize = 4 << 10;
-/// The memory for the shares of all publishers, in bytes, and the bounds of one share.
-const SHARES: usize = 32 << 20;
-const SMALLEST_SHARE: usize = 64 << 10;
-const LARGEST_SHARE: usize = 2 << 20;
 
 thread_local! {
     /// The read buffer, one for all connections: nothing stays in it.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER]);
-}
-
-/// How long a peer that is cut off may take to read why.
-const FAREWELL: Duration = Duration::from_millis(500);
-
-/// What all connections share.
-pub(super) struct Shared {
-    pub(super) recorder: Recorder,
-    pub(super) admission: Arc<Admission>,
-    /// The memory for half-received messages of connections without a publish; below that of publishers beyond their shares.
-    strangers: Budget,
-    publishers: Budget,
-    settings: Settings,
-    /// The time at which the grid of ticks begins.
-    started: Instant,
-}
-
-impl Shared {
-    pub(super) fn new(recorder: Recorder, admission: Arc<Admission>, settings: Settings) -> Self {
-        Self {
-            recorder,
-            admission,
-            strangers: Budget::new(settings.strangers_budget),
-            publishers: Budget::new(settings.publishers_budget),
-            settings,
-            started: Instant::now(),
-        }
-    }
-
-    /// The memory that a connection without a publish may hold.
-    fn strangers_allowance(&self, peer: SocketAddr) -> Allowance {
-        Allowance {
-            share: STRANGERS_SHARE,
-            budget: self.strangers.clone(),
-            owner: owner(peer.ip(), None),
-            longest: STRANGERS_MESSAGE,
-            when_full: WhenFull::End,
-        }
-    }
-
-    /// The memory that a publish may hold: a share that nobody can take from it, and more while there is more.
-    pub(super) fn publishers_allowance(&self, peer: SocketAddr, grant: &Grant) -> Allowance {
-        let share = SHARES / self.settings.max_connections.max(1);
-        Allowance {
-            share: share.clamp(SMALLEST_SHARE, LARGEST_SHARE),
-            owner: owner(peer.ip(), Some(grant)),
-            when_full: WhenFull::Wait,
-            ..self.publishers.clone().into()
-        }
-    }
-
-    /// Reports a refusal, unless many like it were reported. Gives how long its answer has to wait.
-    pub(super) fn refused(
-        &self,
-        stream: Option<&StreamName>,
-        peer: SocketAddr,
-        reason: &Reason,
-    ) -> Option<Duration> {
-        let refused = self.admission.refused(stream, peer.ip(), reason);
-        refused
-            .event
-            .into_iter()
-            .for_each(|event| self.recorder.report(event));
-        refused.delay
-    }
-
-    /// Reports refusals that were left out a while ago.
-    pub(super) fn tell_refusals(&self) {
-        let due = self.admission.refusals_due();
-        due.into_iter().for_each(|event| self.recorder.report(event));
-    }
-
-    /// Reports all refusals that were left out.
-    pub(super) fn tell_last_refusals(&self) {
-        let rest = self.admission.rest_of_refusals();
-        rest.into_iter().for_each(|event| self.recorder.report(event));
-    }
-
-    /// Logs that a client asked for what is not possible, unless that was logged for this address lately.
-    pub(super) fn declined(&self, peer: SocketAddr, what: Declined, detail: &str) {
-        let about = what.as_str();
-        match self.admission.may_name(peer.ip(), about) {
-            true if detail.is_empty() => warn!("{about}"),
-            true => warn!("{about}: {detail}"),
-            false => debug!(detail, "{about}"),
-        }
-    }
-
-    /// Logs that a connection ended which had not published, unless many such lines were logged lately.
-    pub(super) fn stranger_left(&self, why: &str) {
-        match self.admission.may_write() {
-            Some(0) => warn!(why, "connection ended"),
-            Some(left_out) => warn!(
-                why,
-                left_out, "connection ended; others that ended in the same way are not listed"
-            ),
-            None => debug!(why, "connection ended"),
-        }
-    }
-}
-
-/// Why a connection ends.
-pub(super) enum End {
-    /// The peer sent what it may not.
-    Error(IngestError),
-    /// The peer closed the connection.
-    Closed,
-    /// The network failed.
-    Io(std::io::Error),
-    /// A deadline passed.
-    Silent(&'static str),
-    /// The peer asked for what is not possible; that was logged.
-    Declined,
-    /// The connection had to make room for another.
-    GaveWay(Reason),
-    /// The recorder refused the publish.
-    Refused(String),
-    /// The publisher may not publish, or a limit is reached.
-    Denied { stream: StreamName, reason: Reason },
-    /// The recorder ended the publish.
-    Ended(EndReason),
-}
-
-impl From<IngestError> for End {
-    fn from(error: IngestError) -> Self {
-        End::Error(error)
-    }
-}
-
-impl From<std::io::Error> for End {
-    fn from(error: std::io::Error) -> Self {
-        End::Io(error)
-    }
 }
 
 /// One connection, before, during and after a publish.
@@ -484,99 +346,5 @@ impl Connection {
 
     fn has_output(&self) -> bool {
         !self.session.output().is_empty() || self.wire.waits()
-    }
-
-    // ---- the end
-
-    /// Ends the publish and logs why. True when the peer has to be told.
-    fn close(&mut self, end: End) -> bool {
-        let dropped_frames = self.session.dropped_frames();
-        let (reason, why, tell) = match end {
-            // Many encoders close right after their goodbye, with answers unread. That looks like a reset here.
-            End::Closed | End::Io(_) if self.on_air.is_none() => {
-                debug!("connection closed");
-                return false;
-            }
-            End::Closed => {
-                let why = "the encoder closed the connection without a word".to_owned();
-                (EndReason::Broken(why.clone()), why, false)
-            }
-            End::Io(error) => (EndReason::Broken(error.to_string()), error.to_string(), false),
-            End::Error(error) => (EndReason::Broken(error.to_string()), error.to_string(), true),
-            End::Declined => {
-                debug!("connection closed: declined");
-                return true;
-            }
-            End::GaveWay(reason) => {
-                self.shared.refused(None, self.peer, &reason);
-                let reason = self.shared.admission.told(&reason);
-                let why = format!("it publishes nothing, and made room for another connection: {reason}");
-                (EndReason::Broken(why.clone()), why, false)
-            }
-            End::Silent(why) => (EndReason::Broken(why.to_owned()), why.to_owned(), true),
-            End::Refused(why) => (EndReason::Broken(why.clone()), why, true),
-            End::Denied { stream, reason } => {
-                self.delay = self.shared.refused(Some(&stream), self.peer, &reason);
-                let why = self.shared.admission.told(&reason);
-                (EndReason::Broken(why.clone()), why, true)
-            }
-            End::Ended(reason) => {
-                let why = match &reason {
-                    EndReason::TakenOver => "another publisher took over this stream".to_owned(),
-                    EndReason::Kicked => "the publish was ended by command".to_owned(),
-                    EndReason::Shutdown => "edgereel is stopping".to_owned(),
-                    EndReason::Broken(why) => why.clone(),
-                    EndReason::Unpublished => "the publish was ended".to_owned(),
-                };
-                (reason, why, true)
-            }
-        };
-        match self.on_air.take() {
-            Some(on_air) => {
-                warn!(why, dropped_frames, "publish ended");
-                self.session.end(&why);
-                on_air.publishing.end(reason);
-            }
-            None if reason == EndReason::Shutdown => debug!("connection closed: stopping"),
-            None => self.shared.stranger_left(&why),
-        }
-        tell
-    }
-
-    /// Sends the last answers and waits a moment. Closing a socket with unread input would send a reset that overtakes them.
-    async fn farewell(&mut self, mut stream: TcpStream) {
-        if let Some(delay) = self.delay.take() {
-            tokio::select! {
-                biased;
-                _ = self.stop.changed() => {}
-                _ = self.permit.gives_way() => return,
-                () = tokio::time::sleep(delay) => {}
-            }
-        }
-        let leave = async {
-            self.send_all(&stream).await?;
-            self.wire.close();
-            self.send_all(&stream).await?;
-            stream.shutdown().await.map_err(End::Io)?;
-            loop {
-                stream.readable().await.map_err(End::Io)?;
-                match BUFFER.with_borrow_mut(|buffer| stream.try_read(buffer)) {
-                    Ok(0) => return Result::<(), End>::Ok(()),
-                    Ok(_) => {}
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(End::Io(error)),
-                }
-            }
-        };
-        // Whether the peer read the answers makes no difference any more.
-        let _ = timeout(FAREWELL, leave).await;
-    }
-
-    async fn send_all(&mut self, stream: &TcpStream) -> Result<(), End> {
-        while self.has_output() {
-            stream.writable().await?;
-            self.write(&mut Tried(stream))?;
-        }
-        Ok(())
     }
 }
