@@ -1,14 +1,16 @@
 //! The transfer of one file.
 
-use std::ops::Range;
+mod going;
+
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
-use tokio::task::JoinHandle;
+
+use going::Going;
 
 use super::{Answer, End, Fault, MOST_FILE, NoMaterial, Reached, Request, SECOND, Transfer, senseless};
-use crate::delivery::decide::{FileFacts, FileStep, Parts, next_of_file, whole_crc};
+use crate::delivery::decide::{FileFacts, FileStep, next_of_file, whole_crc};
 use crate::delivery::layout::PART;
 use crate::delivery::remote::same_etag;
 use crate::delivery::source::{OpenFile, Read, from_tape};
@@ -18,26 +20,6 @@ use crate::store::{DeliveryChange, Layout, LibrarySource, Piece, Upload};
 
 /// Most restarts of an upload in one run of a job; after more the file is refused.
 const RESTARTS: u32 = 2;
-
-struct Ahead {
-    number: u32,
-    bytes: JoinHandle<Result<Read, NoMaterial>>,
-}
-
-/// An open file, and the parts of it that the store has.
-struct Going {
-    file: Arc<OpenFile>,
-    facts: FileFacts,
-    parts: Parts,
-    /// CRC-32C of the front, for an upload in equal parts. The front contains dates, which may be corrected between two parts.
-    front: Option<u32>,
-    ahead: Option<Ahead>,
-    /// The memory of a part that was sent, for the next part that is read.
-    used: BytesMut,
-    /// The last mark and its length: the mark is asked for several times, and making it looks at every fragment.
-    marked: Mutex<Option<(u64, String)>>,
-    restarts: u32,
-}
 
 impl Transfer<'_> {
     pub(super) async fn send_file(
@@ -435,49 +417,5 @@ impl Transfer<'_> {
             Some(id) => Ok((self.rendition.key.clone(), id)),
             None => Err(End::Fault(Fault::UploadGone)),
         }
-    }
-}
-
-impl Going {
-    /// The mark by which the journal remembers a part.
-    fn mark(&self, body: u64) -> String {
-        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
-        let mark = match marked.take() {
-            Some((known, mark)) if known == body => mark,
-            _ => self.file.mark(body),
-        };
-        *marked = Some((body, mark.clone()));
-        match self.front {
-            Some(crc) => format!("{mark}{crc:08x}"),
-            None => mark,
-        }
-    }
-
-    async fn read(&mut self, number: u32, range: Range<u64>) -> Result<Read, End> {
-        let ahead = self.ahead.take().filter(|ahead| ahead.number == number);
-        let bytes = match ahead {
-            Some(ahead) => ahead.bytes,
-            None => self.reading(range),
-        };
-        let read = bytes.await;
-        let lost = || NoMaterial::Tape("reading it failed, which is a defect of edgereel".to_owned());
-        Ok(read.unwrap_or_else(|_| Err(lost()))?)
-    }
-
-    fn reading(&mut self, range: Range<u64>) -> JoinHandle<Result<Read, NoMaterial>> {
-        let (file, buffer) = (self.file.clone(), std::mem::take(&mut self.used));
-        tokio::task::spawn_blocking(move || file.read(range.start, range.end, buffer))
-    }
-
-    /// Reads the part that is probably sent next, while another one is sent.
-    fn read_ahead(&mut self, rendition: &crate::store::Rendition) {
-        let next = next_of_file(&self.facts, rendition, &self.parts, &|body| self.mark(body));
-        self.ahead = match next {
-            FileStep::Part { number, range, .. } => Some(Ahead {
-                number,
-                bytes: self.reading(range),
-            }),
-            _ => None,
-        };
     }
 }
