@@ -1,7 +1,11 @@
 //! The recorder's decisions: who may publish, which media is kept, which is dropped. No I/O, no clock.
 
+mod memory;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+
+use memory::count;
 
 use super::chunks::Numbered;
 use super::counts::Counts;
@@ -55,10 +59,6 @@ pub(super) struct Core {
     /// Bytes that wait for the storage device; they share the memory of the rings.
     backlog: usize,
 }
-
-/// The frames that wait in publishes may take this part of the rings' memory beside it, and at least that much.
-const IN_HAND: usize = 2;
-const IN_HAND_LEAST: usize = 8 << 20;
 
 /// Most streams off the air that are remembered, because their tape is in memory or goes further than now. Beyond this number,
 /// the streams whose tape ended first are forgotten.
@@ -297,13 +297,6 @@ impl Core {
         self.streams.values_mut()
     }
 
-    /// Notes how many bytes wait for the card. The rings give way to them: most of their media is the same, and no waiting
-    /// media is lost with a ring.
-    pub(super) fn make_room(&mut self, backlog: usize) {
-        self.backlog = backlog;
-        self.bound_rings();
-    }
-
     /// True when the publish is on the air and sends faster than real time.
     pub(super) fn is_ahead(&self, name: &StreamName, publish: PublishId) -> bool {
         self.on_air_as(name, publish)
@@ -329,17 +322,6 @@ impl Core {
             .collect();
         list.sort_by(|a, b| a.stream.cmp(&b.stream));
         list
-    }
-
-    /// Media in all rings, bytes. It is summed up, so it is for questions and not for every message.
-    pub(super) fn ring_bytes(&self) -> usize {
-        self.streams.values().map(|stream| stream.ring.bytes()).sum()
-    }
-
-    /// Memory of the frames that wait in all publishes, and of the rings.
-    #[cfg(test)]
-    pub(super) fn memory(&self) -> (usize, usize) {
-        (self.in_hand, self.ring_cost)
     }
 
     /// Streams remembered, on the air or not.
@@ -399,42 +381,6 @@ impl Core {
     fn past(&self, now: Moment) -> Micros {
         self.tape_base.saturating_add(now.boot).max(self.floor)
     }
-
-    /// Drops the oldest GOPs of the stream with the largest ring, until all rings fit.
-    fn bound_rings(&mut self) {
-        while self.ring_cost > self.settings.ring_bytes.saturating_sub(self.backlog) {
-            let fattest = self.streams.values_mut().max_by_key(|stream| stream.ring.cost());
-            let Some(stream) = fattest else { return };
-            let before = stream.ring.cost();
-            if !stream.ring.drop_oldest() {
-                return;
-            }
-            self.ring_cost -= before - stream.ring.cost();
-        }
-    }
-
-    /// Hands over early the waiting frames of the publish with the most, until all of them fit. Its fragments become smaller,
-    /// and nothing is lost: the store has its own limit.
-    fn bound_in_hand(&mut self, now: Moment, out: &mut Vec<Command>) {
-        let most = (self.settings.ring_bytes / IN_HAND).max(IN_HAND_LEAST);
-        while self.in_hand > most {
-            let fattest = self.streams.values_mut().max_by_key(|stream| stream.held);
-            let Some(stream) = fattest.filter(|stream| stream.held > 0) else {
-                defect!(
-                    "{} bytes are counted as in hand, and no stream holds any",
-                    self.in_hand
-                );
-                self.in_hand = 0;
-                return;
-            };
-            let before = stream.held;
-            stream.hurry(now, out);
-            count(&mut self.in_hand, stream);
-            if stream.held >= before {
-                return;
-            }
-        }
-    }
 }
 
 /// Counts the media of a stream that came in since the last call.
@@ -442,11 +388,4 @@ fn count_received(counts: &mut Counts, stream: &mut Stream) {
     if let Some((received, heard)) = stream.take_received() {
         counts.receive(&stream.name, stream.is_recorded(), received, heard);
     }
-}
-
-/// Counts the waiting frames of a stream anew.
-fn count(in_hand: &mut usize, stream: &mut Stream) {
-    let now = stream.in_hand();
-    *in_hand = in_hand.saturating_sub(stream.held).saturating_add(now);
-    stream.held = now;
 }
