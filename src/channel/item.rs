@@ -38,6 +38,11 @@ pub struct Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemKey(u64);
 
+/// What a list says, in 128 bits. That of an item and that of an HLS are the same when the item is laid out as this HLS: with the
+/// same lead, inits and chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListSum([u8; 16]);
+
 /// The name of a chunk's file: `<item>-<offset>-<chunk>.m4s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkName {
@@ -61,13 +66,10 @@ impl Item {
             .all(|init| init < self.inits.len())
     }
 
-    /// True when this is the HLS of the item, as it was when the channel was made. The recording may have lost a part since.
-    pub fn is_laid_out_as<S>(&self, hls: &Hls<S>) -> bool {
-        let chunks = hls.folder_chunks().map(|chunk| Chunk::of(&chunk));
-        let inits = hls.named_inits().map(|(name, _)| name);
-        u64::from(self.lead_ms) == hls.lead_ms()
-            && inits.eq(self.inits.iter().copied())
-            && chunks.eq(self.chunks.as_slice().iter().copied().map(Some))
+    /// What the list of the item says: that of its recording's HLS when the channel was made.
+    pub fn list_sum(&self) -> ListSum {
+        let chunks = self.chunks.as_slice().iter().copied().map(Some);
+        ListSum::new(self.lead_ms.into(), self.inits.iter().copied(), chunks)
     }
 
     /// What the item is.
@@ -80,6 +82,38 @@ impl Item {
         }
         let [a, b, c, d, e, f, g, h, ..]: [u8; 16] = sum.finalize().into();
         ItemKey(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
+}
+
+impl ListSum {
+    /// What an HLS says now. The recording may have lost a part since a channel was made of it.
+    pub fn of<S>(hls: &Hls<S>) -> Self {
+        let inits = hls.named_inits().map(|(name, _)| name);
+        let chunks = hls.folder_chunks().map(|chunk| Chunk::of(&chunk));
+        Self::new(hls.lead_ms(), inits, chunks)
+    }
+
+    /// A chunk that a channel cannot say is none, and no item has one.
+    fn new(
+        lead_ms: u64,
+        inits: impl Iterator<Item = InitName>,
+        chunks: impl Iterator<Item = Option<Chunk>>,
+    ) -> Self {
+        let mut sum = Md5::new();
+        sum.update(lead_ms.to_be_bytes());
+        for init in inits {
+            sum.update(init.to_string());
+        }
+        for chunk in chunks {
+            // A name of an init begins with a letter, and each kind has one length: what is added has one meaning.
+            sum.update([u8::from(chunk.is_some())]);
+            let Some(chunk) = chunk else { continue };
+            sum.update(chunk.duration_ms.to_be_bytes());
+            sum.update(chunk.gap_ms.to_be_bytes());
+            sum.update(chunk.init.to_be_bytes());
+            sum.update([u8::from(chunk.discontinuity), u8::from(chunk.independent)]);
+        }
+        Self(sum.finalize().into())
     }
 }
 
@@ -121,6 +155,71 @@ impl FromStr for ChunkName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::tests::{chunk, item};
+    use crate::format::hls::TARGET_MS;
+    use crate::format::testing::{eventful, two_segments, view};
+
+    #[test]
+    fn a_list_says_the_same_as_the_hls_that_it_was_made_of_and_nothing_else_does() {
+        for tape in [two_segments(), eventful()] {
+            let hls = Hls::growing(view(&tape), TARGET_MS).unwrap();
+            let chunks: Option<Vec<Chunk>> = hls.folder_chunks().map(|chunk| Chunk::of(&chunk)).collect();
+            let made = Item {
+                lead_ms: hls.lead_ms() as u32,
+                inits: hls.named_inits().map(|(name, _)| name).collect(),
+                ..item(1, 1, chunks.unwrap())
+            };
+            assert_eq!(made.list_sum(), ListSum::of(&hls));
+            assert_eq!(made.list_sum(), ListSum::of(&hls.with(())));
+            assert_ne!(
+                made.list_sum(),
+                ListSum::of(&Hls::growing(view(&tape), 1_000).unwrap())
+            );
+        }
+        let plain = chunk(6_000);
+        let all = [
+            item(1, 1, vec![plain; 3]),
+            item(1, 1, vec![plain; 2]),
+            item(1, 2, vec![plain; 3]),
+            item(1, 1, vec![plain, plain, chunk(6_001)]),
+            item(1, 1, vec![plain, plain, Chunk { gap_ms: 1, ..plain }]),
+            item(1, 1, vec![plain, plain, Chunk { init: 1, ..plain }]),
+            item(
+                1,
+                1,
+                vec![
+                    plain,
+                    plain,
+                    Chunk {
+                        discontinuity: true,
+                        ..plain
+                    },
+                ],
+            ),
+            item(
+                1,
+                1,
+                vec![
+                    plain,
+                    plain,
+                    Chunk {
+                        independent: false,
+                        ..plain
+                    },
+                ],
+            ),
+            Item {
+                lead_ms: 41,
+                ..item(1, 1, vec![plain; 3])
+            },
+        ];
+        let mut sums: Vec<ListSum> = all.iter().map(Item::list_sum).collect();
+        sums.sort_unstable();
+        sums.dedup();
+        assert_eq!(sums.len(), all.len());
+        // It is of the list alone: another recording may have the same.
+        assert_eq!(item(2, 1, vec![plain; 3]).list_sum(), all[0].list_sum());
+    }
 
     #[test]
     fn each_chunk_has_one_name() {

@@ -1,6 +1,6 @@
 //! A list of items, laid end to end: everything that can be known of a lap without a start.
 
-use super::{Item, ItemKey};
+use super::{Item, ItemKey, ListSum};
 use crate::format::hls::live::InitName;
 
 /// The items of a programme, with the place of each chunk.
@@ -24,6 +24,7 @@ pub struct Lap {
 struct Placed {
     item: Item,
     key: ItemKey,
+    list: ListSum,
     first: usize,
     media_ms: u64,
 }
@@ -84,10 +85,11 @@ impl Lap {
             self.media_ms += u64::from(gap_ms) + u64::from(chunk.duration_ms);
             self.longest_ms = self.longest_ms.max(chunk.duration_ms);
         }
-        let key = item.key();
+        let (key, list) = (item.key(), item.list_sum());
         self.items.push(Placed {
             item,
             key,
+            list,
             first,
             media_ms: begins_ms,
         });
@@ -107,12 +109,10 @@ impl Lap {
         self.items.iter().map(|placed| &placed.item)
     }
 
-    /// The item with this key.
-    pub fn find(&self, key: ItemKey) -> Option<&Item> {
-        self.items
-            .iter()
-            .find(|placed| placed.key == key)
-            .map(|placed| &placed.item)
+    /// The item with this key, and what its list says.
+    pub fn find(&self, key: ItemKey) -> Option<(&Item, ListSum)> {
+        let found = self.items.iter().find(|placed| placed.key == key)?;
+        Some((&found.item, found.list))
     }
 
     /// Number of chunks.

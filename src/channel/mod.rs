@@ -24,7 +24,7 @@ mod sent;
 mod tests;
 
 pub use chunks::{Chunk, Chunks};
-pub use item::{ChunkName, Item, ItemKey};
+pub use item::{ChunkName, Item, ItemKey, ListSum};
 pub use lap::Lap;
 pub use name::{BadName, Name};
 pub use programme::{Anchor, Play, Programme, Shown};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ChunkName, Item, ItemKey, Lap, MAX_ITEMS};
+use super::{ChunkName, Item, ItemKey, Lap, ListSum, MAX_ITEMS};
 use crate::format::hls::live::InitName;
 use crate::media::Micros;
 
@@ -231,8 +231,8 @@ impl Programme {
             .is_some_and(|before| first.is_some_and(|first| before != first))
     }
 
-    /// The item of a chunk's file.
-    pub(super) fn find(&self, key: ItemKey) -> Option<&Item> {
+    /// The item of a chunk's file, and what its list says.
+    pub(super) fn find(&self, key: ItemKey) -> Option<(&Item, ListSum)> {
         self.lap.find(key)
     }
 }

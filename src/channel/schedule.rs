@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Anchor, Item, ItemKey, Lap, Name, Play, Programme, Push, Shown};
+use super::{Anchor, Item, ItemKey, Lap, ListSum, Name, Play, Programme, Push, Shown};
 use crate::media::Micros;
 
 /// How far ahead of the present moment chunks are listed, in target durations. A player begins this far before the end of a live
@@ -115,8 +115,8 @@ impl Channel {
         self.programmes.iter().flat_map(|programme| programme.lap.items())
     }
 
-    /// The item of a chunk's file.
-    pub fn find(&self, key: ItemKey) -> Option<&Item> {
+    /// The item of a chunk's file, and what its list says.
+    pub fn find(&self, key: ItemKey) -> Option<(&Item, ListSum)> {
         self.programmes.iter().find_map(|programme| programme.find(key))
     }
 

@@ -260,7 +260,7 @@ fn a_second_change_replaces_one_that_nobody_has_seen() {
     assert_eq!(channel.items().count(), 2);
     let (chunk, _) = shown(&channel, later);
     assert_eq!(
-        channel.find(chunk.name.item).unwrap().recording,
+        channel.find(chunk.name.item).unwrap().0.recording,
         RecordingId::from_bytes([3; 16])
     );
     // What is over is forgotten with the next change.
@@ -319,7 +319,7 @@ fn order(channel: &Channel, from: Micros, seconds: i64) -> Vec<u8> {
             continue;
         };
         let item = channel.find(chunk.name.item).expect("a listed item");
-        let number = item.recording.to_bytes()[0];
+        let number = item.0.recording.to_bytes()[0];
         if order.last() != Some(&number) {
             order.push(number);
         }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
 use crate::api::recording::row_of;
-use crate::channel::{Chunk, Item, MAX_CHUNKS, MAX_ITEMS};
+use crate::channel::{Chunk, Item, ListSum, MAX_CHUNKS, MAX_ITEMS};
 use crate::config::Streams;
 use crate::event::rfc3339;
 use crate::format::FileError;
@@ -177,11 +177,11 @@ async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
 
 /// Why a recording is not laid out.
 #[derive(Debug, thiserror::Error)]
-enum NotLaid {
+pub enum NotLaid {
     /// It cannot be read. That may pass.
     #[error(transparent)]
     Unread(#[from] StoreError),
-    /// HLS cannot carry it.
+    /// HLS cannot carry it, it is not what it was, or it is gone. That does not pass.
     #[error("{0}")]
     Unfit(String),
 }
@@ -213,21 +213,18 @@ fn hls(
     Ok((hls.with(()), source))
 }
 
-/// The HLS of an item and its tape, as they were when the channel was made. Fails where the recording is gone or has lost a part.
-/// Blocks.
-pub fn laid_out(library: &Library, item: &Item) -> Result<(Hls<()>, LibrarySource), String> {
-    let row = library
-        .recording(item.recording)
-        .map_err(|error| error.to_string())?;
-    let row = row.ok_or_else(|| format!("recording {} is not on the box any more", item.recording))?;
+/// The HLS of an item and its tape, as they were when the channel was made: `list` is what the item's list says. Fails where the
+/// recording is gone or has lost a part. Blocks.
+pub fn laid_out(library: &Library, item: &Item, list: ListSum) -> Result<(Hls<()>, LibrarySource), NotLaid> {
+    let recording = item.recording;
+    let row = library.recording(recording)?;
+    let row =
+        row.ok_or_else(|| NotLaid::Unfit(format!("recording {recording} is not on the box any more")))?;
     let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
-    let (hls, source) =
-        hls(library, row.id, (at(item.from), at(item.to))).map_err(|error| error.to_string())?;
-    if !item.is_laid_out_as(&hls) {
-        return Err(format!(
-            "recording {} is not what it was when the channel was made",
-            item.recording
-        ));
+    let (hls, source) = hls(library, row.id, (at(item.from), at(item.to)))?;
+    if ListSum::of(&hls) != list {
+        let text = format!("recording {recording} is not what it was when the channel was made");
+        return Err(NotLaid::Unfit(text));
     }
     Ok((hls, source))
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use again::SHOWN_AGAIN;
-pub use items::laid_out;
+pub use items::{NotLaid, laid_out};
 pub(super) use kept::Channels;
 pub use push::{PushKey, PushStatus};
 

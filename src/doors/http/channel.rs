@@ -148,18 +148,11 @@ fn master(channel: &Channel) -> Result<Vec<u8>, Refusal> {
     Ok(all.master(&format!("../{}.m3u8", channel.name), &uris("")?))
 }
 
-/// The HLS of an item, as it was when the channel was made.
+/// The HLS of an item, as it is now.
 async fn folder(door: &Arc<Door>, item: &Item) -> Result<Arc<LaidFolder>, Refusal> {
     let row = row(door, item.recording).await?;
     let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
-    let folder = find(door, &row, (at(item.from), at(item.to))).await?;
-    if item.is_laid_out_as(&folder.hls) {
-        return Ok(folder);
-    }
-    Err(Refusal::gone(format!(
-        "recording {} is not what it was when the channel was made: a part of it is lost",
-        item.recording
-    )))
+    find(door, &row, (at(item.from), at(item.to))).await
 }
 
 async fn init(
@@ -170,7 +163,8 @@ async fn init(
 ) -> Result<Answer, Refusal> {
     let none = || Refusal::not_found("no chunk of this channel needs this file");
     let mut refusal = none();
-    // Recordings that are coded alike have the same init, and one of them may be gone.
+    // Recordings that are coded alike have the same init, and one of them may be gone. The name says what the bytes are, so an init
+    // is right whatever became of the chunks.
     for item in channel.items().filter(|item| item.inits.contains(&name)) {
         let folder = match folder(door, item).await {
             Ok(folder) => folder,
@@ -203,8 +197,14 @@ async fn chunk(
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let none = || Refusal::not_found("there is no such chunk of this channel, or not any more");
-    let item = channel.find(name.item).ok_or_else(none)?;
+    let (item, list) = channel.find(name.item).ok_or_else(none)?;
     let folder = folder(door, item).await?;
+    if folder.list() != list {
+        return Err(Refusal::gone(format!(
+            "recording {} is not what it was when the channel was made: a part of it is lost",
+            item.recording
+        )));
+    }
     let number = usize::try_from(name.chunk).map_err(|_| none())?;
     let tape = folder.source.renewed();
     let file = folder.hls.with(tape.clone()).chunk_later(number, name.offset_ms);

@@ -1,6 +1,6 @@
 //! A recording as HLS: its playlists, inits, chunks and keyframes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
@@ -177,6 +177,7 @@ pub(super) async fn find(
             source,
             end,
             prefix: Mutex::new(is_open.then_some(prefix)),
+            list: OnceLock::new(),
         })
     };
     let folder = Arc::new(door.read(read).await?);

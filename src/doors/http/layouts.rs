@@ -5,12 +5,13 @@
 //! response opens what it reads, and lets it go with its last byte.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::flow::SMALL;
+use crate::channel::ListSum;
 use crate::format::hls::{Hls, Prefix};
 use crate::format::{FileFormat, Plan};
 use crate::media::{Micros, RecordingId};
@@ -110,6 +111,15 @@ pub(super) struct LaidFolder {
     pub(super) end: Micros,
     /// What the next look at a recording that grows need not look at again.
     pub(super) prefix: Mutex<Option<Prefix>>,
+    /// What its list says, once a channel has asked.
+    pub(super) list: OnceLock<ListSum>,
+}
+
+impl LaidFolder {
+    /// What the list of its chunks says, which channels compare with theirs at each request. It is gone through once.
+    pub(super) fn list(&self) -> ListSum {
+        *self.list.get_or_init(|| ListSum::of(&self.hls))
+    }
 }
 
 /// A layout.

@@ -6,10 +6,12 @@
 //! ```
 //!
 //! [`Pushing`] has a thread of its own, which gives way to the recorder. What is wanted comes from [`Api`]; the answer of
-//! `channel.pushes` and the event `channel.push_failed` come from here. A push holds at most a second of media in memory.
+//! `channel.pushes` and the event `channel.push_failed` come from here. A push holds at most a second of media in memory, and those that
+//! send the same item share its layout: [`layouts`].
 
 mod due;
 mod entry;
+mod layouts;
 mod retry;
 mod sender;
 mod session;
@@ -17,12 +19,14 @@ mod timestamps;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use self::layouts::Layouts;
 use self::session::Session;
 use super::Trust;
 use crate::api::{Api, PushKey};
@@ -120,6 +124,7 @@ async fn carry_out(
     let mut changed = api.channels_changed();
     let mut running: BTreeMap<PushKey, Task> = BTreeMap::new();
     let mut tasks = JoinSet::new();
+    let layouts = Arc::new(Layouts::default());
     loop {
         may_fail(TASK);
         changed.mark_unchanged();
@@ -132,7 +137,7 @@ async fn carry_out(
             let (stop, stops) = oneshot::channel();
             let session = Session::new(
                 api.clone(),
-                reader.clone(),
+                (reader.clone(), layouts.clone()),
                 (key.clone(), target.clone()),
                 trust.clone(),
             );

@@ -6,10 +6,11 @@ use tokio::time::{Instant, timeout};
 
 use super::due::{MOST_LAG, Timing, Turn};
 use super::entry::{batch, enter};
+use super::layouts::Place;
 use super::retry::Failure;
 use super::session::Session;
 use super::timestamps::Timestamps;
-use crate::api::laid_out;
+use crate::api::{NotLaid, laid_out};
 use crate::channel::{ItemKey, Next, Shown};
 use crate::doors::rtmp::{IngestError, Publisher, TagKind};
 use crate::format::FileError;
@@ -53,6 +54,12 @@ impl Failed {
     }
 }
 
+/// An item that is laid out: its HLS and its tape.
+pub(super) struct Laid {
+    hls: Hls<()>,
+    source: LibrarySource,
+}
+
 /// Media that cannot be read: the recording is gone, or the storage device.
 struct Unreadable(String);
 
@@ -71,8 +78,8 @@ impl From<FileError> for Unreadable {
 /// What is sent over one connection.
 pub(super) struct Sender<'a> {
     session: &'a mut Session,
-    /// The item that is shown.
-    laid: Option<(ItemKey, Arc<Hls<()>>, LibrarySource)>,
+    /// The layout of the item that is shown.
+    place: Option<Arc<Place<Laid>>>,
     stamps: Timestamps,
     /// The tracks whose headers the server has.
     tracks: Tracks,
@@ -112,7 +119,7 @@ impl<'a> Sender<'a> {
     pub(super) fn new(session: &'a mut Session) -> Self {
         Self {
             session,
-            laid: None,
+            place: None,
             stamps: Timestamps::default(),
             tracks: Tracks::default(),
             enters: true,
@@ -196,6 +203,9 @@ impl<'a> Sender<'a> {
             self.session.count(bytes);
         }
         patiently(&mut self.timing, publisher.flush()).await?;
+        if let Some(place) = &self.place {
+            place.reads().await;
+        }
         Ok(Sent::All)
     }
 
@@ -224,7 +234,9 @@ impl<'a> Sender<'a> {
     ) -> Result<Sent, Failed> {
         tracing::debug!("a chunk of channel '{}' is not sent: {why}", self.session.name());
         self.enters = true;
-        self.laid = None;
+        if let Some(place) = &self.place {
+            place.fails(why).await;
+        }
         self.session.lacks(why);
         patiently(&mut self.timing, publisher.flush()).await?;
         self.session.until(chunk.ends_at()).await;
@@ -233,9 +245,9 @@ impl<'a> Sender<'a> {
 
     /// Opens a chunk of the tape.
     async fn open(&mut self, chunk: &Shown) -> Result<Open, Unreadable> {
-        let (hls, source) = self.laid(chunk.name.item).await?;
+        let laid = self.laid(chunk.name.item).await?;
         let number = chunk.name.chunk as usize;
-        let hls = Arc::new(hls.with(source.renewed()));
+        let hls = Arc::new(laid.hls.with(laid.source.renewed()));
         let (of, offset_ms) = (hls.clone(), chunk.name.offset_ms);
         let tags = self
             .session
@@ -250,24 +262,23 @@ impl<'a> Sender<'a> {
         })
     }
 
-    /// The HLS of an item. It is read when the item begins.
-    async fn laid(&mut self, key: ItemKey) -> Result<(Arc<Hls<()>>, LibrarySource), Unreadable> {
-        if let Some((known, hls, source)) = &self.laid
-            && *known == key
-        {
-            return Ok((hls.clone(), source.clone()));
-        }
-        self.laid = None;
+    /// The layout of an item. It is made when the first push comes to the item.
+    async fn laid(&mut self, item: ItemKey) -> Result<Arc<Laid>, Unreadable> {
+        let before = self.place.take();
         let gone = || Unreadable("it is no item of the channel any more".to_owned());
         let channel = self.session.api.channel(self.session.name()).ok_or_else(gone)?;
-        let read = self.session.reader.read(move |library| {
-            let item = channel.find(key).ok_or_else(gone)?;
-            laid_out(library, item).map_err(Unreadable)
+        let (_, list) = channel.find(item).ok_or_else(gone)?;
+        let place = before
+            .filter(|place| place.key() == (item, list))
+            .unwrap_or_else(|| self.session.layouts.place((item, list)));
+        self.place = Some(place.clone());
+        let lay = self.session.reader.read(move |library| {
+            let none = || NotLaid::Unfit("it is no item of the channel any more".to_owned());
+            let (item, _) = channel.find(item).ok_or_else(none)?;
+            let (hls, source) = laid_out(library, item, list)?;
+            Ok(Laid { hls, source })
         });
-        let (hls, source) = read.await?;
-        let hls = Arc::new(hls);
-        self.laid = Some((key, hls.clone(), source.clone()));
-        Ok((hls, source))
+        place.layout(lay).await.map_err(Unreadable)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A push: waits until the channel shows something, connects, sends, and tries again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -7,8 +8,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::LEAVE;
 use super::due::is_set_back;
+use super::layouts::Layouts;
 use super::retry::{Failure, Retry, Then};
-use super::sender::{Ended, Failed, Sender};
+use super::sender::{Ended, Failed, Laid, Sender};
 use crate::api::{Api, PushKey, PushStatus};
 use crate::channel::{Next, Target};
 use crate::doors::rtmp::{Publisher, Trust};
@@ -25,6 +27,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Session {
     pub(super) api: Api,
     pub(super) reader: Reader,
+    pub(super) layouts: Arc<Layouts<Laid>>,
     key: PushKey,
     target: Target,
     trust: watch::Receiver<Option<Trust>>,
@@ -36,7 +39,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         api: Api,
-        reader: Reader,
+        (reader, layouts): (Reader, Arc<Layouts<Laid>>),
         (key, target): (PushKey, Target),
         trust: watch::Receiver<Option<Trust>>,
     ) -> Self {
@@ -51,6 +54,7 @@ impl Session {
             changed: api.channels_changed(),
             api,
             reader,
+            layouts,
             key,
             target,
             trust,
