@@ -98,6 +98,27 @@ fn are_laps(got: &[Sample], lap: &[Sample], what: &str) {
     );
 }
 
+/// Fails unless so many connections said first what they send, as encoders do, and before any media.
+#[track_caller]
+fn announces(link: &Proxy, count: usize) {
+    let number = |key: &str, value: f64| {
+        let length = (key.len() as u16).to_be_bytes();
+        [&length[..], key.as_bytes(), &[0], &value.to_be_bytes()].concat()
+    };
+    let at = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|part| part == what);
+    let heard = link.heard();
+    let told = heard.iter().filter(|bytes| {
+        let begins = at(bytes, b"\x02\0\x0d@setDataFrame\x02\0\x0aonMetaData\x08");
+        // Sequence headers of H.264 and AAC.
+        let headers = [at(bytes, &[0x17, 0, 0, 0, 0, 1]), at(bytes, &[0xAF, 0])];
+        let is_complete = [number("videocodecid", 7.0), number("audiocodecid", 10.0)]
+            .iter()
+            .all(|field| at(bytes, field) > begins);
+        begins.is_some() && is_complete && headers.iter().all(|header| *header > begins)
+    });
+    assert_eq!(told.count(), count, "of {} connections", heard.len());
+}
+
 #[test]
 fn a_channel_is_sent_byte_for_byte_and_again_after_a_break_and_a_restart() {
     let (home, far_home, out) = (home(), home(), home());
@@ -150,6 +171,7 @@ fn a_channel_is_sent_byte_for_byte_and_again_after_a_break_and_a_restart() {
         state(home.path(), "once") == "waiting"
     });
     assert_eq!(state(home.path(), "again"), "sending");
+    announces(&link, 2);
     link.set(Link::Breaks(0));
     wait_until("the break to be seen", || {
         state(home.path(), "again") != "sending"
@@ -162,6 +184,8 @@ fn a_channel_is_sent_byte_for_byte_and_again_after_a_break_and_a_restart() {
         let (count, lasts) = received(&far, "live/again-s3cret");
         count == 2 && lasts > 1.0
     });
+    // The break: one or more connections that sent nothing.
+    announces(&link, 3);
     let told = events(&service.data(), "channel.push_failed");
     assert_eq!((told.len(), &told[0]["refused"]), (1, &false.into()), "{told:?}");
     assert_eq!(told[0]["url"], format!("rtmp://{}/live/***", link.address()));

@@ -29,7 +29,14 @@ pub(crate) enum Link {
 pub(crate) struct Proxy {
     address: SocketAddr,
     link: Arc<Mutex<Link>>,
+    heard: Heard,
 }
+
+/// What each connection sent up at first.
+type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// So many bytes of each connection.
+const HEARD: usize = 16 << 10;
 
 impl Proxy {
     /// Starts a proxy to this address.
@@ -43,13 +50,15 @@ impl Proxy {
         let link = Arc::new(Mutex::new(link));
         let shared = link.clone();
         let free = Arc::new(Mutex::new(Instant::now()));
+        let heard = Heard::default();
+        let hears = heard.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (link, free) = (shared.clone(), free.clone());
-                std::thread::spawn(move || carry(client, to, &link, &free));
+                let (link, free, hears) = (shared.clone(), free.clone(), hears.clone());
+                std::thread::spawn(move || carry(client, to, &link, &free, &hears));
             }
         });
-        Self { address, link }
+        Self { address, link, heard }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -60,6 +69,11 @@ impl Proxy {
         self.address
     }
 
+    /// What each connection sent up at first, over a link that is not far.
+    pub(crate) fn heard(&self) -> Vec<Vec<u8>> {
+        self.heard.lock().unwrap().clone()
+    }
+
     /// Changes the state of the link, also for existing connections.
     pub(crate) fn set(&self, link: Link) {
         *self.link.lock().unwrap() = link;
@@ -67,7 +81,7 @@ impl Proxy {
 }
 
 /// `free` is the time when the link has carried all bytes that were read of any connection.
-fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex<Instant>) {
+fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex<Instant>, heard: &Heard) {
     let Ok(mut server) = TcpStream::connect(to) else {
         return;
     };
@@ -94,6 +108,11 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex
         }
         let _ = down_to.shutdown(Shutdown::Both);
     });
+    let place = {
+        let mut heard = heard.lock().unwrap();
+        heard.push(Vec::new());
+        heard.len() - 1
+    };
     let (mut went, mut buffer) = (0, [0; 4 << 10]);
     loop {
         let now = *link.lock().unwrap();
@@ -110,6 +129,9 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex
         };
         if count == 0 || server.write_all(&buffer[..count]).is_err() {
             break;
+        }
+        if went < HEARD {
+            heard.lock().unwrap()[place].extend(&buffer[..count]);
         }
         went += count;
         match now {

@@ -45,6 +45,8 @@ fn says_yes(value: &Value) -> bool {
 mod tests {
     use super::super::amf0::{encode_all, object, text};
     use super::*;
+    use crate::format::hls::Hls;
+    use crate::format::testing::{two_segments, view};
 
     #[test]
     fn both_forms_are_understood() {
@@ -60,6 +62,28 @@ mod tests {
         assert!(plain.has_video && plain.has_audio);
         assert_eq!(plain.frame_rate, Some(25.0));
         assert_eq!(plain.encoder.as_deref(), Some("Lavf59.27.100"));
+    }
+
+    #[test]
+    fn what_a_push_announces_is_read_as_that_of_an_encoder() {
+        let hls = Hls::growing(view(&two_segments()), 1_000).unwrap();
+        let announced = parse(&hls.chunk_metadata(0).unwrap()).unwrap();
+        assert!(announced.has_video && announced.has_audio);
+        assert_eq!(announced.encoder.as_deref(), Some("edgereel"));
+        assert!(announced.frame_rate.unwrap() > 1.0, "{announced:?}");
+        let values = decode_all(&hls.chunk_metadata(0).unwrap()).unwrap();
+        let number = |key: &str| values[2].field(key).and_then(Value::as_f64);
+        let tracks = hls.chunk_tracks(0).unwrap();
+        let (video, audio) = (tracks.video.as_deref().unwrap(), tracks.audio.as_deref().unwrap());
+        for (key, wanted) in [
+            ("width", f64::from(video.width)),
+            ("height", f64::from(video.height)),
+            ("videocodecid", 7.0),
+            ("audiocodecid", 10.0),
+            ("audiosamplerate", f64::from(audio.sample_rate)),
+        ] {
+            assert_eq!(number(key), Some(wanted), "{key}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::format::splice::{Parts, Script, Splice};
 use crate::format::{FileError, Looked, TapeSource, ViewSegment};
 use crate::media::TrackKind;
 
-use super::metadata::Metadata;
+use super::metadata::{ENCODER, Metadata};
 use super::tag::{self, TagHeader};
 
 /// Type, size, timestamp and stream of a tag (FLV v10.1 §E.4.1).
@@ -127,16 +127,12 @@ impl File {
             seconds(end_ms.unwrap_or(0).saturating_sub(self.zero_ms)),
         );
         if let Some(Config::Video(config)) = video.and_then(|track| track.configs.first()) {
-            data.number("width", f64::from(config.width));
-            data.number("height", f64::from(config.height));
-            data.number("videocodecid", tag::video_codec_id(config.codec));
+            data.video(config);
         }
         if let Some(Config::Audio(config)) = audio.and_then(|track| track.configs.first()) {
-            data.number("audiocodecid", tag::audio_codec_id(config.codec));
-            data.number("audiosamplerate", f64::from(config.sample_rate));
-            data.boolean("stereo", config.channels > 1);
+            data.audio(config);
         }
-        data.text("encoder", "edgereel");
+        data.text("encoder", ENCODER);
         data.number("filesize", len as f64);
         data.boolean("hasVideo", video.is_some());
         data.boolean("hasAudio", audio.is_some());

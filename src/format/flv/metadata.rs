@@ -1,5 +1,8 @@
 //! `onMetaData` (FLV v10.1 §E.5). The length of every value is known before the value is.
 
+use super::tag;
+use crate::media::{AudioConfig, Tracks, VideoConfig};
+
 /// An `onMetaData` that is being written in AMF0.
 pub(super) struct Metadata {
     out: Vec<u8>,
@@ -17,6 +20,29 @@ pub(super) const OBJECT_END: [u8; 3] = [0, 0, 9];
 /// Place of the number of entries: after the string `onMetaData` and the array's marker.
 const COUNT_AT: usize = 14;
 
+/// The body of the data message with which a publisher says what it sends: `@setDataFrame`, by which servers know it, and `onMetaData`.
+/// `frame_rate` is in pictures a second, where it is known.
+pub(in crate::format) fn announcement(tracks: &Tracks, frame_rate: Option<f64>) -> Vec<u8> {
+    let mut body = vec![STRING];
+    put_text(&mut body, "@setDataFrame");
+    let mut metadata = Metadata::new();
+    if let Some(config) = tracks.video.as_deref() {
+        metadata.video(config);
+        if let Some(rate) = frame_rate {
+            metadata.number("framerate", rate);
+        }
+    }
+    if let Some(config) = tracks.audio.as_deref() {
+        metadata.audio(config);
+    }
+    metadata.text("encoder", ENCODER);
+    body.extend(metadata.finish());
+    body
+}
+
+/// The name that files and publishes give this program.
+pub(super) const ENCODER: &str = "edgereel";
+
 impl Metadata {
     pub(super) fn new() -> Self {
         let mut out = vec![STRING];
@@ -24,6 +50,20 @@ impl Metadata {
         out.push(ECMA_ARRAY);
         out.extend_from_slice(&[0; 4]);
         Self { out, entries: 0 }
+    }
+
+    /// What is said of the pictures.
+    pub(super) fn video(&mut self, config: &VideoConfig) {
+        self.number("width", f64::from(config.width));
+        self.number("height", f64::from(config.height));
+        self.number("videocodecid", tag::video_codec_id(config.codec));
+    }
+
+    /// What is said of the sound.
+    pub(super) fn audio(&mut self, config: &AudioConfig) {
+        self.number("audiocodecid", tag::audio_codec_id(config.codec));
+        self.number("audiosamplerate", f64::from(config.sample_rate));
+        self.boolean("stereo", config.channels > 1);
     }
 
     pub(super) fn number(&mut self, key: &str, value: f64) {

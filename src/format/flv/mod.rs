@@ -15,6 +15,7 @@ use crate::format::splice::Spliced;
 use crate::format::{FileError, Looked, TapeSource, View};
 
 pub(in crate::format) use file::File;
+pub(in crate::format) use metadata::announcement;
 
 /// A view as one FLV file.
 pub type Flv<S> = Spliced<S, File>;

@@ -1,6 +1,7 @@
 //! The samples of a chunk as bodies of FLV tags, which are the bodies of RTMP messages, too.
 
 use super::Hls;
+use crate::format::flv::announcement;
 use crate::format::flv::tag::{self, TagHeader};
 use crate::format::fragmented::Single;
 use crate::format::line::Tape;
@@ -36,6 +37,13 @@ impl<S> Hls<S> {
     /// The tracks that decode a chunk, by its number from 0.
     pub fn chunk_tracks(&self, number: usize) -> Option<&Tracks> {
         self.plan.tracks.get(self.plan.chunks.get(number)?.init as usize)
+    }
+
+    /// The body of the data message that is sent before the headers of a chunk, by its number from 0: `@setDataFrame`, `onMetaData`. The
+    /// rate of the pictures is in there where all of them are coded alike.
+    pub fn chunk_metadata(&self, number: usize) -> Option<Vec<u8>> {
+        let rate = self.master.frame_rate.filter(|_| self.plan.tracks.len() == 1);
+        Some(announcement(self.chunk_tracks(number)?, rate))
     }
 
     /// When a chunk begins in its file, by its number from 0, in milliseconds.
@@ -182,5 +190,16 @@ mod tests {
         let pictures = sent.iter().filter(|kind| **kind == TrackKind::Video).count();
         assert_eq!((pictures, sent.len()), (2, 3), "{sent:?}");
         assert!(headers(&before, &before).is_empty());
+        let mut told: Vec<Vec<u8>> = (0..hls.chunks())
+            .filter_map(|number| hls.chunk_metadata(number))
+            .collect();
+        assert_eq!(told.len(), hls.chunks());
+        told.dedup();
+        assert_eq!(
+            told.len(),
+            3,
+            "sound alone, with pictures, and with pictures of another size"
+        );
+        assert_eq!(hls.chunk_metadata(hls.chunks()), None);
     }
 }

@@ -81,6 +81,8 @@ pub(super) struct Sender<'a> {
     /// The layout of the item that is shown.
     place: Option<Arc<Place<Laid>>>,
     stamps: Timestamps,
+    /// The `onMetaData` that the server has.
+    announced: Vec<u8>,
     /// The tracks whose headers the server has.
     tracks: Tracks,
     /// True until decoding can begin.
@@ -101,6 +103,8 @@ struct Open {
     hls: Arc<Hls<LibrarySource>>,
     tags: Arc<[ChunkTag]>,
     tracks: Tracks,
+    /// The body of the message that announces the tracks.
+    metadata: Vec<u8>,
     /// Media time at which the chunk begins, in milliseconds.
     begins_ms: u64,
     at: Micros,
@@ -121,6 +125,7 @@ impl<'a> Sender<'a> {
             session,
             place: None,
             stamps: Timestamps::default(),
+            announced: Vec::new(),
             tracks: Tracks::default(),
             enters: true,
             timing: Timing::default(),
@@ -172,6 +177,15 @@ impl<'a> Sender<'a> {
         let begins_ms = open.tags.get(first).map_or(open.begins_ms, |tag| tag.at_ms);
         if self.enters {
             self.timing.enters(open.due(begins_ms), now);
+        }
+        if open.metadata != self.announced {
+            let stamp = self.stamps.of(TrackKind::Video, begins_ms);
+            patiently(
+                &mut self.timing,
+                publisher.send(TagKind::Data, stamp, &open.metadata),
+            )
+            .await?;
+            self.announced.clone_from(&open.metadata);
         }
         for (kind, body) in headers(&open.tracks, &self.tracks) {
             let stamp = self.stamps.of(kind, begins_ms);
@@ -256,6 +270,7 @@ impl<'a> Sender<'a> {
         Ok(Open {
             tags: tags.await?.into(),
             tracks: hls.chunk_tracks(number).cloned().unwrap_or_default(),
+            metadata: hls.chunk_metadata(number).unwrap_or_default(),
             begins_ms: hls.chunk_begins_ms(number).saturating_add(offset_ms),
             at: chunk.at,
             hls,
