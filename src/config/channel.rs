@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Pattern;
 use super::file::Refused;
+use super::secret::MASK;
 use crate::model::RtmpUrl;
 
 /// The most entries of `push_to`.
@@ -24,9 +25,10 @@ pub struct ChannelSettings {
     pub ca_file: Option<PathBuf>,
 }
 
-/// A server, and a pattern for the rest of the address: `rtmps://live.example.com/*`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
+/// A server, and a pattern for the rest of the address: `rtmps://live.example.com/*`. The last part of a whole path is a stream key: it
+/// is shown masked.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct PushTo {
     tls: bool,
     host: String,
@@ -81,7 +83,11 @@ impl TryFrom<String> for PushTo {
 
     fn try_from(text: String) -> Result<Self, String> {
         let refuse = |why: &str| {
-            let shown: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+            let shown: String = masked(&text)
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(200)
+                .collect();
             format!(
                 "'{shown}' is no server to send channels to: {why}; write it as in \"rtmps://live.example.com/*\""
             )
@@ -100,6 +106,10 @@ impl TryFrom<String> for PushTo {
         if path.contains('?') {
             return Err(refuse("a query is not compared"));
         }
+        // Read as a pattern, it would allow all streams of the server.
+        if path.ends_with(MASK) {
+            return Err(refuse("its end is the mask that check-config prints"));
+        }
         let url: RtmpUrl = format!("{server}app/key")
             .parse()
             .map_err(|error: crate::model::UrlError| refuse(error.why))?;
@@ -114,15 +124,43 @@ impl TryFrom<String> for PushTo {
     }
 }
 
-impl From<PushTo> for String {
-    fn from(allowed: PushTo) -> String {
-        allowed.written
+/// The address without its query, and with the mask in place of what is behind the last slash, unless that is `*` alone: it may be a
+/// stream key. Of a text that is no address, nothing is shown.
+fn masked(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return MASK.to_owned();
+    };
+    let rest = rest.split_once('?').map_or(rest, |(path, _)| path);
+    let (host, path) = rest
+        .split_once('/')
+        .map_or((rest, None), |(host, path)| (host, Some(path)));
+    let host = if host.contains('@') { MASK } else { host };
+    let path = path.map(|path| match path.rsplit_once('/') {
+        Some((_, "" | "*")) => format!("/{path}"),
+        Some((app, _)) => format!("/{app}/{MASK}"),
+        None if matches!(path, "" | "*") => format!("/{path}"),
+        None => format!("/{MASK}"),
+    });
+    format!("{scheme}://{host}{}", path.unwrap_or_default())
+}
+
+/// Writes the entry as it is shown.
+impl Serialize for PushTo {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 
 impl fmt::Display for PushTo {
+    /// Shows the entry without a stream key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
+        f.write_str(&masked(&self.written))
+    }
+}
+
+impl fmt::Debug for PushTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -184,6 +222,39 @@ mod tests {
         }
         let url: RtmpUrl = "rtmp://[::1]/app/key".parse().unwrap();
         assert!(allowed(&PushTo::all_of(&url)).fits(&url));
+    }
+
+    #[test]
+    fn a_stream_key_is_not_shown_and_its_mask_is_no_pattern() {
+        for (written, shown) in [
+            ("rtmps://live.example.com/*", "rtmps://live.example.com/*"),
+            ("rtmp://10.0.0.1:1936/app/*", "rtmp://10.0.0.1:1936/app/*"),
+            ("rtmp://[::1]/app/s3cret", "rtmp://[::1]/app/***"),
+            ("rtmp://[::1]/a/b/s3cret*", "rtmp://[::1]/a/b/***"),
+            ("rtmp://[::1]/*/s3cret", "rtmp://[::1]/*/***"),
+            ("rtmp://[::1]/s3cret", "rtmp://[::1]/***"),
+        ] {
+            let allowed = allowed(written);
+            assert_eq!(serde_json::json!(allowed), shown, "{written}");
+            assert_eq!(
+                (allowed.to_string(), format!("{allowed:?}")),
+                (shown.to_owned(), shown.to_owned())
+            );
+            if shown != written {
+                let error = PushTo::try_from(shown.to_owned()).unwrap_err();
+                assert!(error.contains("the mask that check-config prints"), "{error}");
+            }
+        }
+        for bad in [
+            "rtmp://live.example.com/app/s3cret?x=*",
+            "rtmp://live.example.com/app/*?key=s3cret/*",
+            "http://live.example.com/app/s3cret",
+            "live.example.com/app/s3cret",
+            "s3cret",
+        ] {
+            let error = PushTo::try_from(bad.to_owned()).unwrap_err();
+            assert!(!error.contains("s3cret"), "{bad}: {error}");
+        }
     }
 
     #[test]
