@@ -143,7 +143,8 @@ pub enum Event {
     },
     /// The time of a task is over, and nothing was recorded in it.
     TaskMissed(Box<TaskMissed>),
-    /// A channel leaves a recording out, because it is not on the box any more; or a channel that a template wants cannot be made.
+    /// A channel leaves a recording out, because it is not on the box any more; or a channel that a template wants cannot be made, or
+    /// nobody could see it, because the box was off.
     ChannelException {
         /// The channel.
         channel: String,
@@ -151,7 +152,8 @@ pub enum Event {
         stream: String,
         /// The recording.
         recording: String,
-        /// When the channel leaves it out: at the next border between two items. When the channel was to begin, where it cannot be made.
+        /// When the channel leaves it out: at the next border between two items. When the channel was to begin, where it cannot be made
+        /// or nobody could see it.
         at: String,
         /// Why.
         reason: String,

@@ -88,7 +88,7 @@ pub use listed::ListedSegment;
 pub use open_tape::OpenTape;
 pub use outbox::{Behind, Callback, OutboxChange, OutboxDepth, Place, Remembered, UnknownPlace};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
-pub use query::{Cursor, Query};
+pub use query::{Cursor, Query, RecordingHead};
 pub use read::{EventReader, NextEvent, Reader, Subscription};
 pub use recover::looked_at;
 pub use shown::HeldSpace;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::StoreError;
+use super::journal::RecordingData;
 use super::library::{Filter, Library, RecordingRow, RecordingState};
+use super::{RecordingSpec, StoreError};
 use crate::config::{StreamSet, Streams};
-use crate::media::Micros;
+use crate::media::{Micros, RecordingId};
 
 /// Recordings that [`Library::pages`] reads at once.
 const PAGE: usize = 500;
@@ -43,6 +44,19 @@ pub struct Cursor {
     pub(super) start: Micros,
     /// The row of that recording.
     pub(super) recording: i64,
+}
+
+/// What the journal says of a recording without a look at its tape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordingHead {
+    /// Its place in the list of all recordings.
+    pub place: Cursor,
+    /// Its id.
+    pub id: RecordingId,
+    /// Its state.
+    pub state: RecordingState,
+    /// The origin and the purpose of the recording.
+    pub spec: RecordingSpec,
 }
 
 /// The error of a text that is no place in a list.
@@ -98,6 +112,22 @@ impl Library {
             }
         }
         Ok(page)
+    }
+
+    /// A page of recordings in the order of their starts, without their segments: for who is to find a few among many. Times are
+    /// compared to two minutes. A page with fewer recordings than its limit is the last one.
+    pub fn heads(&self, query: &Query) -> Result<Vec<RecordingHead>, StoreError> {
+        let found = self.journal().candidates(query)?;
+        let head = |found: RecordingData| RecordingHead {
+            place: Cursor {
+                start: found.start,
+                recording: found.key,
+            },
+            id: found.id,
+            state: found.state,
+            spec: found.spec,
+        };
+        Ok(found.into_iter().map(head).collect())
     }
 
     /// Hands recordings over, oldest first, some at a time, until there are no more or `each` returns false. So the memory does

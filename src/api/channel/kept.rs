@@ -185,7 +185,12 @@ impl Api {
         loop {
             looks.tick().await;
             crate::watch::may_fail("the channels");
-            if let Err(failure) = self.look_at_channels().await {
+            // A channel that nobody could see is told of before it is removed.
+            let looked = match self.look_at_waiting() {
+                Ok(()) => self.look_at_channels().await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = looked {
                 tracing::debug!("channels were not looked at: {}", failure.message);
             }
             if let Err(failure) = self.show_again().await {

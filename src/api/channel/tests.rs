@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::SHOWN_AGAIN;
 use crate::api::Api;
 use crate::channel::{Channel, Chunk, Item, Name, Now, Play};
 use crate::format::hls::Variant;
@@ -35,7 +36,9 @@ fn a_box(dir: &std::path::Path) -> Box {
     };
     let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
     let api = Api::new(recorder, store.clone(), Reader::new(dir, 3), clock);
-    api.restore_channels(opened.kept.get(CHANNELS).map_or(&[], Vec::as_slice));
+    let kept = |namespace: &str| opened.kept.get(namespace).map_or(&[][..], Vec::as_slice);
+    api.restore_channels(kept(CHANNELS));
+    api.restore_shown_again(kept(SHOWN_AGAIN));
     Box {
         api,
         store,
@@ -46,13 +49,18 @@ fn a_box(dir: &std::path::Path) -> Box {
 impl Box {
     /// Records so many seconds, one recording after the other.
     async fn record(&self, ids: &[RecordingId], seconds: i64) {
+        self.record_from(ids, seconds, 0).await;
+    }
+
+    /// The same from a moment of this boot on.
+    async fn record_from(&self, ids: &[RecordingId], seconds: i64, boot_zero: Micros) {
         let publish = PublishId::new(1);
         let mut commands = vec![Command::PublishStarted {
             tell: None,
             publish,
             stream: StreamName::new("live", "cam1").unwrap(),
             tape_zero: ZERO,
-            boot_zero: 0,
+            boot_zero,
             about: Default::default(),
         }];
         for (place, recording) in (0..).zip(ids) {
@@ -81,6 +89,16 @@ impl Box {
         for command in commands {
             self.api.recorder.submit(command).await.unwrap();
         }
+    }
+
+    /// The events `channel.exception` so far.
+    async fn exceptions(&self) -> Vec<Value> {
+        self.api.recorder.flush().await.unwrap();
+        let read = self.api.read(|library| library.outbox(0, 1_000, 1 << 20));
+        let events = read.await.unwrap();
+        let told = events.iter().filter(|event| event.kind == "channel.exception");
+        told.map(|event| serde_json::from_str(&event.body).unwrap())
+            .collect()
     }
 
     async fn ask(&self, command: &str, body: &Value) -> Value {
@@ -254,16 +272,7 @@ async fn a_recording_that_is_deleted_is_left_out_and_an_expired_channel_is_remov
         .collect();
     assert_eq!(left, [ids[0]]);
     assert!(matches!(after.at(after.start), Now::Plays(_)));
-    let events = the_box
-        .api
-        .read(|library| library.outbox(0, 1_000, 1 << 20))
-        .await
-        .unwrap();
-    let told: Vec<Value> = events
-        .iter()
-        .filter(|event| event.kind == "channel.exception")
-        .map(|event| serde_json::from_str(&event.body).unwrap())
-        .collect();
+    let told = the_box.exceptions().await;
     assert_eq!(told.len(), 1, "once");
     assert_eq!(
         (&told[0]["channel"], &told[0]["recording"]),
@@ -283,6 +292,86 @@ async fn a_recording_that_is_deleted_is_left_out_and_an_expired_channel_is_remov
         .unwrap();
     the_box.api.look_at_channels().await.unwrap();
     assert!(the_box.api.channel(&short).is_none());
+    the_box.stop().await;
+}
+
+const DAY: Micros = 86_400_000_000;
+
+#[tokio::test]
+async fn what_was_to_be_shown_while_the_box_was_off_is_told_once() {
+    let (one, other) = (RecordingId::new(7), RecordingId::new(8));
+    let template = json!({"name": "default", "pseudo_live": "+1min"});
+    // The time passed before the recording was complete: the power went while it was recorded. Where the template is new, nobody
+    // waits for it.
+    for (since_days, told) in [(Some(4), 1), (None, 0)] {
+        let home = tempfile::tempdir().unwrap();
+        let the_box = a_box(home.path());
+        the_box.record_from(&[one], 20, RealClock.boot() - 2 * DAY).await;
+        let now = the_box.api.recorder.believed_utc().unwrap();
+        let looked = since_days.map(|days| {
+            let wanted = json!({"default": {"when": "+1min", "since": now - days * DAY}});
+            (
+                "looked".to_owned(),
+                json!({"at": now - 3 * DAY, "wanted": wanted}).to_string(),
+            )
+        });
+        the_box.api.restore_shown_again(looked.as_slice());
+        assert_eq!(the_box.ask("template.put", &template).await["ok"], true);
+        for _ in 0..2 {
+            the_box.api.show_again().await.unwrap();
+        }
+        let events = the_box.exceptions().await;
+        assert_eq!(events.len(), told, "{events:?}");
+        for event in events {
+            let reason = event["reason"].as_str().unwrap();
+            assert!(reason.contains("passed while the box was off"), "{event}");
+            assert!(
+                reason.ends_with(&format!("channel put live-cam1-{one} {one}")),
+                "{event}"
+            );
+            assert_eq!(event["stream"], "live/cam1");
+        }
+        assert_eq!(
+            the_box.ask("channel.list", &json!({})).await["result"]["channels"],
+            json!([])
+        );
+        // A restart knows what is noted, also where nothing was shown.
+        let the_box = a_box(&the_box.stop().await);
+        the_box.ask("template.put", &template).await;
+        the_box.api.show_again().await.unwrap();
+        assert_eq!(the_box.exceptions().await.len(), told);
+        the_box.stop().await;
+    }
+
+    // The channel was made, and all of its time passed.
+    let home = tempfile::tempdir().unwrap();
+    let the_box = a_box(home.path());
+    let now = the_box.api.recorder.believed_utc().unwrap();
+    let channel = |id: RecordingId, start: Micros| {
+        let mut channel = long(0);
+        channel.name = format!("live-cam1-{id}").parse().unwrap();
+        channel.start = start;
+        channel.expires = Some(start + DAY);
+        (channel.name.to_string(), serde_json::to_string(&channel).unwrap())
+    };
+    the_box
+        .api
+        .restore_channels(&[channel(one, now - 2 * DAY), channel(other, now + DAY)]);
+    let waits = [one, other].map(|id| (id.to_string(), "waits".to_owned()));
+    the_box.api.restore_shown_again(&waits);
+    for _ in 0..2 {
+        the_box.api.look_at_waiting().unwrap();
+    }
+    let events = the_box.exceptions().await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["recording"], one.to_string());
+    assert!(
+        events[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("nobody could see it"),
+        "{events:?}"
+    );
     the_box.stop().await;
 }
 

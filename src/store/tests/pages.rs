@@ -196,6 +196,36 @@ fn twelve() -> (Rig, Vec<RecordingId>) {
 }
 
 #[test]
+fn heads_are_of_the_same_recordings_as_pages_and_need_no_tape() {
+    let (rig, ids) = twelve();
+    let library = rig.library();
+    let of_template = |template: &str| Query {
+        template: Some(template.to_owned()),
+        limit: 5,
+        ..all()
+    };
+    let (mut query, mut heads) = (of_template("default"), Vec::new());
+    loop {
+        let page = library.heads(&query).unwrap();
+        query.after = page.last().map(|head| head.place);
+        let is_last = page.len() < query.limit;
+        heads.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let rows = library.recordings(&Filter::default()).unwrap();
+    let of_rows: Vec<_> = rows.iter().map(|row| (row.id, row.state, &row.spec)).collect();
+    let of_heads: Vec<_> = heads
+        .iter()
+        .map(|head| (head.id, head.state, &head.spec))
+        .collect();
+    assert_eq!(of_heads, of_rows);
+    assert_eq!(of_heads.len(), ids.len());
+    assert!(library.heads(&of_template("lesson")).unwrap().is_empty());
+}
+
+#[test]
 fn pages_of_any_size_say_what_one_list_says() {
     let (rig, ids) = twelve();
     let library = rig.library();
