@@ -14,6 +14,8 @@ pub const MAX_REQUEST: usize = 64 << 10;
 const MAX_ID: usize = 128;
 /// The most bytes of a name for a recording or a task.
 const MAX_NAME: usize = 128;
+/// Microseconds of a day.
+pub(super) const DAY: Micros = 86_400_000_000;
 /// The most tags of a recording.
 const MAX_TAGS: usize = 16;
 /// The most characters of a tag.
@@ -168,23 +170,52 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
-/// The number of rows of a list: 1 to 100, by default 50.
+/// A whole number from `LEAST` to `MOST`; `UNSAID` where it is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limit(pub(super) usize);
+pub(super) struct Whole<const LEAST: usize, const MOST: usize, const UNSAID: usize>(pub(super) usize);
 
-impl Default for Limit {
+/// The number of rows of a list.
+pub(super) type Limit = Whole<1, 100, 50>;
+
+impl<const LEAST: usize, const MOST: usize, const UNSAID: usize> Default for Whole<LEAST, MOST, UNSAID> {
     fn default() -> Self {
-        Self(50)
+        Self(UNSAID)
     }
 }
 
-impl<'de> Deserialize<'de> for Limit {
+impl<'de, const LEAST: usize, const MOST: usize, const UNSAID: usize> Deserialize<'de>
+    for Whole<LEAST, MOST, UNSAID>
+{
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let limit = u64::deserialize(from)?;
-        if (1..=100).contains(&limit) {
-            Ok(Self(usize::try_from(limit).unwrap_or(1)))
-        } else {
-            Err(serde::de::Error::custom(format!("{limit} is not from 1 to 100")))
+        let number = i64::deserialize(from)?;
+        match usize::try_from(number) {
+            Ok(whole) if (LEAST..=MOST).contains(&whole) => Ok(Self(whole)),
+            _ => Err(serde::de::Error::custom(format!(
+                "{number} is not from {LEAST} to {MOST}"
+            ))),
         }
     }
+}
+
+/// The time between two moments: from a day before the end on, and until now, where nothing is said. At most so many days.
+pub(super) fn between(
+    (from, to): (Option<Micros>, Option<Micros>),
+    now: Micros,
+    most_days: Micros,
+) -> Result<(Micros, Micros), Failure> {
+    let to = to.unwrap_or(now);
+    let from = from.unwrap_or_else(|| to.saturating_sub(DAY));
+    let length = to.saturating_sub(from);
+    if length <= 0 {
+        return Err(Failure::bad("'to' must be later than 'from'").about("to"));
+    }
+    if length > most_days.saturating_mul(DAY) {
+        let most = match most_days {
+            1 => "24 h".to_owned(),
+            days => format!("{days} days"),
+        };
+        let text = format!("from 'from' to 'to' there are at most {most}");
+        return Err(Failure::bad(text).about("from"));
+    }
+    Ok((from, to))
 }

@@ -40,6 +40,8 @@ pub(super) const STREAMS: Argument = takes(
     "only this stream, or the streams that a pattern matches, as in live/*",
 )
 .of(Values::Streams);
+/// The beginning of the time [between](super::arguments::between) two moments.
+pub(super) const FROM: Argument = takes("from", Kind::Time, "the beginning; default a day before the end");
 /// How many rows of a list: [`Limit`](super::arguments::Limit).
 pub(super) const LIMIT: Argument = takes(
     "limit",

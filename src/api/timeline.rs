@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::Failure;
-use super::arguments::{one_stream, time, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, STREAM, Values, ZONES, carries_out, takes};
+use super::arguments::{DAY, Whole, between, one_stream, time, typed};
+use super::command::{Command, Effect, FROM, Kind, Reach, Right, STREAM, Values, ZONES, carries_out, takes};
 use crate::config::{Span, Zone};
 use crate::event::rfc3339;
 use crate::media::{Micros, StreamName};
@@ -15,7 +15,6 @@ use crate::model::reply::{self, TimelineClip, TimelineDay, TimelineSpan};
 use crate::store::{Clock as _, Library, RealClock, Timeline, TimelineQuery};
 
 const SECOND: Micros = 1_000_000;
-const DAY: Micros = 86_400 * SECOND;
 /// The most days of a time line.
 const MOST_DAYS: Micros = 366;
 /// The most items of a time line.
@@ -37,7 +36,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     reach: Reach::Streams,
     arguments: &[
         STREAM,
-        takes("from", Kind::Time, "the beginning; default a day before the end"),
+        FROM,
         takes("to", Kind::Time, "the end, at most 366 days later; default now"),
         takes(
             "resolution",
@@ -78,28 +77,8 @@ struct Asked {
     limit: Items,
 }
 
-/// The number of items of a time line: 1 to 2,000.
-#[derive(Clone, Copy, Debug)]
-struct Items(usize);
-
-impl Default for Items {
-    fn default() -> Self {
-        Self(MOST_ITEMS)
-    }
-}
-
-impl<'de> Deserialize<'de> for Items {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let limit = usize::deserialize(from)?;
-        if (1..=MOST_ITEMS).contains(&limit) {
-            Ok(Self(limit))
-        } else {
-            Err(serde::de::Error::custom(format!(
-                "{limit} is not from 1 to {MOST_ITEMS}"
-            )))
-        }
-    }
-}
+/// The number of items of a time line.
+type Items = Whole<1, MOST_ITEMS, MOST_ITEMS>;
 
 /// A length of time from a second on.
 fn resolution<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Micros>, D::Error> {
@@ -147,16 +126,7 @@ fn timeline_alone(library: &Library, arguments: Map<String, Value>) -> Result<re
 
 impl Wanted {
     fn of(asked: Asked, now: Micros) -> Result<Self, Failure> {
-        let to = asked.to.unwrap_or(now);
-        let from = asked.from.unwrap_or_else(|| to.saturating_sub(DAY));
-        let length = to.saturating_sub(from);
-        if length <= 0 {
-            return Err(Failure::bad("'to' must be later than 'from'").about("to"));
-        }
-        if length > MOST_DAYS * DAY {
-            let text = format!("from 'from' to 'to' there are at most {MOST_DAYS} days");
-            return Err(Failure::bad(text).about("from"));
-        }
+        let (from, to) = between((asked.from, asked.to), now, MOST_DAYS)?;
         let days = days(&asked.time_zone, from, to);
         let edges = days
             .iter()
@@ -168,7 +138,7 @@ impl Wanted {
             query: TimelineQuery {
                 from,
                 to,
-                resolution: asked.resolution.unwrap_or_else(|| usual(length)),
+                resolution: asked.resolution.unwrap_or_else(|| usual(to.saturating_sub(from))),
                 days: edges.collect(),
                 most: asked.limit.0,
             },

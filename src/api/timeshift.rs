@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::Api;
 use super::answer::{Failure, MAX_ANSWER};
-use super::arguments::{one_stream, time, typed};
-use super::command::{Command, Effect, Kind, Reach, Right, STREAM, STREAMS, carries_out, takes};
+use super::arguments::{Whole, between, one_stream, time, typed};
+use super::command::{Command, Effect, FROM, Kind, Reach, Right, STREAM, STREAMS, carries_out, takes};
 use crate::config::{Streams, stream_path};
 use crate::event::rfc3339;
 use crate::media::{Micros, StreamName};
@@ -17,7 +17,7 @@ use crate::store::{Library, Spans, StoreError};
 
 const SECOND: Micros = 1_000_000;
 /// The longest time that is asked about.
-const DAY: Micros = 86_400 * SECOND;
+const MOST_DAYS: Micros = 1;
 /// The most streams of a page.
 const MOST_STREAMS: usize = 100;
 /// The most ranges of an answer.
@@ -29,6 +29,8 @@ const OF_A_RANGE: usize = 128;
 /// Tape that goes on within this is one range.
 const CLOSE: Micros = SECOND;
 
+const TO: super::Argument = takes("to", Kind::Time, "the end, at most 24 h later; default now");
+
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "timeshift.streams",
@@ -37,8 +39,8 @@ pub(super) const COMMANDS: &[Command] = &[
         right: Right::Watch,
         reach: Reach::Streams,
         arguments: &[
-            takes("from", Kind::Time, "the beginning; default a day before the end"),
-            takes("to", Kind::Time, "the end, at most 24 h later; default now"),
+            FROM,
+            TO,
             STREAMS,
             takes(
                 "page_size",
@@ -55,11 +57,7 @@ pub(super) const COMMANDS: &[Command] = &[
         effect: Effect::Reads,
         right: Right::Watch,
         reach: Reach::Streams,
-        arguments: &[
-            STREAM,
-            takes("from", Kind::Time, "the beginning; default a day before the end"),
-            takes("to", Kind::Time, "the end, at most 24 h later; default now"),
-        ],
+        arguments: &[STREAM, FROM, TO],
         carry_out: carries_out!(ranges -> TimeShiftRanges),
     },
 ];
@@ -92,35 +90,16 @@ struct AskedRanges {
     to: Option<Micros>,
 }
 
-/// The number of streams of a page: 0 to 100.
-#[derive(Clone, Copy)]
-struct PageSize(usize);
+/// The number of streams of a page.
+type PageSize = Whole<0, MOST_STREAMS, MOST_STREAMS>;
 
 /// The number of a page, from 1.
 #[derive(Clone, Copy)]
 struct Page(usize);
 
-impl Default for PageSize {
-    fn default() -> Self {
-        Self(MOST_STREAMS)
-    }
-}
-
 impl Default for Page {
     fn default() -> Self {
         Self(1)
-    }
-}
-
-impl<'de> Deserialize<'de> for PageSize {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let size = i64::deserialize(from)?;
-        match usize::try_from(size) {
-            Ok(size) if size <= MOST_STREAMS => Ok(Self(size)),
-            _ => Err(serde::de::Error::custom(format!(
-                "{size} is not from 0 to {MOST_STREAMS}"
-            ))),
-        }
     }
 }
 
@@ -138,7 +117,7 @@ impl<'de> Deserialize<'de> for Page {
 
 async fn streams(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftStreams, Failure> {
     let asked: AskedStreams = typed(arguments)?;
-    let (from, to) = within_a_day(asked.from, asked.to, api.now())?;
+    let (from, to) = between((asked.from, asked.to), api.now(), MOST_DAYS)?;
     if let Some(Streams::One(stream)) = &asked.stream {
         api.sees(stream)?;
     }
@@ -162,7 +141,7 @@ async fn streams(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftSt
 
 async fn ranges(api: &Api, arguments: Map<String, Value>) -> Result<TimeShiftRanges, Failure> {
     let asked: AskedRanges = typed(arguments)?;
-    let (from, to) = within_a_day(asked.from, asked.to, api.now())?;
+    let (from, to) = between((asked.from, asked.to), api.now(), MOST_DAYS)?;
     api.sees(&asked.stream)?;
     let address = api.address();
     let url = |(from, to): (Micros, Micros)| {
@@ -214,19 +193,6 @@ impl Api {
             });
         }
         Ok(ranges)
-    }
-}
-
-fn within_a_day(from: Option<Micros>, to: Option<Micros>, now: Micros) -> Result<(Micros, Micros), Failure> {
-    let to = to.unwrap_or(now);
-    let from = from.unwrap_or_else(|| to.saturating_sub(DAY));
-    let length = to.saturating_sub(from);
-    if length <= 0 {
-        Err(Failure::bad("'to' must be later than 'from'").about("to"))
-    } else if length > DAY {
-        Err(Failure::bad("from 'from' to 'to' there are at most 24 h").about("from"))
-    } else {
-        Ok((from, to))
     }
 }
 
@@ -294,6 +260,7 @@ fn row(stream: &StreamName, ranges: &Ranges) -> TimeShiftStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::arguments::DAY;
 
     #[test]
     fn ranges_are_joined_where_they_touch_and_where_there_are_too_many() {
@@ -328,9 +295,10 @@ mod tests {
 
     #[test]
     fn a_question_is_of_a_day_and_pages_are_those_of_the_cloud() {
-        assert_eq!(within_a_day(None, None, 2 * DAY).unwrap(), (DAY, 2 * DAY));
-        assert_eq!(within_a_day(Some(5), Some(6), 0).unwrap(), (5, 6));
-        let field = |from, to| within_a_day(Some(from), Some(to), 0).unwrap_err().field;
+        let between = |from, to, now| between((from, to), now, MOST_DAYS);
+        assert_eq!(between(None, None, 2 * DAY).unwrap(), (DAY, 2 * DAY));
+        assert_eq!(between(Some(5), Some(6), 0).unwrap(), (5, 6));
+        let field = |from, to| between(Some(from), Some(to), 0).unwrap_err().field;
         assert_eq!(field(5, 5).as_deref(), Some("to"));
         assert_eq!(field(0, DAY + 1).as_deref(), Some("from"));
         let read = |body: &str| typed::<AskedStreams>(serde_json::from_str(body).unwrap());
