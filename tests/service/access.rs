@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::rtmp::Rtmp;
 use crate::support::service::write_config;
-use crate::support::{Service, edgereel, home, recordings, sample, wait_for};
+use crate::support::{Service, edgereel, home, recordings, sample, wait_closed, wait_for};
 use nix::sys::signal::Signal;
 use rusqlite::{Connection, OpenFlags};
 
@@ -80,10 +80,7 @@ fn a_key_with_a_slash_that_the_encoder_split_is_understood_and_no_part_of_it_bec
     client.publish("s3cret-one").unwrap();
     let said = client.wait_closed();
     assert!(said.contains("rtmp://HOST/APP/NAME"), "{said}");
-    let recording = wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        all.into_iter().find(|recording| recording.state == "closed")
-    });
+    let recording = wait_closed(&service.data());
     assert_eq!(recording.stream, "live/cam1");
     let log = service.log_with(&["write it as %2F"]);
     assert!(!log.contains("s3cret"), "{log}");

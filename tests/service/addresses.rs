@@ -7,34 +7,18 @@ use std::path::Path;
 use serde_json::Value;
 use sha2::Digest as _;
 
-use crate::support::cli::Done;
 use crate::support::http::{ask, get};
 use crate::support::webhook::Webhook;
-use crate::support::{Pusher, Service, edgereel, home, sample, sample_path, wait_for};
+use crate::support::{
+    Pusher, Service, edgereel_of, home, publish_file, record_sample, sample, sample_path, typed, wait_for,
+};
 
 const KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
 
-/// A command about the service with this home.
-fn told(home: &Path, arguments: &[&str]) -> Done {
-    let config = home.join("edgereel.toml");
-    edgereel(&[arguments, &["--config", config.to_str().unwrap()]].concat())
-}
-
 /// The rows of `ls --json`.
 fn rows(home: &Path) -> Vec<Value> {
-    let list: Value = serde_json::from_slice(&told(home, &["ls", "--json"]).ok().stdout).unwrap();
+    let list: Value = serde_json::from_slice(&edgereel_of(home, &["ls", "--json"]).ok().stdout).unwrap();
     list["recordings"].as_array().unwrap().clone()
-}
-
-fn push(service: &Service, stream: &str) {
-    let sample = sample_path();
-    let arguments = [
-        "publish",
-        sample.to_str().unwrap(),
-        &service.url(stream),
-        "--fast",
-    ];
-    edgereel(&arguments).ok();
 }
 
 /// The path of an address of this door.
@@ -105,7 +89,7 @@ fn lists_and_the_command_line_say_where_things_play() {
     let home = home();
     let service = Service::start_with(home.path(), "[http]\nlisten = [\"127.0.0.1:0\"]\n");
     let door = service.http();
-    push(&service, "live/cam1");
+    publish_file(&sample_path(), &service.url("live/cam1"));
     let closed = wait_for("a closed recording", || {
         rows(home.path()).into_iter().find(|row| row["state"] == "closed")
     });
@@ -113,9 +97,11 @@ fn lists_and_the_command_line_say_where_things_play() {
     assert_eq!(path(door, &closed["url"]), format!("/r/{id}/master.m3u8"));
     assert_eq!(path(door, &closed["mp4_url"]), format!("/r/{id}.mp4"));
     assert_eq!(get(door, &path(door, &closed["url"]), &[]).status, 200);
-    let shown = told(home.path(), &["recording", "get", "--last"]).ok().text();
+    let shown = edgereel_of(home.path(), &["recording", "get", "--last"])
+        .ok()
+        .text();
     assert!(shown.contains(closed["url"].as_str().unwrap()), "{shown}");
-    let table = told(home.path(), &["ls"]).ok().text();
+    let table = edgereel_of(home.path(), &["ls"]).ok().text();
     assert!(table.contains(closed["url"].as_str().unwrap()), "{table}");
     let over_http = get(door, "/api/v1/recording.list", &[]).json();
     assert_eq!(over_http["result"]["recordings"][0]["url"], closed["url"]);
@@ -154,7 +140,7 @@ fn lists_and_the_command_line_say_where_things_play() {
     });
 
     // For `wget -i`.
-    let urls = told(home.path(), &["ls", "--urls"]).ok().text();
+    let urls = edgereel_of(home.path(), &["ls", "--urls"]).ok().text();
     assert_eq!(urls.lines().count(), 2, "{urls}");
     for url in urls.lines() {
         let file = get(door, &path(door, &url.into()), &[]);
@@ -162,7 +148,7 @@ fn lists_and_the_command_line_say_where_things_play() {
         let name = file.header("content-disposition").unwrap();
         assert!(name.starts_with("attachment; filename=\"live_cam"), "{name}");
     }
-    let one = told(home.path(), &["ls", "--urls", "--stream", "live/cam1"])
+    let one = edgereel_of(home.path(), &["ls", "--urls", "--stream", "live/cam1"])
         .ok()
         .text();
     assert_eq!(one.trim(), format!("http://{door}/r/{id}.mp4?download=1"));
@@ -174,7 +160,7 @@ fn lists_and_the_command_line_say_where_things_play() {
             .iter()
             .all(|row| row["url"].is_null() && row["mp4_url"].is_null())
     );
-    told(home.path(), &["ls", "--urls"]).failed(1, &["nothing can be downloaded", "http.listen"]);
+    edgereel_of(home.path(), &["ls", "--urls"]).failed(1, &["nothing can be downloaded", "http.listen"]);
 }
 
 #[test]
@@ -189,7 +175,7 @@ fn events_say_where_a_recording_plays_that_is_delivered_nowhere() {
         callback("/aliyun", "name = \"aliyun\"\ndialect = \"aliyun\""),
     );
     let service = Service::start_with(home.path(), &config);
-    push(&service, "live/cam1");
+    publish_file(&sample_path(), &service.url("live/cam1"));
     let call = |path: &str, of: &dyn Fn(&Value) -> bool| {
         wait_for(path, || {
             let calls = webhook.calls().into_iter().filter(|call| call.path == path);
@@ -277,20 +263,11 @@ fn nobody_keeps_a_file_longer_than_the_viewer_may_have_it() {
     let config = format!("[http]\nlisten = [\"127.0.0.1:0\"]\ntoken_key = \"{KEY}\"\n");
     let service = Service::start_with(home.path(), &config);
     let door = service.http();
-    push(&service, "live/cam1");
-    let id = wait_for("a closed recording", || {
-        let closed = rows(home.path()).into_iter().find(|row| row["state"] == "closed");
-        closed.map(|row| row["id"].as_str().unwrap().to_owned())
-    });
+    let id = record_sample(&service, "live/cam1").id;
     let token = |valid: &str| {
-        let made = told(
-            home.path(),
-            &[
-                "token", "create", "--json", "--stream", "live/*", "--valid", valid,
-            ],
-        );
-        let made: Value = serde_json::from_slice(&made.ok().stdout).unwrap();
-        format!("/t/{}", made["result"]["token"].as_str().unwrap())
+        let arguments = ["--stream", "live/*", "--valid", valid];
+        let made = typed(home.path(), &[&["token", "create"], &arguments[..]].concat());
+        format!("/t/{}", made["token"].as_str().unwrap())
     };
     let kept = |path: &str| {
         let got = get(door, path, &[]);
@@ -326,11 +303,7 @@ fn while_the_storage_directory_is_away_viewers_are_asked_to_come_again() {
     let home = home();
     let service = Service::start_with(home.path(), "[http]\nlisten = [\"127.0.0.1:0\"]\n");
     let door = service.http();
-    push(&service, "live/cam1");
-    let id = wait_for("a closed recording", || {
-        let closed = rows(home.path()).into_iter().find(|row| row["state"] == "closed");
-        closed.map(|row| row["id"].as_str().unwrap().to_owned())
-    });
+    let id = record_sample(&service, "live/cam1").id;
     let (here, away) = (service.data(), service.data().with_extension("away"));
     std::fs::rename(&here, &away).unwrap();
     for path in [

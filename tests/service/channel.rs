@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::support::cli::Done;
 use crate::support::http::{Reply, ask, get};
-use crate::support::{Service, edgereel, home, only_recording, recordings, sample_path, wait_for};
+use crate::support::{Service, home, record_sample, typed};
 
 const KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
 const OTHER: &str = "0b94e2f07c1a8436d9f50e7732bd6481";
@@ -21,16 +20,6 @@ fn started(home: &Path) -> Service {
          [[viewer]]\nname = \"others\"\nkey = \"{OTHER}\"\nstreams = \"other/*\"\n"
     );
     Service::start_with(home, &sections)
-}
-
-fn typed(home: &Path, arguments: &[&str]) -> Done {
-    let config = home.join("edgereel.toml");
-    edgereel(&[arguments, &["--json", "--config", config.to_str().unwrap()]].concat())
-}
-
-fn result(done: Done) -> serde_json::Value {
-    let mut answer: serde_json::Value = serde_json::from_slice(&done.ok().stdout).unwrap();
-    answer["result"].take()
 }
 
 fn of_staff(door: SocketAddr, path: &str) -> Reply {
@@ -67,25 +56,11 @@ fn without_times(bytes: &[u8]) -> (Vec<u8>, Vec<u64>) {
 fn a_recording_is_shown_again_as_if_it_were_live() {
     let home = home();
     let service = started(home.path());
-    let sample = sample_path();
-    edgereel(&[
-        "publish",
-        sample.to_str().unwrap(),
-        &service.url("live/cam1"),
-        "--fast",
-    ])
-    .ok();
-    wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        all.iter()
-            .all(|recording| recording.state == "closed")
-            .then_some(())
-    });
-    let id = only_recording(&service.data()).id;
+    let id = record_sample(&service, "live/cam1").id;
     let door = service.http();
     let playlist = "/channel/evening.m3u8";
 
-    typed(home.path(), &["channel", "put", "later", &id, "--start", "1h"]).ok();
+    typed(home.path(), &["channel", "put", "later", &id, "--start", "1h"]);
     let early = of_staff(door, "/channel/later.m3u8");
     let wait: u64 = early.header("retry-after").unwrap().parse().unwrap();
     assert!(
@@ -94,10 +69,10 @@ fn a_recording_is_shown_again_as_if_it_were_live() {
         early.status
     );
     let part = format!("{id}@0s..4s");
-    let put = result(typed(
+    let put = typed(
         home.path(),
         &["channel", "put", "evening", &id, &part, "--play", "loop"],
-    ));
+    );
     assert_eq!(
         (put["state"].as_str(), put["path"].as_str()),
         (Some("playing"), Some(playlist)),
@@ -152,7 +127,7 @@ fn a_recording_is_shown_again_as_if_it_were_live() {
 
     // Who may not watch the stream does not learn of the channel.
     let token = |arguments: &[&str]| {
-        let made = result(typed(home.path(), &[&["token", "create"], arguments].concat()));
+        let made = typed(home.path(), &[&["token", "create"], arguments].concat());
         made["token"].as_str().unwrap().to_owned()
     };
     assert_eq!(get(door, playlist, &[]).status, 401);
@@ -224,17 +199,17 @@ fn a_recording_is_shown_again_as_if_it_were_live() {
         "a chunk never changes its bytes"
     );
 
-    typed(home.path(), &["channel", "disable", "evening"]).ok();
+    typed(home.path(), &["channel", "disable", "evening"]);
     assert_eq!(of_staff(door, playlist).status, 404);
     assert_eq!(of_staff(door, &path).status, 404);
-    typed(home.path(), &["channel", "enable", "evening"]).ok();
+    typed(home.path(), &["channel", "enable", "evening"]);
     assert_eq!(of_staff(door, playlist).status, 200);
     // What is listed of a recording that is deleted all the same is gone.
-    typed(home.path(), &["recording", "delete", &id, "--yes"]).ok();
+    typed(home.path(), &["recording", "delete", &id, "--yes"]);
     let gone = of_staff(door, &path);
     assert_eq!(gone.status, 410, "{}", gone.text());
-    typed(home.path(), &["channel", "delete", "evening"]).ok();
+    typed(home.path(), &["channel", "delete", "evening"]);
     assert_eq!(of_staff(door, playlist).status, 404);
-    let left = result(typed(home.path(), &["channel", "list"]));
+    let left = typed(home.path(), &["channel", "list"]);
     assert_eq!(left["channels"].as_array().unwrap().len(), 1, "{left}");
 }

@@ -7,17 +7,9 @@ use serde_json::{Value, json};
 use crate::support::broker::Broker;
 use crate::support::delivered::{HEAVY, push};
 use crate::support::fleet::{ask, events, managed};
-use crate::support::{Service, edgereel, home, only_recording, recordings, wait_for, wait_until};
+use crate::support::{Service, home, only_recording, typed, wait_all_closed, wait_for, wait_until};
 
 const TEMPLATE: &str = "\n[[template]]\nname = \"default\"\nformats = [\"hls\"]\nresume_window = \"0s\"\npseudo_live = \"+2h\"\n";
-
-fn typed(home: &Path, arguments: &[&str]) -> Value {
-    let config = home.join("edgereel.toml");
-    let all = [arguments, &["--json", "--config", config.to_str().unwrap()]].concat();
-    let done = edgereel(&all).ok();
-    let mut answer: Value = serde_json::from_slice(&done.stdout).unwrap();
-    answer["result"].take()
-}
 
 fn channels(home: &Path) -> Vec<Value> {
     typed(home, &["channel", "list"])["channels"]
@@ -26,19 +18,12 @@ fn channels(home: &Path) -> Vec<Value> {
         .clone()
 }
 
-fn all_closed(service: &Service, count: usize) {
-    wait_until("closed recordings", || {
-        let all = recordings(&service.data());
-        all.len() == count && all.iter().all(|recording| recording.state == "closed")
-    });
-}
-
 #[test]
 fn a_template_shows_its_recordings_again_once_also_over_crashes() {
     let home = home();
     let service = Service::start_with(home.path(), TEMPLATE);
     push(&service, "live/cam1", 6, 0);
-    all_closed(&service, 1);
+    wait_all_closed(&service.data(), 1);
     // Mostly before the channel is made: that is looked for each half minute, and at a start.
     service.kill();
     let service = Service::start_with(home.path(), TEMPLATE);
@@ -65,7 +50,7 @@ fn a_template_shows_its_recordings_again_once_also_over_crashes() {
     assert_eq!(channels(home.path()).len(), 1);
     typed(home.path(), &["channel", "delete", one["name"].as_str().unwrap()]);
     push(&service, "live/cam2", 6, 0);
-    all_closed(&service, 2);
+    wait_all_closed(&service.data(), 2);
     service.stop();
     let service = Service::start_with(home.path(), TEMPLATE);
     wait_until("the other channel", || !channels(home.path()).is_empty());
@@ -89,8 +74,7 @@ fn channels_over_half_of_the_space_are_refused_and_lost_items_are_told_over_mqtt
     let service = start();
     push(&service, "live/cam1", 20, 4 * HEAVY);
     push(&service, "live/cam2", 6, 0);
-    all_closed(&service, 2);
-    let all = recordings(&service.data());
+    let all = wait_all_closed(&service.data(), 2);
     let id = |stream: &str| all.iter().find(|one| one.stream == stream).unwrap().id.clone();
     let (large, small) = (id("live/cam1"), id("live/cam2"));
     let put = |name: &str, item: &str, place: &str| {

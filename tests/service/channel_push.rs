@@ -11,21 +11,13 @@ use crate::support::delivered::{HEAVY, events, push};
 use crate::support::media::Sample;
 use crate::support::proxy::{Link, Proxy};
 use crate::support::{
-    Flv, Media, Service, edgereel, export, home, only_recording, recordings, wait_for, wait_until,
+    Flv, Media, Recording, Service, edgereel, edgereel_of, export, home, recordings, typed, wait_closed,
+    wait_for, wait_until,
 };
 use nix::sys::socket::{getsockopt, sockopt};
 
-fn typed(home: &Path, arguments: &[&str]) -> Value {
-    let config = home.join("edgereel.toml");
-    let all = [arguments, &["--json", "--config", config.to_str().unwrap()]].concat();
-    let done = edgereel(&all).ok();
-    let mut answer: Value = serde_json::from_slice(&done.stdout).unwrap();
-    answer["result"].take()
-}
-
 fn refused(home: &Path, arguments: &[&str]) -> String {
-    let config = home.join("edgereel.toml");
-    let done = edgereel(&[arguments, &["--config", config.to_str().unwrap()]].concat());
+    let done = edgereel_of(home, arguments);
     assert_ne!(done.code, Some(0), "{arguments:?}");
     assert!(!done.stderr.contains("s3cret"), "{}", done.stderr);
     done.stderr
@@ -40,16 +32,6 @@ fn pushes(home: &Path, name: &str) -> Vec<Value> {
 
 fn state(home: &Path, name: &str) -> String {
     pushes(home, name)[0]["state"].as_str().unwrap().to_owned()
-}
-
-/// The id of the only recording, once it is complete.
-fn closed(service: &Service) -> String {
-    wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        let is_closed = !all.is_empty() && all.iter().all(|recording| recording.state == "closed");
-        is_closed.then_some(())
-    });
-    only_recording(&service.data()).id
 }
 
 /// How many recordings there are of a stream, and how long the last one is.
@@ -129,7 +111,7 @@ fn a_channel_is_sent_byte_for_byte_and_again_after_a_break_and_a_restart() {
     let service = Service::start_talkative(home.path(), &config, &[]);
     // No two frames of it are alike.
     push(&service, "live/cam1", 8, 0);
-    let id = closed(&service);
+    let id = wait_closed(&service.data()).id;
     let part = format!("{id}@0s..4s");
     let source = out.path().join("source.flv");
     export(&service.data(), &id, "flv", &source).ok();
@@ -210,9 +192,7 @@ fn a_channel_is_sent_byte_for_byte_and_again_after_a_break_and_a_restart() {
     let text = refused(home.path(), &["channel", "unpush", "again"]);
     assert!(text.contains("sent nowhere"), "{text}");
     wait_until("the end of all publishes", || {
-        recordings(&far.data())
-            .iter()
-            .all(|recording| recording.state == "closed")
+        recordings(&far.data()).iter().all(Recording::is_closed)
     });
 
     let once = media(&far, "live/once-s3cret", out.path());
@@ -255,7 +235,7 @@ fn servers_that_are_silent_slow_or_refuse_are_tried_again_with_pauses() {
         &format!("[channel]\npush_to = [{}]\n", allowed.join(", ")),
     );
     push(&service, "live/cam1", 10, 4 * HEAVY);
-    let id = closed(&service);
+    let id = wait_closed(&service.data()).id;
     typed(home.path(), &["channel", "put", "evening", &id, "--play", "loop"]);
     for server in servers {
         let url = format!("rtmp://{server}/live/relay?key=s3cret");
@@ -338,7 +318,7 @@ fn a_channel_is_sent_under_tls_to_a_server_that_proves_itself() {
     let allowed = format!("[channel]\npush_to = [\"rtmps://{address}/live/*\"]\n");
     let service = Service::start_with(home.path(), &allowed);
     push(&service, "live/cam1", 6, 0);
-    let id = closed(&service);
+    let id = wait_closed(&service.data()).id;
     typed(home.path(), &["channel", "put", "evening", &id, "--play", "loop"]);
     let url = format!("rtmps://{address}/live/s3cret");
     typed(home.path(), &["channel", "push", "evening", &url]);

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::contract;
-use crate::support::{Done, Feed, Plan, Service, edgereel, home, recordings, verified, wait_for, wait_until};
+use crate::support::{
+    Feed, Plan, Service, edgereel_of, home, recordings, typed, verified, wait_for, wait_until,
+};
 use serde_json::{Value, json};
 
 /// The service records only what somebody asks for.
@@ -19,33 +21,16 @@ pub(super) const CAM: &str = "live/cam1";
 /// An answer comes within this time, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn ctl(home: &Path, arguments: &[&str]) -> Done {
-    let config = home.join("edgereel.toml");
-    let mut all = arguments.to_vec();
-    all.extend(["--config", config.to_str().unwrap()]);
-    edgereel(&all)
-}
-
 /// Where [`crate::support::service::write_config`] puts it.
 fn socket_of(service: &Service) -> std::path::PathBuf {
     let data = service.data();
     data.parent().unwrap().join("control.sock")
 }
 
-/// The result of a command that must succeed.
-#[track_caller]
-pub(super) fn done(home: &Path, arguments: &[&str]) -> Value {
-    let mut all = arguments.to_vec();
-    all.push("--json");
-    let answer: Value = serde_json::from_slice(&ctl(home, &all).ok().stdout).expect("an answer");
-    assert_eq!(answer["ok"], true, "{arguments:?}: {answer}");
-    answer["result"].clone()
-}
-
 /// The message of a command that must be refused.
 #[track_caller]
 pub(super) fn refused(home: &Path, arguments: &[&str]) -> String {
-    let done = ctl(home, arguments);
+    let done = edgereel_of(home, arguments);
     assert_eq!(
         done.code,
         Some(1),
@@ -92,7 +77,7 @@ fn first(result: &Value) -> String {
 #[track_caller]
 pub(super) fn closed(home: &Path, id: &str) -> Value {
     wait_for("the recording to be over", || {
-        let list = done(home, &["recording", "list"]);
+        let list = typed(home, &["recording", "list"]);
         let row = list["recordings"]
             .as_array()?
             .iter()
@@ -156,16 +141,16 @@ fn a_stream_is_recorded_by_command_from_start_to_stop_and_no_longer() {
         "{stopped}"
     );
 
-    let id = first(&done(home, &["recording", "start", CAM, "--name", "goal"]));
+    let id = first(&typed(home, &["recording", "start", CAM, "--name", "goal"]));
     let again = refused(home, &["recording", "start", CAM]);
     assert!(again.contains("already") && again.contains(&id), "{again}");
     wait_until("a second of it", || {
-        let list = done(home, &["recording", "list", "--stream", CAM]);
+        let list = typed(home, &["recording", "list", "--stream", CAM]);
         list["recordings"][0]["duration_s"]
             .as_f64()
             .is_some_and(|seconds| seconds > 1.0)
     });
-    let row = done(home, &["recording", "get", &id]);
+    let row = typed(home, &["recording", "get", &id]);
     assert_eq!(
         (&row["state"], &row["name"], &row["origin"]),
         (&json!("open"), &json!("goal"), &json!("manual"))
@@ -174,10 +159,10 @@ fn a_stream_is_recorded_by_command_from_start_to_stop_and_no_longer() {
     let open = refused(home, &["recording", "finish", CAM]);
     assert!(open.contains(&id), "{open}");
 
-    let next = first(&done(home, &["recording", "restart", CAM]));
+    let next = first(&typed(home, &["recording", "restart", CAM]));
     assert_eq!(next, id, "that is the one which ends");
     closed(home, &id);
-    let other = first(&done(home, &["recording", "stop", CAM]));
+    let other = first(&typed(home, &["recording", "stop", CAM]));
     assert_ne!(other, id);
     closed(home, &other);
     let over = refused(home, &["recording", "stop", &id]);
@@ -189,10 +174,10 @@ fn a_stream_is_recorded_by_command_from_start_to_stop_and_no_longer() {
     assert!(unknown.contains("no recording '0190ffff"), "{unknown}");
     feed.over();
 
-    done(home, &["recording", "protect", &id]);
+    typed(home, &["recording", "protect", &id]);
     assert!(refused(home, &["recording", "delete", &id, "--yes"]).contains("protected"));
-    done(home, &["recording", "unprotect", &id]);
-    done(home, &["recording", "delete", &id, "--yes"]);
+    typed(home, &["recording", "unprotect", &id]);
+    typed(home, &["recording", "delete", &id, "--yes"]);
     assert!(refused(home, &["recording", "get", &id]).contains("no recording"));
     assert_eq!(recordings(&service.data()).len(), 1);
     service.stop();
@@ -207,7 +192,7 @@ fn a_clip_has_what_was_before_it_though_nothing_was_recorded() {
     let feed = live(&service, CAM);
     wait_until("something to look back at", || feed.taken() > 3_000);
     assert!(recordings(&service.data()).is_empty());
-    let clip = done(
+    let clip = typed(
         home,
         &[
             "clip", "create", CAM, "--before", "2s", "--after", "1s", "--name", "goal",
@@ -241,7 +226,7 @@ fn what_cannot_reach_as_far_back_as_asked_says_so_and_why() {
     let service = Service::start_with(home, ON_DEMAND);
     let feed = live(&service, CAM);
     wait_until("something to look back at", || feed.taken() > 3_000);
-    let clip = done(home, &["clip", "create", CAM, "--before", "60s", "--after", "0s"]);
+    let clip = typed(home, &["clip", "create", CAM, "--before", "60s", "--after", "0s"]);
     // The publish began some seconds ago.
     let short = &clip["short"];
     assert_eq!(
@@ -256,18 +241,18 @@ fn what_cannot_reach_as_far_back_as_asked_says_so_and_why() {
     let there = row["duration_s"].as_f64().unwrap();
     assert!((there + missing - 60.0).abs() < 0.001, "{row}");
 
-    let started = done(home, &["recording", "start", CAM, "--pre-roll", "50s"]);
+    let started = typed(home, &["recording", "start", CAM, "--pre-roll", "50s"]);
     assert_eq!(started["short"]["reason"], "publish", "{started}");
     // A recording that continues where the tape ended begins with the next second of it.
-    let begun = || ctl(home, &["recording", "get", &first(&started)]).code == Some(0);
+    let begun = || edgereel_of(home, &["recording", "get", &first(&started)]).code == Some(0);
     wait_until("the recording to begin", begun);
-    done(home, &["recording", "stop", CAM]);
+    typed(home, &["recording", "stop", CAM]);
     let row = closed(home, &first(&started));
     assert_near(&row["short"]["start"], &started["short"]["start"]);
     assert_near(&row["start"], &started["short"]["start"]);
 
     // The publisher of this clip ends before the clip does.
-    let clip = done(home, &["clip", "create", CAM, "--before", "1s", "--after", "60s"]);
+    let clip = typed(home, &["clip", "create", CAM, "--before", "1s", "--after", "60s"]);
     assert_eq!(
         (&clip["state"], &clip["short"]),
         (&json!("recording"), &Value::Null)
@@ -297,15 +282,15 @@ fn a_clip_of_the_past_is_ready_at_once_with_the_bounds_that_it_has() {
         format!("{time:.6}")
     };
     let (from, to) = (time(2), time(5));
-    let clip = done(home, &["clip", "create", CAM, "--from", &from, "--to", &to]);
+    let clip = typed(home, &["clip", "create", CAM, "--from", &from, "--to", &to]);
     assert_eq!(clip["state"], "ready", "{clip}");
-    let row = done(home, &["recording", "get", clip["recording"].as_str().unwrap()]);
+    let row = typed(home, &["recording", "get", clip["recording"].as_str().unwrap()]);
     assert_eq!((&row["start"], &row["end"]), (&clip["start"], &clip["end"]));
     assert_eq!(
         (&clip["start"], &clip["end"], &clip["short"]),
         (&json!(from), &json!(to), &Value::Null)
     );
-    let early = done(
+    let early = typed(
         home,
         &["clip", "create", CAM, "--from", &time(-7), "--to", &time(3)],
     );
@@ -347,8 +332,8 @@ fn a_pattern_is_taken_where_many_streams_are_meant_and_refused_where_one_is() {
         "--duration",
         "1h",
     ];
-    done(home, once);
-    let listed = |streams: &str| done(home, &["task", "list", "--stream", streams])["tasks"].clone();
+    typed(home, once);
+    let listed = |streams: &str| typed(home, &["task", "list", "--stream", streams])["tasks"].clone();
     assert_eq!(listed("live/*").as_array().unwrap().len(), 1);
     assert_eq!(listed("other/*"), json!([]));
     for command in [
@@ -372,7 +357,7 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
     let home = home();
     let home = home.path();
     let service = Service::start_with(home, ON_DEMAND);
-    done(
+    typed(
         home,
         &[
             "template",
@@ -386,7 +371,7 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
             "{\"split\":\"off\"}",
         ],
     );
-    done(
+    typed(
         home,
         &[
             "rule",
@@ -407,14 +392,14 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
     let ids: Vec<String> = (0..5)
         .map(|n| {
             let start = format!("{}h", n * 30 + 1);
-            let task = done(
+            let task = typed(
                 home,
                 &["task", "create", CAM, "--start", &start, "--duration", "2h"],
             );
             task["task"].as_str().unwrap().to_owned()
         })
         .collect();
-    done(
+    typed(
         home,
         &[
             "task",
@@ -426,10 +411,10 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
             "Asia/Shanghai",
         ],
     );
-    done(home, &["task", "stop", &ids[0]]);
+    typed(home, &["task", "stop", &ids[0]]);
     assert!(refused(home, &["task", "stop", &ids[0]]).contains("is stopped"));
-    done(home, &["task", "delete", &ids[1]]);
-    let known = |home: &Path| ["rule", "template", "task"].map(|group| done(home, &[group, "list"]));
+    typed(home, &["task", "delete", &ids[1]]);
+    let known = |home: &Path| ["rule", "template", "task"].map(|group| typed(home, &[group, "list"]));
     let before = known(home);
     assert_eq!(before[0]["rules"][0]["template"], "lesson", "{}", before[0]);
     assert_eq!(
@@ -444,7 +429,7 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
         json!(["Mon,Tue,Wed,Thu,Fri 08:00-18:00"])
     );
     // The service is killed the moment after the answer: the answered change is kept.
-    done(
+    typed(
         home,
         &["task", "create", CAM, "--start", "200h", "--duration", "1h"],
     );
@@ -461,7 +446,7 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
         if !after.is_empty() {
             arguments.extend(["--after", &after]);
         }
-        let page = done(home, &arguments);
+        let page = typed(home, &arguments);
         pages.extend(page["tasks"].as_array().unwrap().clone());
         match page["next"].as_str() {
             Some(next) => after = next.to_owned(),
@@ -475,8 +460,8 @@ fn rules_templates_and_tasks_are_there_after_a_restart() {
     let row = wait_for("a recording", || recordings(&service.data()).pop());
     assert_eq!(row.stream, CAM);
     feed.over();
-    done(home, &["rule", "delete", "--app", "live", "--stream", "cam*"]);
-    done(home, &["template", "delete", "lesson"]);
+    typed(home, &["rule", "delete", "--app", "live", "--stream", "cam*"]);
+    typed(home, &["template", "delete", "lesson"]);
 }
 
 #[test]
@@ -486,10 +471,10 @@ fn a_publish_is_ended_by_command() {
     let service = Service::start(home);
     assert!(refused(home, &["stream", "kick", CAM]).contains("nobody publishes"));
     let feed = live(&service, CAM);
-    let list = done(home, &["stream", "list"]);
+    let list = typed(home, &["stream", "list"]);
     assert_eq!(list["streams"][0]["stream"], CAM, "{list}");
     assert_eq!(list["streams"][0]["tracks"][0]["codec"], "h264", "{list}");
-    done(home, &["stream", "kick", CAM]);
+    typed(home, &["stream", "kick", CAM]);
     wait_until("the publisher to be cut off", || !feed.goes_on());
     wait_until("the recording to be over", || {
         recordings(&service.data())
@@ -497,7 +482,7 @@ fn a_publish_is_ended_by_command() {
             .all(|row| row.state == "closed")
     });
     feed.over();
-    assert_eq!(done(home, &["stream", "list"])["streams"], json!([]));
+    assert_eq!(typed(home, &["stream", "list"])["streams"], json!([]));
 }
 
 #[test]
@@ -515,18 +500,18 @@ fn who_had_what_changed_is_logged_and_listed_and_no_secret_is() {
     put.insert("command".to_owned(), "template.put".into());
     assert_eq!(line.ask(&Value::Object(put))["ok"], false);
     let id = wait_for("a recording that is over", || {
-        done(home.path(), &["recording", "list", "--state", "closed"])["recordings"][0]["id"]
+        typed(home.path(), &["recording", "list", "--state", "closed"])["recordings"][0]["id"]
             .as_str()
             .map(str::to_owned)
     });
-    done(home.path(), &["recording", "delete", "last", "--yes"]);
+    typed(home.path(), &["recording", "delete", "last", "--yes"]);
     service.signal(nix::sys::signal::Signal::SIGHUP);
     service.wait_for_log(|log| {
         log.contains("command config.reload, by SIGHUP (signal)")
             .then_some(())
     });
     let entries = wait_for("the reload to be over", || {
-        let list = done(home.path(), &["audit", "list"]);
+        let list = typed(home.path(), &["audit", "list"]);
         let entries = list["entries"].as_array().unwrap().clone();
         (entries[0]["outcome"] == "ok").then_some(entries)
     });
@@ -563,12 +548,12 @@ fn who_had_what_changed_is_logged_and_listed_and_no_secret_is() {
         assert!(!text.contains("key=s3cret") && !text.contains(key), "{text}");
     }
     // The list comes a page at a time, and also without the service.
-    let page = done(home.path(), &["audit", "list", "--limit", "1"]);
+    let page = typed(home.path(), &["audit", "list", "--limit", "1"]);
     let next = page["next"].as_str().unwrap();
-    let page = done(home.path(), &["audit", "list", "--limit", "1", "--after", next]);
+    let page = typed(home.path(), &["audit", "list", "--limit", "1", "--after", next]);
     assert_eq!(page["entries"][0], entries[1]);
     service.stop();
-    let table = ctl(home.path(), &["audit", "list"]).ok().text();
+    let table = edgereel_of(home.path(), &["audit", "list"]).ok().text();
     assert!(
         table.contains("recording.delete") && table.contains(&uid),
         "{table}"
@@ -711,7 +696,7 @@ fn while_no_service_runs_what_was_recorded_can_be_listed_and_nothing_else() {
     let id = recordings(&service.data())[0].id.clone();
     let socket = socket_of(&service);
     // A second service is refused before it starts.
-    let second = ctl(home, &["run"]);
+    let second = edgereel_of(home, &["run"]);
     assert!(
         second.code == Some(1) && second.stderr.contains("another edgereel"),
         "{}",
@@ -719,10 +704,10 @@ fn while_no_service_runs_what_was_recorded_can_be_listed_and_nothing_else() {
     );
     service.stop();
     assert!(!socket.exists(), "it is removed at the end");
-    let list = done(home, &["recording", "list"]);
+    let list = typed(home, &["recording", "list"]);
     assert_eq!(list["recordings"][0]["id"], id.as_str());
-    assert_eq!(done(home, &["recording", "get", &id])["state"], "closed");
-    let shown = ctl(home, &["recording", "list"]).ok().text();
+    assert_eq!(typed(home, &["recording", "get", &id])["state"], "closed");
+    let shown = edgereel_of(home, &["recording", "list"]).ok().text();
     assert!(shown.contains("STREAM") && shown.contains(CAM), "{shown}");
     for command in [
         &["recording", "start", CAM][..],
@@ -741,7 +726,7 @@ fn while_no_service_runs_what_was_recorded_can_be_listed_and_nothing_else() {
         &["recording", "start"],
         &["rule", "put", "--x"],
     ] {
-        assert_eq!(ctl(home, wrong).code, Some(2), "{wrong:?}");
+        assert_eq!(edgereel_of(home, wrong).code, Some(2), "{wrong:?}");
     }
 }
 
@@ -756,7 +741,7 @@ fn a_socket_that_a_killed_service_left_is_in_nobodys_way() {
     let said = refused(home, &["stream", "list"]);
     assert!(said.contains("no service answers"), "{said}");
     let service = Service::start(home);
-    assert_eq!(done(home, &["stream", "list"])["streams"], json!([]));
+    assert_eq!(typed(home, &["stream", "list"])["streams"], json!([]));
     // Without its file, no client finds the socket. The service records, and ends normally.
     std::fs::remove_file(&socket).unwrap();
     let feed = live(&service, CAM);

@@ -4,23 +4,19 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::control::{CAM, Line, ON_DEMAND, closed, done, live};
+use crate::control::{CAM, Line, ON_DEMAND, closed, live};
 use crate::support::broker::Broker;
 use crate::support::bucket::Bucket;
 use crate::support::delivered::{rows, sync_to};
 use crate::support::feed::{Feed, Plan};
 use crate::support::fleet::{ask, managed, status};
-use crate::support::{Done, Service, edgereel, home, recordings, sample_path, wait_for, wait_until};
+use crate::support::{
+    Done, Service, edgereel_of, home, publish_file, recordings, sample_path, typed, wait_for, wait_until,
+};
 use crate::terminal::at_a_terminal;
 
 fn delete(home: &Path, more: &[&str]) -> Done {
-    let config = home.join("edgereel.toml");
-    let all = [
-        &["recording", "delete", "--config", config.to_str().unwrap()],
-        more,
-    ]
-    .concat();
-    edgereel(&all)
+    edgereel_of(home, &[&["recording", "delete"], more].concat())
 }
 
 #[test]
@@ -31,13 +27,13 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
     let data = service.data();
     let feed = live(&service, CAM);
     wait_until("a recording of the rule", || !recordings(&data).is_empty());
-    let started = done(home, &["recording", "start", CAM]);
+    let started = typed(home, &["recording", "start", CAM]);
     let id = started["recordings"][0].as_str().unwrap();
     let is_there = || recordings(&data).iter().any(|row| row.id == id);
     wait_until("another one", is_there);
     // No further keyframe comes with which the segment would end.
     feed.hold();
-    done(home, &["recording", "stop", CAM]);
+    typed(home, &["recording", "stop", CAM]);
     closed(home, id);
 
     let config = home.join("edgereel.toml");
@@ -62,7 +58,7 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
         seen.contains("its footage is removed when the media that is being written is complete"),
         "{seen}"
     );
-    let again = done(home, &["recording", "delete", id, "--yes"]);
+    let again = typed(home, &["recording", "delete", id, "--yes"]);
     assert_eq!(again["waits"], true, "{again}");
     assert!(again.get("left_s").is_none(), "{again}");
     feed.over();
@@ -98,7 +94,7 @@ fn what_was_just_stopped_can_be_deleted() {
             .or(request["stream"].as_str())
             .unwrap();
         let yes: &[&str] = if words[1] == "delete" { &["--yes"] } else { &[] };
-        json!({ "ok": true, "result": done(home, &[&words[..], &[which], yes].concat()) })
+        json!({ "ok": true, "result": typed(home, &[&words[..], &[which], yes].concat()) })
     };
     for door in [&mut typed as Door<'_>, &mut socket, &mut mqtt] {
         let started = door("recording.start", json!({ "stream": CAM }));
@@ -136,7 +132,7 @@ fn what_was_just_stopped_is_deleted_with_what_was_delivered_of_it() {
     let feed = Feed::start(service.address(), plan, 0);
     wait_until("the stream to be on the air", || feed.taken() > 500);
     let start = || {
-        let started = done(home, &["recording", "start", CAM]);
+        let started = typed(home, &["recording", "start", CAM]);
         started["recordings"][0].as_str().unwrap().to_owned()
     };
     let there = |id: &str| {
@@ -145,15 +141,15 @@ fn what_was_just_stopped_is_deleted_with_what_was_delivered_of_it() {
     };
     let id = start();
     wait_until("some of it to be delivered", || there(&id) > 2);
-    done(home, &["recording", "stop", CAM]);
-    let deleted = done(home, &["recording", "delete", &id, "--remote", "true", "--yes"]);
+    typed(home, &["recording", "stop", CAM]);
+    let deleted = typed(home, &["recording", "delete", &id, "--remote", "true", "--yes"]);
     assert_eq!(deleted["left_s"], 0.0, "{deleted}");
     wait_until("it to be gone there", || there(&id) == 0);
 
     // Another recording is delivered after it: everything that was on its way has arrived by then.
     let next = start();
     wait_until("some of the next to be delivered", || there(&next) > 2);
-    done(home, &["recording", "stop", CAM]);
+    typed(home, &["recording", "stop", CAM]);
     wait_until("the next to be delivered", || {
         rows(&service.data())
             .iter()
@@ -173,10 +169,7 @@ fn what_was_delivered_and_what_will_not_be_is_said() {
     std::fs::create_dir(&store).unwrap();
     let service = Service::start_with(home, &format!("\n[sync]\nurl = \"file://{}\"\n", store.display()));
     let data = service.data();
-    let push = || {
-        let sample = sample_path();
-        edgereel(&["publish", sample.to_str().unwrap(), &service.url(CAM), "--fast"]).ok();
-    };
+    let push = || publish_file(&sample_path(), &service.url(CAM));
     let in_state = |state: &str| {
         let state = state.to_owned();
         wait_for("a recording", || {
@@ -201,12 +194,12 @@ fn what_was_delivered_and_what_will_not_be_is_said() {
     push();
     let id = in_state("closed");
     let waits = || {
-        let row = done(home, &["recording", "get", &id]);
+        let row = typed(home, &["recording", "get", &id]);
         let waiting = row["renditions"].as_array().map_or(0, Vec::len);
         waiting == 2
     };
     wait_until("its files to wait", waits);
-    let answer = done(home, &["recording", "delete", &id, "--yes"]);
+    let answer = typed(home, &["recording", "delete", &id, "--yes"]);
     assert_eq!(answer["given_up"], 2, "{answer}");
     assert!(answer.get("still_delivered").is_none(), "{answer}");
     service.stop();

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::support::http::{Reply, ask, get, reply};
 use crate::support::wait::PATIENCE;
-use crate::support::{Service, edgereel, home, only_recording, recordings, sample_path, wait_until};
+use crate::support::{Service, home, record_sample, typed};
 
 const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
 const VIEW_KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
@@ -34,32 +34,15 @@ impl Served {
                  [[viewer]]\nname = \"staff\"\nkey = \"{VIEW_KEY}\"\n"
             ),
         );
-        let sample = sample_path();
-        let url = service.url("live/cam1");
-        edgereel(&["publish", sample.to_str().unwrap(), &url, "--fast"]).ok();
-        wait_until("a closed recording", || {
-            recordings(&service.data())
-                .iter()
-                .any(|one| one.state == "closed")
-        });
-        let config = home.path().join("edgereel.toml");
-        let made = edgereel(&[
-            "token",
-            "create",
-            "--stream",
-            "live/*",
-            "--valid",
-            "1h",
-            "--json",
-            "--config",
-            config.to_str().unwrap(),
-        ])
-        .ok();
-        let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
-        let token = made["result"]["token"].as_str().unwrap();
+        let id = record_sample(&service, "live/cam1").id;
+        let token = typed(
+            home.path(),
+            &["token", "create", "--stream", "live/*", "--valid", "1h"],
+        );
+        let token = token["token"].as_str().unwrap();
         Self {
             door: service.http(),
-            id: only_recording(&service.data()).id,
+            id,
             token: format!("/t/{token}"),
             service,
             _home: home,

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::support::flv::{AUDIO, VIDEO};
 use crate::support::{
-    Done, Flv, Media, Recording, Sample, Service, edgereel, home, recordings, sample, sample_path, wait_for,
+    Done, Flv, Media, Recording, Sample, Service, edgereel, home, publish_file, recordings, sample,
+    sample_path, wait_all_closed, wait_for,
 };
 
 /// `AVCDecoderConfigurationRecord` of 640x360, baseline, from x264. No test decodes the pushed media.
@@ -18,17 +19,8 @@ const REORDERED: f64 = 121.0;
 fn recorded(home: &Path, files: &[&Path]) -> (Service, Vec<Recording>) {
     let service = Service::start(home);
     for (count, file) in (1..).zip(files) {
-        edgereel(&[
-            "publish",
-            file.to_str().unwrap(),
-            &service.url("live/cam1"),
-            "--fast",
-        ])
-        .ok();
-        wait_for("a closed recording", || {
-            let all = recordings(&service.data());
-            (all.len() == count && all.iter().all(|recording| recording.state == "closed")).then_some(())
-        });
+        publish_file(file, &service.url("live/cam1"));
+        wait_all_closed(&service.data(), count);
     }
     let mut all = recordings(&service.data());
     all.sort_by(|a, b| a.id.cmp(&b.id));
@@ -135,8 +127,7 @@ fn gaps_that_are_closed_though_they_are_to_be_kept_are_told() {
     let template = "[[template]]\nname = \"default\"\nresume_window = \"60s\"\nresume_after = \"any\"\ngaps = \"keep\"\n";
     let service = Service::start_with(home.path(), template);
     for count in 1..=2 {
-        let url = service.url("live/cam1");
-        edgereel(&["publish", path.to_str().unwrap(), &url, "--fast"]).ok();
+        publish_file(&path, &service.url("live/cam1"));
         wait_for("the push to be on the tape", || {
             let all = recordings(&service.data());
             (all.len() == 1 && all[0].duration_s > 1.9 * f64::from(count)).then_some(())

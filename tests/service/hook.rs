@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use crate::support::rtmp::{Rtmp, message, number, string};
-use crate::support::{Pusher, Service, home, recordings, sample, wait_for};
+use crate::support::{Pusher, Service, home, recordings, sample, wait_closed};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -115,11 +115,7 @@ fn a_yes_lets_in_with_what_came_behind_the_question_and_all_else_does_not() {
     client.send(&bytes).unwrap();
     client.wait_text("NetStream.Publish.Start");
     client.unpublish("cam").unwrap();
-    let recording = wait_for("a closed recording", || {
-        recordings(&service.data())
-            .into_iter()
-            .find(|it| it.state == "closed")
-    });
+    let recording = wait_closed(&service.data());
     let out = home.path().join("out.mp4");
     crate::support::export(&service.data(), &recording.id, "mp4", &out).ok();
     crate::support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(
@@ -162,10 +158,7 @@ fn a_secret_with_a_slash_that_the_encoder_split_is_asked_about_whole() {
     client.publish("s3cret-two").unwrap();
     let said = client.wait_closed();
     assert!(said.contains("HTTP status 403"), "{said}");
-    let recording = wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        all.into_iter().find(|recording| recording.state == "closed")
-    });
+    let recording = wait_closed(&service.data());
     assert_eq!(recording.stream, "live/cam1");
     let log = service.log();
     assert!(!log.contains("s3cret"), "{log}");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::flv::Flv;
 use crate::support::random::Random;
 use crate::support::rtmp::{Ended, Rtmp, message, number, object, string};
-use crate::support::{Pusher, Service, export, home, recordings, sample, wait_for, wait_until};
+use crate::support::{Pusher, Service, export, home, recordings, sample, wait_closed_of, wait_until};
 
 const LIMITS: &str = "handshake_timeout = \"1s\"\nmax_connections = 64\n";
 /// More than the service may ever use for data of strangers.
@@ -361,11 +361,7 @@ fn with_large_keyframes(clip: &Flv, filler: u32) -> Flv {
 /// The pushed clip is recorded, with every frame and every byte.
 #[track_caller]
 fn is_whole(service: &Service, stream: &str, clip: &Flv) {
-    let recording = wait_for("the good recording", || {
-        recordings(&service.data())
-            .into_iter()
-            .find(|r| r.stream == stream && r.state == "closed")
-    });
+    let recording = wait_closed_of(&service.data(), stream);
     let out = service.data().join("../out.mp4");
     export(&service.data(), &recording.id, "mp4", &out).ok();
     let file = crate::support::mp4_file::parse(&std::fs::read(&out).unwrap());

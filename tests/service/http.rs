@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::support::http::{Reply, ask, get, reply};
 use crate::support::{
-    Feed, Plan, Pusher, Service, edgereel, home, only_recording, recordings, sample, sample_path, wait_for,
+    Feed, Plan, Pusher, Service, edgereel, home, record_sample, recordings, sample, typed, wait_for,
 };
 
 /// A service with the door on loopback, and one recording of the sample.
@@ -24,35 +24,17 @@ pub(crate) fn recorded_with(more: &str) -> Recorded {
         &format!("[http]\nlisten = [\"127.0.0.1:0\"]\n{more}"),
     );
     let door = service.http();
-    push(&service, "live/cam1");
-    let recording = only_recording(&service.data());
+    let id = record_sample(&service, "live/cam1").id;
     Recorded {
         home,
         service,
         door,
-        id: recording.id,
+        id,
     }
 }
 
 fn recorded() -> Recorded {
     recorded_with("")
-}
-
-fn push(service: &Service, stream: &str) {
-    let sample = sample_path();
-    edgereel(&[
-        "publish",
-        sample.to_str().unwrap(),
-        &service.url(stream),
-        "--fast",
-    ])
-    .ok();
-    wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        all.iter()
-            .all(|recording| recording.state == "closed")
-            .then_some(())
-    });
 }
 
 fn exported(recorded: &Recorded, format: &str, name: &str, more: &[&str]) -> Vec<u8> {
@@ -221,9 +203,10 @@ fn what_is_not_there_is_said_in_a_sentence() {
     );
 
     let path = format!("/r/{}.mp4", recorded.id);
-    let config = recorded.home.path().join("edgereel.toml");
-    let config = config.to_str().unwrap();
-    edgereel(&["recording", "delete", &recorded.id, "--yes", "--config", config]).ok();
+    typed(
+        recorded.home.path(),
+        &["recording", "delete", &recorded.id, "--yes"],
+    );
     let gone = wait_for("the recording is gone", || {
         Some(get(door, &path, &[])).filter(|got| got.status == 410)
     });
@@ -444,7 +427,7 @@ fn events_come_as_they_happen_and_go_on_where_a_reader_was() {
     let recorded = recorded();
     let mut events = EventLines::open(recorded.door, None);
     let before = events.next("id: ");
-    push(&recorded.service, "live/cam2");
+    record_sample(&recorded.service, "live/cam2");
     while events.next("event: ") != "recording.closed" {}
     let closed: serde_json::Value = serde_json::from_str(&events.next("data: ")).unwrap();
     assert_eq!(closed["type"], "recording.closed", "{closed}");
@@ -806,7 +789,7 @@ fn a_password_opens_a_session_and_a_page_of_another_site_cannot_use_it() {
     assert!(closed.header("set-cookie").unwrap().contains("Max-Age=0"));
     assert_eq!(get(door, &path, &[cookie]).status, 401);
     // What happens behind the log-out is not told to the page that is still open.
-    push(&recorded.service, "live/cam2");
+    record_sample(&recorded.service, "live/cam2");
     let told: Vec<String> = events.0.map_while(Result::ok).collect();
     assert!(!told.iter().any(|line| line.starts_with("event: ")), "{told:?}");
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::support::programme::Programme;
 use crate::support::rtmp::Rtmp;
 use crate::support::service::data_dir;
-use crate::support::{Service, edgereel, export, home, verified, wait_for, wait_until};
+use crate::support::{Service, edgereel, export, home, typed, verified, wait_for, wait_until};
 use serde_json::Value;
 
 /// The behaviour of two clouds: one splices only HLS over a break and begins a new file of every other format, the other
@@ -161,15 +161,7 @@ fn twenty_six_minutes_with_two_interruptions() {
     assert!((duration - 1_560.0).abs() < 2.0, "{duration} s");
 
     // A user who does not want to wait runs `recording finish`.
-    let config = home.path().join("edgereel.toml");
-    let finish = [
-        "recording",
-        "finish",
-        id.as_str(),
-        "--config",
-        config.to_str().unwrap(),
-    ];
-    edgereel(&finish).ok();
+    typed(home.path(), &["recording", "finish", &id]);
     assert_eq!(table(&data, "one/cam")[0], "hls closed 1560");
     service.stop();
     verified(&data);

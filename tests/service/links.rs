@@ -8,19 +8,14 @@ use crate::strangers::{heavy, watch};
 use crate::support::http::{Reply, get, reply};
 use crate::support::proxy::{Link, Proxy};
 use crate::support::wait::PATIENCE;
-use crate::support::{Pusher, Service, edgereel, home, recordings, sample, wait_for, wait_until};
+use crate::support::{Pusher, Service, edgereel, home, sample, wait_closed_of, wait_until};
 
 pub(crate) const DOOR: &str = "[http]\nlisten = [\"127.0.0.1:0\"]\nmax_rate = \"off\"\nlive_chunks = 50\n";
 
 /// Pushes a clip as fast as it is taken. Gives the path of its recording.
 pub(crate) fn recorded(service: &Service, stream: &str, bytes: usize) -> String {
     Pusher::start(service.address(), stream, &heavy(bytes), 500.0).done();
-    let found = wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        all.into_iter()
-            .find(|it| it.stream == stream && it.state == "closed")
-    });
-    format!("/r/{}.mp4", found.id)
+    format!("/r/{}.mp4", wait_closed_of(&service.data(), stream).id)
 }
 
 /// Asks for a file. Its answer has begun then, and is not read yet.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{Service, edgereel, home, recordings, verified, wait_for};
+use crate::support::{Service, edgereel, home, recordings, verified, wait_all_closed};
 
 const STORE: &[u8] = include_bytes!("../fixtures/store-0.1.0-62db12f.bin");
 const SUMS: &str = include_str!("../fixtures/store-0.1.0-62db12f.sha256");
@@ -165,11 +165,7 @@ fn a_store_of_the_release_before_is_read_as_it_is() {
     // A start recovers the open recordings, and records new media.
     let service = Service::start(home.path());
     assert_eq!(service.data(), data);
-    wait_for("what was open is closed", || {
-        let all = recordings(&data);
-        let closed = all.len() == 2 && all.iter().all(|recording| recording.state == "closed");
-        closed.then_some(())
-    });
+    wait_all_closed(&data, 2);
     assert_eq!(listed(&data), expected());
     assert!(service.stop().0.success());
     assert_eq!(exported(&data, &home.path().join("out")), wanted);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::support::rtmp::Rtmp;
 use crate::support::{
-    Flv, Pusher, Recording, Service, edgereel, export, home, only_recording, recordings, sample, sample_path,
-    wait_for, wait_until,
+    Flv, Pusher, Recording, Service, edgereel, export, home, only_recording, publish_file, recordings,
+    sample, sample_path, wait_all_closed, wait_closed_of, wait_for, wait_until,
 };
 use nix::sys::signal::Signal;
 
@@ -16,22 +16,9 @@ const ROUNDING: f64 = 1.5;
 /// A service that has recorded the whole sample once.
 fn recorded(home: &Path) -> (Service, Recording) {
     let service = Service::start(home);
-    let done = edgereel(&[
-        "publish",
-        sample_path().to_str().unwrap(),
-        &service.url("live/cam1"),
-        "--fast",
-    ]);
-    done.ok();
-    let recording = wait_closed(&service.data(), 1).remove(0);
+    publish_file(&sample_path(), &service.url("live/cam1"));
+    let recording = wait_all_closed(&service.data(), 1).remove(0);
     (service, recording)
-}
-
-fn wait_closed(data: &Path, count: usize) -> Vec<Recording> {
-    wait_for("closed recordings", || {
-        let all = recordings(data);
-        (all.len() == count && all.iter().all(|recording| recording.state == "closed")).then_some(all)
-    })
 }
 
 fn exported(service_data: &Path, id: &str, format: &str, out: PathBuf) -> Vec<u8> {
@@ -192,11 +179,7 @@ fn what_encoders_get_wrong_is_recorded_as_what_it_is() {
         }
         client.unpublish(name).unwrap();
         let stream = format!("live/{name}");
-        let recording = wait_for("a closed recording", || {
-            let all = recordings(&service.data());
-            all.into_iter()
-                .find(|it| it.stream == stream && it.state == "closed")
-        });
+        let recording = wait_closed_of(&service.data(), &stream);
         let out = home.path().join(format!("{name}.flv"));
         let exported = Flv::parse(&exported(&service.data(), &recording.id, "flv", out));
         exported.media().same_as(&source.media(), name, ROUNDING);
@@ -261,11 +244,7 @@ fn hevc_without_a_sequence_header_is_recorded_by_its_parameter_sets() {
         }
         client.unpublish(name).unwrap();
         let stream = format!("live/{name}");
-        let recording = wait_for("a closed recording", || {
-            let all = recordings(&service.data());
-            all.into_iter()
-                .find(|it| it.stream == stream && it.state == "closed")
-        });
+        let recording = wait_closed_of(&service.data(), &stream);
         let out = home.path().join(format!("{name}.mp4"));
         let media = crate::support::fragmented::parse(&exported(&service.data(), &recording.id, "fmp4", out));
         let pictures: Vec<&[u8]> = media.video.iter().map(|picture| &picture.bytes[..]).collect();
@@ -369,7 +348,7 @@ fn streams_are_recorded_side_by_side() {
     let names = ["live/cam1", "live/cam2", "other/cam1", "live/cam-4"];
     let pushers = names.map(|name| Pusher::start(service.address(), name, &flv, 8.0));
     pushers.into_iter().for_each(Pusher::done);
-    let all = wait_closed(&service.data(), names.len());
+    let all = wait_all_closed(&service.data(), names.len());
     for name in names {
         let recording = all.iter().find(|recording| recording.stream == name).unwrap();
         let out = home.path().join(format!("{}.mp4", name.replace('/', "-")));
@@ -394,7 +373,7 @@ fn a_second_publisher_is_refused_and_the_first_goes_on() {
     ]);
     third.failed(1, &["live/cam1", "already has a publisher"]);
     first.done();
-    let recording = wait_closed(&service.data(), 1).remove(0);
+    let recording = wait_all_closed(&service.data(), 1).remove(0);
     let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
     crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "the first", ROUNDING);
 }
@@ -442,7 +421,7 @@ fn a_silent_publisher_gives_way() {
     }
     next.unpublish("cam1").unwrap();
     silent.wait_closed();
-    for recording in wait_closed(&service.data(), 2) {
+    for recording in wait_all_closed(&service.data(), 2) {
         let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
         crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "before and after", ROUNDING);
     }
@@ -458,7 +437,7 @@ fn a_connection_that_breaks_costs_nothing() {
         client.media(tag.kind, tag.time, &tag.body).unwrap();
     }
     drop(client);
-    let recording = wait_closed(&service.data(), 1).remove(0);
+    let recording = wait_all_closed(&service.data(), 1).remove(0);
     let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
     crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "up to the break", ROUNDING);
 }
@@ -509,7 +488,7 @@ fn a_broken_configuration_is_not_taken_over() {
     service.signal(Signal::SIGHUP);
     service.wait_for_log(|log| log.contains("configuration reloaded").then_some(()));
     pusher.done();
-    let recording = wait_closed(&service.data(), 1).remove(0);
+    let recording = wait_all_closed(&service.data(), 1).remove(0);
     let mp4 = exported(&service.data(), &recording.id, "mp4", home.path().join("out.mp4"));
     crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "through reloads", ROUNDING);
 }
@@ -529,7 +508,7 @@ fn recordings_survive_a_restart() {
         "--fast",
     ])
     .ok();
-    let both = wait_closed(&data, 2);
+    let both = wait_all_closed(&data, 2);
     assert_eq!(both[0].id, first.id, "oldest first");
     assert_eq!((&both[0].start, both[0].bytes), (&first.start, first.bytes));
     for recording in &both {
@@ -560,7 +539,7 @@ fn an_open_recording_can_be_listed_and_exported() {
         assert!(got.video.len() >= 50, "{format}: {} pictures", got.video.len());
     }
     pusher.done();
-    let closed = wait_closed(&service.data(), 1).remove(0);
+    let closed = wait_all_closed(&service.data(), 1).remove(0);
     assert_eq!(closed.id, open.id);
     let mp4 = exported(&service.data(), &closed.id, "mp4", home.path().join("out.mp4"));
     crate::support::mp4_file::parse(&mp4).same_as(&flv.media(), "read while written", ROUNDING);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::support::rtmp::{Rtmp, Socket};
 use crate::support::wait::PATIENCE;
-use crate::support::{Service, export, home, recordings, sample, wait_for};
+use crate::support::{Service, export, home, sample, wait_all_closed, wait_closed};
 use nix::sys::signal::Signal;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -75,11 +75,7 @@ fn a_crowd_at_the_door_of_tls_locks_nobody_out() {
         }
         client.unpublish(&name).unwrap();
     }
-    let recordings = wait_for("four recordings", || {
-        let closed = recordings(&service.data());
-        (closed.len() == 4 && closed.iter().all(|it| it.state == "closed")).then_some(closed)
-    });
-    for recording in recordings {
+    for recording in wait_all_closed(&service.data(), 4) {
         let out = home.path().join("out.mp4");
         export(&service.data(), &recording.id, "mp4", &out).ok();
         let file = crate::support::mp4_file::parse(&std::fs::read(&out).unwrap());
@@ -99,11 +95,7 @@ fn a_push_under_tls_is_recorded_whole() {
         client.media(tag.kind, tag.time, &tag.body).unwrap();
     }
     client.unpublish("cam").unwrap();
-    let recording = wait_for("a closed recording", || {
-        recordings(&service.data())
-            .into_iter()
-            .find(|it| it.state == "closed")
-    });
+    let recording = wait_closed(&service.data());
     let out = home.path().join("out.mp4");
     export(&service.data(), &recording.id, "mp4", &out).ok();
     crate::support::mp4_file::parse(&std::fs::read(&out).unwrap()).same_as(
@@ -206,11 +198,7 @@ fn publish_speaks_tls_to_whom_it_may_trust_and_says_why_not_to_others() {
         "{}",
         done.stderr
     );
-    let recording = wait_for("a closed recording", || {
-        recordings(&service.data())
-            .pop()
-            .filter(|it| it.state == "closed")
-    });
+    let recording = wait_closed(&service.data());
     let out = home.path().join("out.flv");
     export(&service.data(), &recording.id, "flv", &out).ok();
     assert_eq!(

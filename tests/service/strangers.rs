@@ -8,7 +8,7 @@ use crate::support::flv::VIDEO;
 use crate::support::http::{connect_from, get};
 use crate::support::random::Random;
 use crate::support::wait::PATIENCE;
-use crate::support::{Flv, Pusher, Service, edgereel, home, recordings, sample, wait_for, wait_until};
+use crate::support::{Flv, Pusher, Service, edgereel, home, sample, wait_all_closed, wait_closed, wait_for};
 
 const KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
 const STAFF: (&str, &str) = ("Authorization", "Bearer 7d1f0c5ae29b4f63886b0e4f9a2c51d7");
@@ -278,11 +278,7 @@ fn slow_readers_and_half_requests_disturb_neither_publishers_nor_viewers() {
     let door = service.http();
     let path = {
         Pusher::start(service.address(), "live/old", &heavy(16 << 10), 200.0).done();
-        let old = wait_for("a closed recording", || {
-            recordings(&service.data())
-                .into_iter()
-                .find(|it| it.state == "closed")
-        });
+        let old = wait_closed(&service.data());
         format!("/r/{}.mp4", old.id)
     };
     let whole = get(door, &path, &[]).body;
@@ -317,10 +313,7 @@ fn slow_readers_and_half_requests_disturb_neither_publishers_nor_viewers() {
     }
     let got = get(door, &path, &[]);
     assert!(got.whole && got.body == whole, "a download has other bytes");
-    wait_until("all recordings to be closed", || {
-        let all = recordings(&service.data());
-        all.len() == 5 && all.iter().all(|it| it.state == "closed")
-    });
+    wait_all_closed(&service.data(), 5);
     let listed = edgereel(&["ls", "--json", "--data", service.data().to_str().unwrap()]).ok();
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
     for row in listed["recordings"].as_array().unwrap() {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::control::{CAM, ON_DEMAND, closed, done, live, refused};
-use crate::support::{Service, edgereel, home, recordings, verified, wait_for, wait_until};
+use crate::control::{CAM, ON_DEMAND, closed, live, refused};
+use crate::support::{Service, edgereel_of, home, recordings, typed, verified, wait_for, wait_until};
 use serde_json::{Value, json};
 
 #[test]
@@ -15,7 +15,7 @@ fn tasks_of_the_configuration_are_listed_reloaded_and_not_deleted_by_command() {
     let over = entry("once", "start = \"2001-01-01T00:00:00Z\"\nduration = \"1h\"");
     let service = Service::start_with(home, &format!("{ON_DEMAND}{always}{over}"));
     service.wait_for_log(|log| log.contains("task 'once' has ended").then_some(()));
-    let listed = |home: &Path| done(home, &["task", "list"])["tasks"].clone();
+    let listed = |home: &Path| typed(home, &["task", "list"])["tasks"].clone();
     let before = listed(home);
     assert_eq!(
         (&before[0]["task"], &before[0]["from"], &before[0]["state"]),
@@ -50,11 +50,11 @@ fn a_task_records_whoever_publishes_in_its_time() {
     let home = home();
     let home = home.path();
     let service = Service::start_with(home, ON_DEMAND);
-    let task = done(home, &["task", "create", CAM, "--duration", "1h"]);
+    let task = typed(home, &["task", "create", CAM, "--duration", "1h"]);
     assert_eq!(task["state"], "running", "{task}");
     let feed = live(&service, CAM);
     let row = wait_for("a recording", || recordings(&service.data()).pop());
-    done(home, &["task", "stop", task["task"].as_str().unwrap()]);
+    typed(home, &["task", "stop", task["task"].as_str().unwrap()]);
     let row = closed(home, &row.id);
     assert_eq!(row["origin"], "task");
     feed.over();
@@ -65,7 +65,7 @@ fn a_task_that_recorded_nothing_is_told_once_and_listed() {
     let home = home();
     let home = home.path();
     let service = Service::start_with(home, ON_DEMAND);
-    let task = done(home, &["task", "create", CAM, "--duration", "1s"]);
+    let task = typed(home, &["task", "create", CAM, "--duration", "1s"]);
     let missed = service.wait_for_log(|log| {
         let mut lines = log.lines();
         lines
@@ -79,7 +79,7 @@ fn a_task_that_recorded_nothing_is_told_once_and_listed() {
         task["task"].as_str().unwrap(),
     ];
     assert!(said.iter().all(|word| missed.contains(word)), "{missed}");
-    let listed = || done(home, &["task", "list"])["tasks"][0].clone();
+    let listed = || typed(home, &["task", "list"])["tasks"][0].clone();
     let row = listed();
     assert_eq!(
         (&row["state"], &row["missed"]["reason"]),
@@ -87,8 +87,7 @@ fn a_task_that_recorded_nothing_is_told_once_and_listed() {
         "{row}"
     );
     assert_eq!(row["missed"]["start"], task["start"]);
-    let config = home.join("edgereel.toml");
-    let shown = edgereel(&["task", "list", "--config", config.to_str().unwrap()]).ok();
+    let shown = edgereel_of(home, &["task", "list"]).ok();
     assert!(shown.text().contains("missed"), "{}", shown.text());
     assert!(shown.stderr.contains("recorded nothing from"), "{}", shown.stderr);
     service.kill();

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::cli::command;
 use crate::support::http::{ask, get};
-use crate::support::{Service, edgereel, home, recordings, sample_path, wait_for};
+use crate::support::{Service, edgereel, home, sample_path, wait_closed, wait_for};
 
 const COLUMNS: usize = 80;
 
@@ -78,12 +78,7 @@ fn a_recording_fits_a_terminal_from_the_push_to_the_export() {
     let (code, seen) = at_a_terminal(&[], &["publish", sample.to_str().unwrap(), &url, "--fast"], "");
     assert_eq!(code, Some(0), "{seen}");
     bar(&seen, "sent");
-    wait_for("a closed recording", || {
-        let all = recordings(&data);
-        all.iter()
-            .any(|recording| recording.state == "closed")
-            .then_some(())
-    });
+    wait_closed(&data);
 
     // At a terminal, the table has local time. In a pipe it has UTC, and is complete.
     let list = ["ls", "--data", data.to_str().unwrap()];

@@ -1,7 +1,7 @@
 //! Timestamps and streams as real encoders send them: none may cost a sample or its place in time.
 
 use crate::support::flv::{AUDIO, SCRIPT, VIDEO};
-use crate::support::{Flv, Media, Pusher, Service, Tag, export, home, recordings, sample, wait_for};
+use crate::support::{Flv, Media, Pusher, Service, Tag, export, home, recordings, sample, wait_closed};
 
 const ROUNDING: f64 = 1.5;
 
@@ -14,11 +14,7 @@ fn recorded_in(formats: &[&str], flv: &Flv, expected: &Media) {
     let home = home();
     let service = Service::start(home.path());
     Pusher::start(service.address(), "live/cam1", flv, 10.0).done();
-    let recording = wait_for("a closed recording", || {
-        recordings(&service.data())
-            .into_iter()
-            .find(|recording| recording.state == "closed")
-    });
+    let recording = wait_closed(&service.data());
     assert_eq!(recordings(&service.data()).len(), 1);
     for format in formats {
         let out = home.path().join(format);

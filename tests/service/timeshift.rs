@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use md5::{Digest as _, Md5};
 
 use crate::support::http::{Reply, get};
-use crate::support::{
-    Pusher, Service, edgereel, home, only_recording, recordings, sample, sample_path, wait_for,
-};
+use crate::support::{Pusher, Service, home, only_recording, record_sample, sample, typed, wait_for};
 
 const KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
 const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
@@ -69,23 +67,6 @@ fn digits(utc: i64, hours: i64) -> String {
     local.strftime("%Y%m%d%H%M%S").to_string()
 }
 
-/// Publishes the sample of 20 s as fast as it is taken, and waits for the recording to be closed.
-fn publish(service: &Service, stream: &str) {
-    let sample = sample_path();
-    edgereel(&[
-        "publish",
-        sample.to_str().unwrap(),
-        &service.url(stream),
-        "--fast",
-    ])
-    .ok();
-    wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        let closed = all.iter().all(|recording| recording.state == "closed");
-        (closed && !all.is_empty()).then_some(())
-    });
-}
-
 fn error(got: &Reply) -> (u16, String, String) {
     let error = &got.json()["error"];
     let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
@@ -98,7 +79,7 @@ fn a_stream_of_the_past_plays_in_each_dialect_with_the_chunks_of_its_tape() {
     let config = "[http]\nlisten = [\"127.0.0.1:0\"]\nlive_chunks = 100\n[[template]]\nname = \"default\"\ntime_shift = \"1h\"\n";
     let mut service = Service::start_with(home.path(), config);
     let mut door = service.http();
-    publish(&service, "live/cam1");
+    record_sample(&service, "live/cam1");
 
     // What is live lists all of it, for its ten minutes.
     let live = playlist(door, "/live/cam1.m3u8");
@@ -479,7 +460,7 @@ fn rights_and_signatures_hold_for_the_past_as_for_what_is_live() {
     );
     let service = Service::start_with(home.path(), &sections);
     let door = service.http();
-    publish(&service, "live/cam1");
+    record_sample(&service, "live/cam1");
     let bearer = format!("Bearer {KEY}");
     let live = get(door, "/live/cam1.m3u8", &[("Authorization", &bearer)]);
     let all = chunks(live.text());
@@ -494,24 +475,13 @@ fn rights_and_signatures_hold_for_the_past_as_for_what_is_live() {
 
     // A token of a part of the time plays that part alone.
     let (from, to) = (all[3].date + SECOND / 2, all[5].date + SECOND / 2);
-    let config = home.path().join("edgereel.toml");
-    let made = edgereel(&[
-        "token",
-        "create",
-        "--json",
-        "--config",
-        config.to_str().unwrap(),
-        "--stream",
-        "live/cam1",
-        "--from",
-        &iso(from),
-        "--to",
-        &iso(to),
-        "--valid",
-        "2h",
-    ]);
-    let made: serde_json::Value = serde_json::from_slice(&made.ok().stdout).unwrap();
-    let token = format!("/t/{}", made["result"]["token"].as_str().unwrap());
+    let (of, until) = (iso(from), iso(to));
+    let arguments = ["--from", &of, "--to", &until, "--valid", "2h"];
+    let made = typed(
+        home.path(),
+        &[&["token", "create", "--stream", "live/cam1"], &arguments[..]].concat(),
+    );
+    let token = format!("/t/{}", made["token"].as_str().unwrap());
     let text = playlist(door, &format!("{token}/live/cam1.m3u8?{query}"));
     assert_eq!(
         numbers(&text),
@@ -574,7 +544,7 @@ fn rights_and_signatures_hold_for_the_past_as_for_what_is_live() {
     assert_eq!(get(door, &format!("/live/cam1.m3u8?{wrong}"), &[]).status, 403);
 
     // Where there is tape is told to those who may see it.
-    publish(&service, "hall/cam2");
+    record_sample(&service, "hall/cam2");
     let timeline = "/openapi/timeline/query";
     let of = |app: &str, name: &str| {
         format!(

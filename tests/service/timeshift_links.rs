@@ -9,7 +9,7 @@ use crate::strangers::{heavy, watch_at};
 use crate::support::fragmented;
 use crate::support::http::get;
 use crate::support::proxy::{Link, Proxy};
-use crate::support::{Media, Pusher, Service, edgereel, home, sample, wait_for, wait_until};
+use crate::support::{Media, Pusher, Service, home, sample, typed, wait_for, wait_until};
 
 /// More than the service may take for what nobody asked for before.
 const MEMORY: u64 = 32 << 20;
@@ -50,18 +50,7 @@ fn over_a_long_way_and_a_narrow_one_time_shift_and_channels_lose_nothing() {
     let door = service.http();
     let old = recorded(&service, "live/old", 1 << 10);
     let id = old.trim_start_matches("/r/").trim_end_matches(".mp4");
-    let config = home.path().join("edgereel.toml");
-    edgereel(&[
-        "channel",
-        "put",
-        "again",
-        id,
-        "--play",
-        "loop",
-        "--config",
-        config.to_str().unwrap(),
-    ])
-    .ok();
+    typed(home.path(), &["channel", "put", "again", id, "--play", "loop"]);
     let far = Proxy::start(door, Link::Far(Duration::from_millis(100)));
     // A fifth of what the stream has.
     let narrow = Proxy::start(door, Link::Thin(100_000));

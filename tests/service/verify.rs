@@ -2,18 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Done, Service, edgereel, home, recordings, sample_path, wait_for};
+use crate::support::{Done, Service, edgereel, home, record_sample, recordings};
 
 /// A store in which the whole sample was recorded once, and its service.
 fn recorded(home: &Path) -> Service {
     let service = Service::start(home);
-    let sample = sample_path();
-    let url = service.url("live/cam1");
-    edgereel(&["publish", sample.to_str().unwrap(), &url, "--fast"]).ok();
-    wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        (all.len() == 1 && all[0].state == "closed").then_some(())
-    });
+    record_sample(&service, "live/cam1");
     service
 }
 

@@ -1,10 +1,11 @@
 //! Who may see what, over HTTP: keys, tokens and signatures, and what of them is told.
 
+use std::path::Path;
+
 use md5::{Digest as _, Md5};
 
-use crate::support::cli::Done;
 use crate::support::http::{Reply, get};
-use crate::support::{Service, edgereel, home, only_recording, recordings, sample_path, wait_for};
+use crate::support::{Service, edgereel_of, home, record_sample, typed};
 
 const KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
 const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
@@ -18,35 +19,19 @@ fn sections(more: &str) -> String {
 }
 
 /// A service with one closed recording of the sample, and with full logging.
-fn recorded(home: &std::path::Path, more: &str) -> (Service, String) {
+fn recorded(home: &Path, more: &str) -> (Service, String) {
     let service = Service::start_talkative(home, &sections(more), &[]);
-    let sample = sample_path();
-    edgereel(&[
-        "publish",
-        sample.to_str().unwrap(),
-        &service.url("live/cam1"),
-        "--fast",
-    ])
-    .ok();
-    wait_for("a closed recording", || {
-        let all = recordings(&service.data());
-        all.iter()
-            .all(|recording| recording.state == "closed")
-            .then_some(())
-    });
-    let id = only_recording(&service.data()).id;
+    let id = record_sample(&service, "live/cam1").id;
     (service, id)
 }
 
-fn token_create(home: &std::path::Path, arguments: &[&str]) -> Done {
-    let config = home.join("edgereel.toml");
-    let always = ["token", "create", "--json", "--config", config.to_str().unwrap()];
-    edgereel(&[&always, arguments].concat())
+/// The token that a command makes.
+fn made(home: &Path, arguments: &[&str]) -> serde_json::Value {
+    typed(home, &[&["token", "create"], arguments].concat())
 }
 
-fn made(done: Done) -> serde_json::Value {
-    let mut answer: serde_json::Value = serde_json::from_slice(&done.ok().stdout).unwrap();
-    answer["result"].take()
+fn not_made(home: &Path, arguments: &[&str], why: &str) {
+    edgereel_of(home, &[&["token", "create"], arguments].concat()).failed(1, &[why]);
 }
 
 fn text(value: &serde_json::Value) -> &str {
@@ -61,7 +46,7 @@ fn a_token_plays_what_it_is_for_and_nothing_of_it_is_logged() {
     let status = |path: &str| get(door, path, &[]).status;
     assert_eq!(status(&format!("/r/{id}/index.m3u8")), 401);
 
-    let token = made(token_create(home.path(), &["--recording", &id, "--valid", "2h"]));
+    let token = made(home.path(), &["--recording", &id, "--valid", "2h"]);
     let path = text(&token["path"]);
     assert_eq!(path, format!("/t/{}/r/{id}/master.m3u8", text(&token["token"])));
     assert_eq!(
@@ -82,7 +67,7 @@ fn a_token_plays_what_it_is_for_and_nothing_of_it_is_logged() {
         assert_eq!(got.status, expected, "{path}: {}", got.text());
     }
 
-    let pattern = made(token_create(
+    let pattern = made(
         home.path(),
         &[
             "--stream",
@@ -92,7 +77,7 @@ fn a_token_plays_what_it_is_for_and_nothing_of_it_is_logged() {
             "--valid",
             "forever",
         ],
-    ));
+    );
     assert_eq!(
         (text(&pattern["path"]), &pattern["expires"]),
         (
@@ -104,16 +89,22 @@ fn a_token_plays_what_it_is_for_and_nothing_of_it_is_logged() {
         status(&format!("/t/{}/r/{id}.mp4?download=1", text(&pattern["token"]))),
         200
     );
-    let elsewhere = made(token_create(home.path(), &["--stream", "hall/*"]));
+    let elsewhere = made(home.path(), &["--stream", "hall/*"]);
     assert_eq!(
         status(&format!("/t/{}/r/{id}/index.m3u8", text(&elsewhere["token"]))),
         404
     );
 
-    token_create(home.path(), &[]).failed(1, &["--stream is needed, or --recording"]);
-    token_create(home.path(), &["--stream", "live/*", "--may", "operate"])
-        .failed(1, &["a token allows watch, download or both"]);
-    token_create(home.path(), &["--stream", "live/*", "--valid", "0s"]).failed(1, &["for some time"]);
+    for (arguments, why) in [
+        (&[][..], "--stream is needed, or --recording"),
+        (
+            &["--stream", "live/*", "--may", "operate"],
+            "a token allows watch, download or both",
+        ),
+        (&["--stream", "live/*", "--valid", "0s"], "for some time"),
+    ] {
+        not_made(home.path(), arguments, why);
+    }
 
     let log = service.log_with(&["/r/"]);
     for secret in [KEY, TOKEN_KEY, text(&token["token"]), text(&pattern["token"])] {
@@ -163,14 +154,14 @@ fn a_viewer_passes_on_what_it_has_and_no_more() {
 fn without_a_key_there_is_no_token_and_with_it_the_line_needs_no_service() {
     let home = home();
     let (service, id) = recorded(home.path(), "");
-    token_create(home.path(), &["--stream", "live/*"]).failed(1, &["http.token_key"]);
+    not_made(home.path(), &["--stream", "live/*"], "http.token_key");
     service.stop();
     // The same key makes the same kind of token while nothing runs.
     let config = home.path().join("edgereel.toml");
     let written = std::fs::read_to_string(&config).unwrap();
     let key = format!("[http]\ntoken_key = \"{TOKEN_KEY}\"");
     std::fs::write(&config, written.replace("[http]", &key)).unwrap();
-    let made = made(token_create(home.path(), &["--recording", &id, "--valid", "1h"]));
+    let made = made(home.path(), &["--recording", &id, "--valid", "1h"]);
     let service = Service::start_with(home.path(), &sections(&format!("token_key = \"{TOKEN_KEY}\"")));
     let path = format!("/t/{}/r/{id}/index.m3u8", text(&made["token"]));
     assert_eq!(get(service.http(), &path, &[]).status, 200);

@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::wait::PATIENCE;
+use super::wait::{PATIENCE, wait_for};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -55,8 +56,14 @@ pub(crate) struct Recording {
     pub(crate) duration_s: f64,
     pub(crate) bytes: u64,
     pub(crate) tracks: Vec<Track>,
-    pub(crate) gaps: Vec<serde_json::Value>,
-    pub(crate) renditions: Vec<serde_json::Value>,
+    pub(crate) gaps: Vec<Value>,
+    pub(crate) renditions: Vec<Value>,
+}
+
+impl Recording {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state == "closed"
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -99,6 +106,28 @@ pub(crate) fn edgereel<S: AsRef<OsStr>>(arguments: &[S]) -> Done {
     let mut command = command();
     command.args(arguments);
     run(command)
+}
+
+/// The same about the service of a home: its configuration says where that is.
+#[track_caller]
+pub(crate) fn edgereel_of(home: &Path, arguments: &[&str]) -> Done {
+    let config = home.join("edgereel.toml");
+    edgereel(&[arguments, &["--config", config.to_str().expect("a path")]].concat())
+}
+
+/// The result of a command about the service of a home, which must succeed.
+#[track_caller]
+pub(crate) fn typed(home: &Path, arguments: &[&str]) -> Value {
+    let done = edgereel_of(home, &[arguments, &["--json"]].concat()).ok();
+    let mut answer: Value = serde_json::from_slice(&done.stdout).expect("an answer");
+    assert_eq!(answer["ok"], true, "{arguments:?}: {answer}");
+    answer["result"].take()
+}
+
+/// Publishes a file as fast as the service takes it.
+#[track_caller]
+pub(crate) fn publish_file(file: &Path, url: &str) {
+    edgereel(&["publish", file.to_str().expect("a path"), url, "--fast"]).ok();
 }
 
 /// The same, in a folder and with more environment.
@@ -185,7 +214,7 @@ pub(crate) fn recordings(data: &Path) -> Vec<Recording> {
         data.as_os_str(),
     ])
     .ok();
-    let mut document: serde_json::Value = serde_json::from_slice(&done.stdout).expect("one JSON document");
+    let mut document: Value = serde_json::from_slice(&done.stdout).expect("one JSON document");
     serde_json::from_value(document["recordings"].take()).expect("recordings as promised")
 }
 
@@ -195,6 +224,32 @@ pub(crate) fn only_recording(data: &Path) -> Recording {
     let mut all = recordings(data);
     assert_eq!(all.len(), 1, "{all:#?}");
     all.remove(0)
+}
+
+/// A closed recording of a storage directory, once there is one.
+#[track_caller]
+pub(crate) fn wait_closed(data: &Path) -> Recording {
+    wait_for("a closed recording", || {
+        recordings(data).into_iter().find(Recording::is_closed)
+    })
+}
+
+/// A closed recording of a stream, once there is one.
+#[track_caller]
+pub(crate) fn wait_closed_of(data: &Path, stream: &str) -> Recording {
+    wait_for("a closed recording", || {
+        let all = recordings(data).into_iter();
+        all.filter(Recording::is_closed).find(|one| one.stream == stream)
+    })
+}
+
+/// All recordings of a storage directory, once there are so many and all are closed.
+#[track_caller]
+pub(crate) fn wait_all_closed(data: &Path, count: usize) -> Vec<Recording> {
+    wait_for("closed recordings", || {
+        let all = recordings(data);
+        (all.len() == count && all.iter().all(Recording::is_closed)).then_some(all)
+    })
 }
 
 /// `export` to a path.

@@ -31,7 +31,10 @@ pub(crate) mod webhook;
 
 use std::path::PathBuf;
 
-pub(crate) use cli::{Done, Recording, edgereel, edgereel_in, export, only_recording, recordings, verified};
+pub(crate) use cli::{
+    Done, Recording, edgereel, edgereel_in, edgereel_of, export, only_recording, publish_file, recordings,
+    typed, verified, wait_all_closed, wait_closed, wait_closed_of,
+};
 pub(crate) use feed::{Feed, Plan, Sent};
 pub(crate) use flv::{Flv, Tag};
 pub(crate) use kept::{Kept, gone_in_order, kept};
@@ -49,6 +52,13 @@ pub(crate) fn sample_path() -> PathBuf {
 /// The clip, read.
 pub(crate) fn sample() -> Flv {
     Flv::read(&sample_path())
+}
+
+/// Publishes the clip as fast as the service takes it. Gives its recording, once that is closed: the stream has no other one.
+#[track_caller]
+pub(crate) fn record_sample(service: &Service, stream: &str) -> Recording {
+    publish_file(&sample_path(), &service.url(stream));
+    wait_closed_of(&service.data(), stream)
 }
 
 /// A folder that only this test uses.

@@ -4,7 +4,7 @@ use crate::browser::{Case, Seek, Seen};
 use crate::programs::FFMPEG;
 use crate::session::{H264_AAC, Session, flash_and_beep, plain_session, push_copy, sized_source, source};
 use crate::support::flv::{AUDIO, SCRIPT, VIDEO};
-use crate::support::{Flv, Tag, edgereel, home};
+use crate::support::{Flv, Tag, home, publish_file};
 
 #[test]
 fn chromium_plays_every_rendition() {
@@ -44,7 +44,7 @@ fn what_changes_in_the_middle_plays_in_hls_js_from_the_master_playlist() {
     let file = folder.path().join("both.flv");
     flv.write(&file);
     let session = Session::record(|url| {
-        edgereel(&["publish", file.to_str().unwrap(), url, "--fast"]).ok();
+        publish_file(&file, url);
     });
     let playlist = session.rendition("master");
     let text = std::fs::read_to_string(&playlist).unwrap();
@@ -118,7 +118,7 @@ fn tracks_that_pause_or_stop_or_never_come_play_in_hls_js() {
         let file = folder.path().join(format!("{number}.flv"));
         flv.write(&file);
         let session = Session::record(|url| {
-            edgereel(&["publish", file.to_str().unwrap(), url, "--fast"]).ok();
+            publish_file(&file, url);
         });
         let hls = session.rendition("hls");
         let case = Case::hls(hls.parent().unwrap());

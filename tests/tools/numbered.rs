@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::programs::{ENHANCED, FFMPEG, Program};
 use crate::session::push_copy;
 use crate::support::rtmp::Rtmp;
-use crate::support::{Flv, Recording, Service, edgereel, export, home, recordings, wait_for};
+use crate::support::{
+    Flv, Recording, Service, edgereel, export, home, recordings, typed, wait_all_closed, wait_for,
+};
 
 /// The bits of a number. Each is a block of eight by 32 pixels.
 pub(crate) const BITS: usize = 12;
@@ -107,11 +109,7 @@ fn split_by(
 ) -> (Service, Vec<Recording>) {
     let service = Service::start_with(folder, config);
     push_copy(program, file, "", &service.url("live/cam1"));
-    let mut all = wait_for("closed recordings", || {
-        let all = recordings(&service.data());
-        let closed = all.iter().filter(|recording| recording.state == "closed").count();
-        (closed == count && all.len() == count).then_some(all)
-    });
+    let mut all = wait_all_closed(&service.data(), count);
     all.sort_by(|one, other| one.start.cmp(&other.start));
     (service, all)
 }
@@ -234,18 +232,8 @@ fn a_part_and_a_clip_begin_and_end_with_the_pictures_that_were_asked_for() {
     let whole = wait_for("a recording", || recordings(&data).into_iter().next());
     let start: jiff::Timestamp = whole.start.parse().unwrap();
     let at = |seconds: i64| (start + jiff::SignedDuration::from_secs(seconds)).to_string();
-    let words = [
-        "clip",
-        "create",
-        "live/cam1",
-        "--from",
-        &at(5),
-        "--to",
-        &at(9),
-        "--config",
-    ];
-    let config = folder.path().join("edgereel.toml");
-    edgereel(&[&words[..], &[config.to_str().unwrap()]].concat()).ok();
+    let words = ["clip", "create", "live/cam1", "--from", &at(5), "--to", &at(9)];
+    typed(folder.path(), &words);
     let clip = wait_for("a clip", || {
         let mut all = recordings(&data).into_iter();
         all.find(|recording| recording.id != whole.id && recording.state == "closed")

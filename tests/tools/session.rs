@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::programs::{FFMPEG, OPENSSL, Program};
-use crate::support::{Recording, Service, export, home, recordings, wait_for};
+use crate::support::{Recording, Service, export, home, recordings, wait_closed};
 
 /// A service that has one closed recording.
 pub(crate) struct Session {
@@ -52,11 +52,7 @@ impl Session {
     fn record_at(home: TempDir, more: &str, push: impl FnOnce(&Service)) -> Self {
         let service = Service::start_with(home.path(), more);
         push(&service);
-        let recording = wait_for("a closed recording", || {
-            recordings(&service.data())
-                .into_iter()
-                .find(|recording| recording.state == "closed")
-        });
+        let recording = wait_closed(&service.data());
         let all = recordings(&service.data());
         assert_eq!(all.len(), 1, "{all:#?}");
         Self {

@@ -7,7 +7,7 @@ use crate::packets::Packets;
 use crate::programs::{FFMPEG, FFPROBE};
 use crate::session::{H264_AAC, Session, push_copy, sized_source, source};
 use crate::support::flv::SCRIPT;
-use crate::support::{self, Flv, Tag, edgereel, home};
+use crate::support::{self, Flv, Tag, home, publish_file};
 
 #[test]
 fn a_resolution_that_changes_in_the_middle() {
@@ -26,7 +26,7 @@ fn a_resolution_that_changes_in_the_middle() {
     let file = folder.path().join("both.flv");
     both.write(&file);
     let session = Session::record(|url| {
-        edgereel(&["publish", file.to_str().unwrap(), url, "--fast"]).ok();
+        publish_file(&file, url);
     });
     let mut sent = small.media();
     sent.extend(large.later(end).media());
@@ -129,7 +129,7 @@ fn no_metadata_at_all() {
     let file = folder.path().join("bare.flv");
     made.only(|tag| tag.kind != SCRIPT).write(&file);
     let session = Session::record(|url| {
-        edgereel(&["publish", file.to_str().unwrap(), url, "--fast"]).ok();
+        publish_file(&file, url);
     });
     same_in(&session, &folder.path().join("source-320x180.flv"), &ALL, FFMPEG);
 }

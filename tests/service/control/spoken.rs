@@ -2,7 +2,7 @@
 
 use crate::support::rtmp::{Rtmp, number, string};
 
-use crate::support::{Flv, Pusher, Tag, sample};
+use crate::support::{Flv, Pusher, Tag, sample, wait_closed};
 
 use super::*;
 
@@ -42,7 +42,7 @@ fn a_camera_whose_sound_cannot_be_recorded_has_its_picture_recorded() {
     let service = Service::start(home.path());
     let push = Pusher::start(service.address(), "live/cam1", &camera(), 1.0);
     let row = wait_for("the stream in the list", || {
-        let streams = done(home.path(), &["stream", "list"])["streams"].clone();
+        let streams = typed(home.path(), &["stream", "list"])["streams"].clone();
         streams.get(0).filter(|row| row["left_out"].is_array()).cloned()
     });
     assert_eq!(
@@ -54,11 +54,7 @@ fn a_camera_whose_sound_cannot_be_recorded_has_its_picture_recorded() {
         log.contains("the sound is G.711 A-law, which is not recorded")
             .then_some(())
     });
-    let recording = wait_for("a closed recording", || {
-        recordings(&service.data())
-            .into_iter()
-            .find(|recording| recording.state == "closed")
-    });
+    let recording = wait_closed(&service.data());
     let out = home.path().join("out.mp4");
     crate::support::export(&service.data(), &recording.id, "mp4", &out).ok();
     let shown = crate::support::mp4_file::parse(&std::fs::read(&out).unwrap());
@@ -115,7 +111,7 @@ fn what_a_rule_leaves_out_is_said_by_the_check_at_the_start_and_in_the_answer() 
     let home = home();
     let more = "[[rule]]\napp = \"hall\"\n[[rule]]\nstream = \"cam1\"\nrecord = \"never\"\n";
     let service = Service::start_with(home.path(), more);
-    let check = ctl(home.path(), &["check-config"]).ok();
+    let check = edgereel_of(home.path(), &["check-config"]).ok();
     let said = [
         "the form app = \"hall\" of a rule is deprecated; edgereel reads it as stream 'hall/*'",
         "the form stream = \"cam1\" of a rule is deprecated; edgereel reads it as stream '*/cam1'",
@@ -137,21 +133,21 @@ fn what_a_rule_leaves_out_is_said_by_the_check_at_the_start_and_in_the_answer() 
         );
         assert!(log.contains(&format!("WARN  {said}")), "{log}");
     }
-    let put = done(home.path(), &["rule", "put", "--app", "live", "--stream", "cam*"]);
+    let put = typed(home.path(), &["rule", "put", "--app", "live", "--stream", "cam*"]);
     assert_eq!(put["stream"], "live/cam*");
     assert_eq!(put["warnings"].as_array().map(Vec::len), Some(1), "{put}");
-    let put = ctl(home.path(), &["rule", "put", "--stream", "live//cam"]).ok();
+    let put = edgereel_of(home.path(), &["rule", "put", "--stream", "live//cam"]).ok();
     assert!(
         put.stderr
             .contains("warning: the rule for stream 'live//cam': no stream"),
         "{}",
         put.stderr
     );
-    let put = done(home.path(), &["rule", "put", "--stream", "live/*"]);
+    let put = typed(home.path(), &["rule", "put", "--stream", "live/*"]);
     assert_eq!(put["warnings"], Value::Null, "{put}");
     // The old form removes the rule of the new form, and the other way round.
-    done(home.path(), &["rule", "delete", "--app", "live"]);
-    done(home.path(), &["rule", "delete", "--stream", "live/cam*"]);
+    typed(home.path(), &["rule", "delete", "--app", "live"]);
+    typed(home.path(), &["rule", "delete", "--stream", "live/cam*"]);
     let wrong = refused(
         home.path(),
         &["rule", "put", "--app", "live", "--stream", "live/cam1"],
@@ -179,8 +175,8 @@ fn each_publish_says_whether_it_is_recorded_in_the_log_the_list_and_an_event() {
             "not recorded, because no rule fits it; add a [[rule]] with stream = \"hall/cam3\"",
         ),
     ];
-    let list = ctl(home.path(), &["stream", "list"]).ok();
-    let rows = done(home.path(), &["stream", "list"])["streams"].clone();
+    let list = edgereel_of(home.path(), &["stream", "list"]).ok();
+    let rows = typed(home.path(), &["stream", "list"])["streams"].clone();
     for (name, text) in said {
         let of =
             |line: &str| line.contains(&format!("INFO  {text}")) && line.contains(&format!("stream={name}"));
@@ -213,8 +209,8 @@ fn each_publish_says_whether_it_is_recorded_in_the_log_the_list_and_an_event() {
             "{event}"
         );
     }
-    done(home.path(), &["recording", "start", "live/cam2"]);
-    let rows = done(home.path(), &["stream", "list"])["streams"].clone();
+    typed(home.path(), &["recording", "start", "live/cam2"]);
+    let rows = typed(home.path(), &["stream", "list"])["streams"].clone();
     let row = rows
         .as_array()
         .unwrap()
@@ -241,7 +237,7 @@ fn a_reload_answers_what_was_taken_and_what_needs_a_restart() {
     let text = std::fs::read_to_string(&path).unwrap();
     let reload = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        done(home.path(), &["config", "reload"])
+        typed(home.path(), &["config", "reload"])
     };
     let changed = text.replace("id = \"test\"", "id = \"other\"")
         + "\n[ring]\npre_roll = \"5s\"\n[[rule]]\nstream = \"live/*\"\n";

@@ -7,7 +7,7 @@ use super::live::BEFORE_SIZE;
 use super::others::{in_ffmpeg, in_ffmpeg_for, in_mpv, in_mpv_for, in_vlc};
 use super::programme::{OpenDoor, RATE, clip};
 use crate::browser::{Case, Seen, Shown};
-use crate::support::{home, recordings, wait_for};
+use crate::support::{home, wait_closed_of};
 
 /// Seconds of the two recordings, which have pictures of two sizes. Each is one chunk.
 const LENGTHS: [u32; 2] = [6, 5];
@@ -23,12 +23,7 @@ fn a_channel_plays_over_its_borders_round_again_and_to_its_end() {
         clip(&file, item + 1, LENGTHS[item]);
         door.publish(&file, &stream);
         door.typed(&["recording", "finish", &stream]);
-        wait_for("a closed recording", || {
-            let all = recordings(&door.service.data());
-            let mut own = all.into_iter().filter(|recording| recording.stream == stream);
-            own.find(|recording| recording.state == "closed")
-        })
-        .id
+        wait_closed_of(&door.service.data(), &stream).id
     });
     let channel = |name: &str, items: [&str; 2], play: &str| {
         door.typed(&["channel", "put", name, items[0], items[1], "--play", play]);

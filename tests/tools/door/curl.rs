@@ -2,7 +2,6 @@
 
 use super::programme::{OpenDoor, Programme};
 use crate::programs::CURL;
-use crate::support::edgereel;
 
 #[test]
 fn curl_reads_parts_in_all_forms_and_continues_a_download() {
@@ -10,8 +9,7 @@ fn curl_reads_parts_in_all_forms_and_continues_a_download() {
     let home = door.home.path();
     let file = home.join("before.flv");
     Programme::draw(home).before.write(&file);
-    let url = door.service.url("live/cam1");
-    edgereel(&["publish", file.to_str().unwrap(), &url, "--fast"]).ok();
+    door.publish(&file, "live/cam1");
     door.finish();
     let id = door.recording("closed").id;
     let url = door.url(&format!("/r/{id}.mp4"));

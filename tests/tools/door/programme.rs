@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::TempDir;
 
@@ -10,7 +10,9 @@ use crate::browser::origin;
 use crate::numbered::draw;
 use crate::programs::FFMPEG;
 use crate::support::flv::SCRIPT;
-use crate::support::{Flv, Recording, Service, Tag, edgereel, home, http, recordings, wait_for, wait_until};
+use crate::support::{
+    Flv, Recording, Service, Tag, edgereel_of, home, http, publish_file, recordings, wait_for, wait_until,
+};
 
 /// Pictures a second, and of a GOP.
 pub(super) const RATE: usize = 25;
@@ -91,10 +93,6 @@ impl OpenDoor {
         format!("http://{}{path}", self.address)
     }
 
-    fn config(&self) -> PathBuf {
-        self.home.path().join("edgereel.toml")
-    }
-
     /// Waits until the playlist of the stream has so many chunks.
     #[track_caller]
     pub(super) fn wait_listed(&self, chunks: usize) {
@@ -121,17 +119,13 @@ impl OpenDoor {
     /// Runs `edgereel` with a command for this box. Gives its output.
     #[track_caller]
     pub(super) fn typed(&self, words: &[&str]) -> String {
-        let config = self.config();
-        edgereel(&[words, &["--config", config.to_str().unwrap()]].concat())
-            .ok()
-            .text()
+        edgereel_of(self.home.path(), words).ok().text()
     }
 
     /// Publishes a file as fast as it is taken.
     #[track_caller]
     pub(super) fn publish(&self, file: &Path, stream: &str) {
-        let url = self.service.url(stream);
-        edgereel(&["publish", file.to_str().unwrap(), &url, "--fast"]).ok();
+        publish_file(file, &self.service.url(stream));
     }
 
     /// The only recording, in this state.

@@ -6,7 +6,6 @@ use super::others::{
 use super::programme::{OpenDoor, PARTS, Programme, RATE, run};
 use crate::browser::{Case, Seen};
 use crate::programs::{ENHANCED, FFMPEG};
-use crate::support::edgereel;
 
 /// Seconds of the recording, and the number of the picture there.
 const PLACE: (&str, usize) = ("6.04", 150);
@@ -19,8 +18,7 @@ fn a_recording_plays_over_a_break_and_a_change_of_size_and_is_sought() {
     for (flv, name) in [(&programme.before, "before.flv"), (&programme.after, "after.flv")] {
         let file = home.join(name);
         flv.write(&file);
-        let url = door.service.url("live/cam1");
-        edgereel(&["publish", file.to_str().unwrap(), &url, "--fast"]).ok();
+        door.publish(&file, "live/cam1");
     }
     door.finish();
     let id = door.recording("closed").id;
