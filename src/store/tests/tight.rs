@@ -4,7 +4,7 @@ use rusqlite::ffi;
 
 use super::rig::{Publisher, Rig, check_invariants, expected, stream, tape};
 use super::space::{SEGMENT, events, id, kept, record, started};
-use crate::store::{Change, Command, OnFull, paths};
+use crate::store::{Change, Command, Disk as _, OnFull, paths};
 
 /// Checks that all sent media is recorded, whatever the file system refuses: `limit` sets when it does.
 fn goes_on_where_the_file_system_takes_no_more(limit: impl FnOnce(&Rig)) {
@@ -204,4 +204,36 @@ fn where_nothing_may_go_a_quota_of_the_file_system_is_told_of() {
     record(&mut rig, &a, 4..6);
     assert_eq!(kept(&rig)[..4], [0, 1, 2, 3]);
     assert!(rig.writer.progress().failed.is_some() || rig.writer.progress().full.is_some());
+}
+
+/// Another program takes the last byte while a segment is written, and gives the space back later.
+#[test]
+fn a_disk_that_another_program_filled_is_recorded_on_as_soon_as_it_has_space() {
+    for on_full in [OnFull::Stop, OnFull::OverwriteOldest] {
+        let (mut rig, a) = started(|settings| {
+            settings.quota = None;
+            settings.min_free = Some(SEGMENT);
+            settings.on_full = on_full;
+        });
+        rig.disk.limit(100 * SEGMENT);
+        record(&mut rig, &a, 0..4);
+        rig.handle(vec![a.record(id(4), 16), a.append(16)]);
+        let free = rig.disk.space(rig.dir.path()).unwrap().free;
+        let other = rig.dir.path().join("other");
+        rig.disk.put(&other, &vec![0; usize::try_from(free).unwrap()]);
+        for second in 17..20 {
+            rig.handle(vec![a.send(large(second))]);
+            rig.pass(1_000_000);
+        }
+        rig.handle(vec![a.close(id(4), 20)]);
+        rig.disk.unlink(&other).unwrap();
+        record(&mut rig, &a, 5..25);
+        let progress = rig.writer.progress();
+        assert_eq!((&progress.failed, &progress.full), (&None, &None), "{on_full:?}");
+        let new: Vec<i64> = (5..25).collect();
+        assert!(kept(&rig).ends_with(&new), "{on_full:?}: {:?}", kept(&rig));
+        rig.handle(vec![a.end()]);
+        rig.writer.close().unwrap();
+        check_invariants(rig.dir.path(), &rig.disk);
+    }
 }

@@ -66,7 +66,7 @@ impl Writer {
                 continue;
             }
             tries += 1;
-            self.show_limit(&error);
+            self.show_limit(&error, rotation.begin.expected);
             let Some(oldest) = self.give_up_oldest() else {
                 return Err(error);
             };
@@ -135,7 +135,7 @@ impl Writer {
             if self.book.pending.len() > waited {
                 return Outcome::Held(publish, fragment);
             }
-            self.show_limit(&error);
+            self.show_limit(&error, fragment.payload_bytes() as u64);
             let Some(oldest) = self.give_up_oldest() else {
                 return Outcome::NotWritten(publish, fragment, error.into());
             };
@@ -143,9 +143,12 @@ impl Writer {
         }
     }
 
-    fn show_limit(&mut self, error: &io::Error) {
+    /// Holds to the bytes of now for a while, where the file system refused `wanted` bytes that it shows as free.
+    fn show_limit(&mut self, error: &io::Error, wanted: u64) {
         let used = self.used();
-        self.space.show_limit(used, error, &self.env);
+        if self.space.has_room(&self.env, wanted) {
+            self.space.show_limit(used, error, &self.env);
+        }
     }
 
     /// A file whose media was given up: before, or now, as the oldest that may go.
@@ -172,6 +175,15 @@ impl Space {
             tracing::debug!("{}: the file system did not sync: {error}", dir.display());
         }
         freed.is_ok()
+    }
+
+    /// True where the file system shows `wanted` free bytes beside the floor. Where it does not, the disk is plainly full, maybe
+    /// by another program. Then the floor is the limit, and recording goes on as soon as there is space.
+    fn has_room(&self, env: &Env, wanted: u64) -> bool {
+        let space = env.disk.space(&env.settings.dir);
+        space.map_or(true, |space| {
+            space.free >= self.limits.min_free.saturating_add(wanted)
+        })
     }
 
     /// The limit that the file system showed, as long as it holds.
