@@ -15,6 +15,7 @@
 mod advisories;
 mod blocking;
 mod fuzz_corpus;
+mod named_tests;
 mod release;
 mod rooms;
 mod rust_version;
