@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// delivered here.
 const QUOTA: u64 = 1 << 30;
 pub(crate) const FULL: &str = "quota = \"1GiB\"\nmin_free = \"64MiB\"\non_full = \"overwrite-oldest\"\n";
+/// The unit that boxes run the service by.
+const UNIT: &str = include_str!("../../systemd/edgereel.service");
 /// The number of consecutive looks that must see no publisher.
 const IDLE_LOOKS: u32 = 10;
 
@@ -45,6 +47,12 @@ pub(crate) struct Lines<'a> {
 pub(crate) struct Service {
     process: Process,
     port: u16,
+}
+
+/// The variables that the service has on a box.
+fn environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = UNIT.lines().filter_map(|line| line.strip_prefix("Environment="));
+    lines.filter_map(|variable| variable.split_once('='))
 }
 
 impl Setup {
@@ -107,6 +115,7 @@ impl Setup {
 
     fn spawn_by(&self, mut command: Command) -> anyhow::Result<Service> {
         command.arg("run").arg("--config").arg(&self.config);
+        command.envs(environment());
         Ok(Service {
             process: Process::start(&mut command, &self.log)?,
             port: self.port,
