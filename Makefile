@@ -17,11 +17,13 @@ demo: ## Record a clip on this machine, play it over HTTP, and leave files that 
 
 # The tests that need cargo alone wait more than they compute: two at a time for each processor.
 waiting := RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}
+# Those that need tools wait, too, and encode and decode beside it.
+half_waiting := RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 3 / 2))}
 
 test: ## All tests: those that need cargo alone, then those that need ffmpeg, GStreamer, mpv and, for power cuts and the booted unit, root
 	@scripts/setup.sh test
 	$(waiting) cargo test --locked
-	cargo test --locked --test tools
+	$(half_waiting) cargo test --locked --test tools
 
 soak: ## Kill the service KILLS times (300) under four publishers; a line for each kill
 	@scripts/setup.sh demo
