@@ -80,6 +80,7 @@ rust_flags() {
 # Why each of these: docs/hardware.md
 smaller() {
   local lld
+  rust_flags " -Cllvm-args=-inline-threshold=20 -Cllvm-args=-inlinehint-threshold=20"
   case $target in aarch64-*) rust_flags " -Cllvm-args=-outliner-benefit-threshold=40" ;; esac
   if [ "$target" = aarch64-unknown-linux-gnu ]; then
     # A compiler for another processor looks for a linker among its own programs only.
