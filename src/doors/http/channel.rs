@@ -75,8 +75,8 @@ pub(super) async fn answer(
 ) -> Result<Answer, Refusal> {
     let window = window(channel, door.believed_utc())?;
     match file {
-        ChannelFile::Playlist => Ok(playlist_answer(door, playlist(channel, &window)?, how).await),
-        ChannelFile::Master => Ok(playlist_answer(door, master(channel)?, how).await),
+        ChannelFile::Playlist => Ok(playlist_answer(door, playlist(channel, &window)?, how)),
+        ChannelFile::Master => Ok(playlist_answer(door, master(channel)?, how)),
         ChannelFile::Init(name) => init(door, channel, *name, how.0).await,
         ChannelFile::Chunk(name) => chunk(door, channel, *name, (until, how)).await,
     }

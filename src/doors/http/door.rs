@@ -68,7 +68,7 @@ pub(super) struct Door {
     pub(super) identity: Identity,
     pub(super) layouts: Layouts,
     pub(super) leases: Leases,
-    pub(super) packed: Arc<Packed>,
+    pub(super) packed: Packed,
     pub(super) seen: Seen,
     /// The dates that live playlists keep.
     pub(super) dates: Dates,
@@ -102,7 +102,7 @@ impl Door {
             identity: inside.identity,
             layouts: Layouts::default(),
             leases: Leases::default(),
-            packed: Arc::default(),
+            packed: Packed::default(),
             seen: Seen::default(),
             dates: Dates::restored(&inside.dates),
             inits: Inits::default(),

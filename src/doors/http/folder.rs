@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
 use hyper::{HeaderMap, Method, StatusCode};
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
@@ -21,8 +20,6 @@ use crate::store::{Library, RecordingRow, RecordingState};
 
 /// Playlists of at least this many bytes are compressed for clients that can read it.
 const WORTH_COMPRESSING: usize = 1 << 10;
-/// Playlists of at least this many bytes, as those of a long day, are compressed beside what other viewers ask for.
-const LONG: usize = 64 << 10;
 
 /// Answers a request for a file of a recording's HLS.
 pub(super) async fn file(
@@ -75,7 +72,7 @@ pub(super) async fn file(
             return Ok(send(door, &sent, how));
         }
     };
-    Ok(playlist(door, text, how).await)
+    Ok(playlist(door, text, how))
 }
 
 /// The number of the chunk that a name stands for, counted from 1.
@@ -85,15 +82,13 @@ fn chunk_number(name: &str) -> Option<usize> {
 }
 
 /// The response with a playlist.
-pub(super) async fn playlist(door: &Door, text: Vec<u8>, (method, headers): (&Method, &HeaderMap)) -> Answer {
-    let text = Bytes::from(text);
-    let packed = if takes_gzip(headers) && text.len() >= WORTH_COMPRESSING {
-        packed(door, &text).await
+pub(super) fn playlist(door: &Door, text: Vec<u8>, (method, headers): (&Method, &HeaderMap)) -> Answer {
+    let is_compressed = takes_gzip(headers) && text.len() >= WORTH_COMPRESSING;
+    let text = if is_compressed {
+        door.packed.of(&text)
     } else {
-        None
+        Bytes::from(text)
     };
-    let is_compressed = packed.is_some();
-    let text = packed.unwrap_or(text);
     let length = text.len();
     let body = if method == Method::HEAD {
         Bytes::new()
@@ -108,15 +103,6 @@ pub(super) async fn playlist(door: &Door, text: Vec<u8>, (method, headers): (&Me
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     answer
-}
-
-/// The playlist, compressed. None where the service ends meanwhile.
-async fn packed(door: &Door, text: &Bytes) -> Option<Bytes> {
-    if text.len() < LONG {
-        return Some(door.packed.of(text));
-    }
-    let (packed, text) = (Arc::clone(&door.packed), text.clone());
-    spawn_blocking(move || packed.of(&text)).await.ok()
 }
 
 /// Where players begin: `start=live` or `start=beginning`. Players choose differently where a playlist does not say it.

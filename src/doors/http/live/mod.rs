@@ -58,7 +58,7 @@ pub(super) async fn playlist(
     let prefix = format!("{}/c/", file_name(stream));
     let uris = uris(&prefix, inherited)?;
     let text = now.text(door, stream, (Start::LiveEdge, update(query)), &uris)?;
-    Ok(playlist_answer(door, text, how).await)
+    Ok(playlist_answer(door, text, how))
 }
 
 /// Answers with what a player is to know before: codecs, size, rates.
@@ -73,7 +73,7 @@ pub(super) async fn master(
     let uris = uris("", inherited)?;
     let playlist = format!("../{}.m3u8", file_name(stream));
     let text = master_text(&now.window.rates(), target_s.into(), &playlist, &uris);
-    Ok(playlist_answer(door, text, how).await)
+    Ok(playlist_answer(door, text, how))
 }
 
 /// Answers with an init of the chunks that are listed.

@@ -44,13 +44,13 @@ pub(in crate::doors::http) async fn of_recording(
             let text = now()
                 .await?
                 .text(door, stream, (start(query)?, update(query)), &uris)?;
-            Ok(playlist_answer(door, text, how).await)
+            Ok(playlist_answer(door, text, how))
         }
         (MASTER, _) => {
             let now = now().await?;
             let uris = uris("", inherited)?;
             let text = master_text(&now.window.rates(), now.target_s()?.into(), PLAYLIST, &uris);
-            Ok(playlist_answer(door, text, how).await)
+            Ok(playlist_answer(door, text, how))
         }
         (_, Some(name)) => match (chunk_number(name), name.parse()) {
             (Some(number), _) => {

@@ -114,7 +114,7 @@ pub(super) async fn playlist(
         },
         began: found.began,
     };
-    Ok(playlist_answer(door, playlist.text(&uris, update(query)), how).await)
+    Ok(playlist_answer(door, playlist.text(&uris, update(query)), how))
 }
 
 /// Answers with what a player is to know before: codecs, size, rates. The playlist that it names has the same query.
@@ -136,8 +136,11 @@ pub(super) async fn master(
         })
         .collect();
     let playlist = format!("../{}.m3u8", file_name(wanted.stream));
-    let text = master_text(&rates, found.target_s, &playlist, &uris);
-    Ok(playlist_answer(door, text, how).await)
+    Ok(playlist_answer(
+        door,
+        master_text(&rates, found.target_s, &playlist, &uris),
+        how,
+    ))
 }
 
 /// Finds the chunks of a playlist.
