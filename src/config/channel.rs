@@ -107,7 +107,7 @@ impl TryFrom<String> for PushTo {
             return Err(refuse("a query is not compared"));
         }
         // Read as a pattern, it would allow all streams of the server.
-        if path.ends_with(MASK) {
+        if path.trim_end_matches('/').ends_with(MASK) {
             return Err(refuse("its end is the mask that check-config prints"));
         }
         let url: RtmpUrl = format!("{server}app/key")
@@ -124,7 +124,7 @@ impl TryFrom<String> for PushTo {
     }
 }
 
-/// The address without its query, and with the mask in place of what is behind the last slash, unless that is `*` alone: it may be a
+/// The address without its query, and with the mask in place of the last part of its path, unless that is `*` alone: it may be a
 /// stream key. Of a text that is no address, nothing is shown.
 fn masked(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
@@ -136,12 +136,21 @@ fn masked(text: &str) -> String {
         .map_or((rest, None), |(host, path)| (host, Some(path)));
     let host = if host.contains('@') { MASK } else { host };
     let path = path.map(|path| match path.rsplit_once('/') {
-        Some((_, "" | "*")) => format!("/{path}"),
+        Some((_, "*")) => format!("/{path}"),
+        // What is before a last slash may be a key that somebody wrote with one behind it.
+        Some((app, "")) => masked_end(app) + "/",
+        _ => masked_end(path),
+    });
+    format!("{scheme}://{host}{}", path.unwrap_or_default())
+}
+
+/// A path with the mask in place of its last part.
+fn masked_end(path: &str) -> String {
+    match path.rsplit_once('/') {
         Some((app, _)) => format!("/{app}/{MASK}"),
         None if matches!(path, "" | "*") => format!("/{path}"),
         None => format!("/{MASK}"),
-    });
-    format!("{scheme}://{host}{}", path.unwrap_or_default())
+    }
 }
 
 /// Writes the entry as it is shown.
@@ -233,6 +242,8 @@ mod tests {
             ("rtmp://[::1]/a/b/s3cret*", "rtmp://[::1]/a/b/***"),
             ("rtmp://[::1]/*/s3cret", "rtmp://[::1]/*/***"),
             ("rtmp://[::1]/s3cret", "rtmp://[::1]/***"),
+            ("rtmp://[::1]/app/s3cret/", "rtmp://[::1]/app/***/"),
+            ("rtmp://[::1]/s3cret/", "rtmp://[::1]/***/"),
         ] {
             let allowed = allowed(written);
             assert_eq!(serde_json::json!(allowed), shown, "{written}");

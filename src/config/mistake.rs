@@ -3,9 +3,12 @@
 //! There is no list of examples for each key. A correction is tried before it is shown: the text with the correction must have
 //! no mistake at that place any more.
 
+mod hidden;
+
 use std::net::IpAddr;
 use std::ops::Range;
 
+use self::hidden::{hidden_key, without_value};
 use super::file::{explain, fault};
 use super::raw::Fault;
 
@@ -17,9 +20,12 @@ const MOST_SECTIONS: usize = 4;
 /// Explains what is wrong with a text that the parser refused, and what would be right.
 pub(super) fn explained(text: &str, fault: &Fault) -> String {
     let message = fault.message();
-    let found = fault
-        .place()
-        .and_then(|at| header(text, message, &at).or_else(|| value(text, message, &at)));
+    let found = fault.place().and_then(|at| {
+        header(text, message, &at).or_else(|| match hidden_key(text, &at) {
+            Some(key) => without_value(key, message, reason(message)),
+            None => value(text, message, &at),
+        })
+    });
     found
         .or_else(|| elsewhere(message))
         .unwrap_or_else(|| explain(message))
