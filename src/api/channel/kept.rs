@@ -185,12 +185,7 @@ impl Api {
         loop {
             looks.tick().await;
             crate::watch::may_fail("the channels");
-            // A channel that nobody could see is told of before it is removed.
-            let looked = match self.look_at_waiting() {
-                Ok(()) => self.look_at_channels().await,
-                Err(failure) => Err(failure),
-            };
-            if let Err(failure) = looked {
+            if let Err(failure) = self.look_at_channels().await {
                 tracing::debug!("channels were not looked at: {}", failure.message);
             }
             if let Err(failure) = self.show_again().await {
@@ -204,6 +199,8 @@ impl Api {
 
     /// Removes channels that have expired, and leaves out recordings that are gone, and lists that nobody sees any more.
     pub(in crate::api) async fn look_at_channels(&self) -> Result<(), Failure> {
+        // A channel that nobody could see is told of before it is removed.
+        self.look_at_waiting()?;
         let Some(now) = self.recorder.believed_utc() else {
             return Ok(());
         };

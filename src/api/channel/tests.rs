@@ -54,6 +54,12 @@ impl Box {
 
     /// The same from a moment of this boot on.
     async fn record_from(&self, ids: &[RecordingId], seconds: i64, boot_zero: Micros) {
+        for command in Self::recording(ids, seconds, boot_zero) {
+            self.api.recorder.submit(command).await.unwrap();
+        }
+    }
+
+    fn recording(ids: &[RecordingId], seconds: i64, boot_zero: Micros) -> Vec<Command> {
         let publish = PublishId::new(1);
         let mut commands = vec![Command::PublishStarted {
             tell: None,
@@ -86,9 +92,7 @@ impl Box {
             reason: "closed".to_owned(),
             outcome: Default::default(),
         });
-        for command in commands {
-            self.api.recorder.submit(command).await.unwrap();
-        }
+        commands
     }
 
     /// The events `channel.exception` so far.
@@ -372,6 +376,40 @@ async fn what_was_to_be_shown_while_the_box_was_off_is_told_once() {
             .contains("nobody could see it"),
         "{events:?}"
     );
+    the_box.stop().await;
+}
+
+/// After a power cut, a recording stays open for its resume window, and longer where the clock comes late.
+#[tokio::test]
+async fn a_recording_that_closes_long_after_its_end_is_told_of_over_a_restart_too() {
+    let template = json!({"name": "default", "pseudo_live": "+1min"});
+    let home = tempfile::tempdir().unwrap();
+    let the_box = a_box(home.path());
+    let commands = Box::recording(&[RecordingId::new(7)], 20, RealClock.boot() - 2 * DAY);
+    let is_close = |command: &Command| matches!(command, Command::RecordingClosed { .. });
+    let (close, before): (Vec<_>, Vec<_>) = commands.into_iter().partition(is_close);
+    for command in before {
+        the_box.api.recorder.submit(command).await.unwrap();
+    }
+    let now = the_box.api.recorder.believed_utc().unwrap();
+    let wanted = json!({"default": {"when": "+1min", "since": now - 4 * DAY}});
+    let looked = json!({"at": now - 3 * DAY, "wanted": wanted}).to_string();
+    the_box.api.restore_shown_again(&[("looked".to_owned(), looked)]);
+    the_box.ask("template.put", &template).await;
+    the_box.api.show_again().await.unwrap();
+
+    let the_box = a_box(&the_box.stop().await);
+    the_box.ask("template.put", &template).await;
+    the_box.api.show_again().await.unwrap();
+    assert_eq!(the_box.exceptions().await.len(), 0);
+    for command in close {
+        the_box.api.recorder.submit(command).await.unwrap();
+    }
+    the_box.api.recorder.flush().await.unwrap();
+    for _ in 0..2 {
+        the_box.api.show_again().await.unwrap();
+    }
+    assert_eq!(the_box.exceptions().await.len(), 1);
     the_box.stop().await;
 }
 

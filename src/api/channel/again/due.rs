@@ -36,21 +36,23 @@ pub(super) enum Fate {
     Missed,
 }
 
-/// True for recordings that templates want to be shown again, as far as the journal alone says it.
-pub(super) fn is_wanted(spec: &RecordingSpec, state: RecordingState, templates: &Templates) -> bool {
+/// True for recordings that templates want to be shown again when they are complete, as far as the journal alone says it.
+pub(super) fn is_wanted(spec: &RecordingSpec, templates: &Templates) -> bool {
     // Where formats are cut differently, there are several recordings of the same media.
     let output = templates
         .get(&spec.about.template)
         .and_then(|template| template.outputs.first());
-    let is_complete = matches!(state, RecordingState::Closed | RecordingState::Delivered);
-    is_complete
-        && spec.about.origin != Origin::Clip
-        && output.is_some_and(|output| output.formats == spec.output.formats)
+    spec.about.origin != Origin::Clip && output.is_some_and(|output| output.formats == spec.output.formats)
+}
+
+/// True for a recording that has all of its media.
+pub(super) fn is_complete(state: RecordingState) -> bool {
+    matches!(state, RecordingState::Closed | RecordingState::Delivered)
 }
 
 /// When a recording is shown again, if a template wants it.
 pub(super) fn due(row: &RecordingRow, templates: &Templates, now: Micros) -> Option<Due> {
-    if !is_wanted(&row.spec, row.state, templates) {
+    if !is_complete(row.state) || !is_wanted(&row.spec, templates) {
         return None;
     }
     let template = templates.get(&row.spec.about.template)?;

@@ -6,16 +6,17 @@
 //!                └─ refused, or the time has passed ──► event ──► noted: done ◄───────────────────────────────┘ or was missed: event
 //! ```
 //!
-//! A crash before the note makes the look again: the channel is known by its name then. What is noted is not done again, also where
-//! somebody has deleted the channel. A look asks the journal for the recordings of these templates alone, a page at a time, and reads
-//! the tape of those that are not noted.
+//! A recording that is not complete yet is noted, too: it may close long after its end, as after a power cut, and is not forgotten
+//! meanwhile. A crash before the note makes the look again: the channel is known by its name then. What is noted is not done again,
+//! also where somebody has deleted the channel. A look asks the journal for the recordings of these templates alone, a page at a time,
+//! and reads the tape of those that are not noted.
 
 mod due;
 mod notes;
 
 use std::collections::BTreeSet;
 
-use self::due::{Due, Fate, HOUR, LATE, Templates, due, fate, is_wanted};
+use self::due::{Due, Fate, HOUR, LATE, Templates, due, fate, is_complete, is_wanted};
 pub(super) use self::notes::Again;
 use self::notes::{LOOKED, Note};
 use super::Put;
@@ -78,6 +79,8 @@ impl Api {
     /// time. To be called before channels that have expired are removed.
     pub(in crate::api) fn look_at_waiting(&self) -> Result<(), Failure> {
         let Some(now) = self.recorder.believed_utc() else {
+            // Nobody sees a channel meanwhile.
+            self.channels.again().has_begun = false;
             return Ok(());
         };
         let (waiting, is_first) = {
@@ -129,7 +132,7 @@ impl Api {
         // What was complete before the service began, too, however long ago that is.
         let earliest = kept.map_or(oldest, |kept| kept.saturating_sub(CLOSES).min(oldest));
         let mut shown = Ok(());
-        let mut listed = BTreeSet::new();
+        let (mut listed, mut open) = (BTreeSet::new(), BTreeSet::new());
         for (template, since) in wanted {
             let from = match (looked, kept) {
                 (Some(looked), _) => looked.saturating_sub(CLOSES).max(oldest),
@@ -142,11 +145,14 @@ impl Api {
                 let page = self.read(move |library| library.heads(&of)).await?;
                 query.after = page.last().map(|head| head.place);
                 for head in &page {
-                    if self.channels.again().noted.contains_key(&head.id) {
+                    let is_wanted = is_wanted(&head.spec, &templates);
+                    if self.channels.again().is_decided(head.id) {
                         listed.insert(head.id);
-                    } else if is_wanted(&head.spec, head.state, &templates) {
+                    } else if is_wanted && is_complete(head.state) {
                         // One recording that cannot be read now does not keep others from being shown.
                         shown = self.look_at_one(head.id, &templates, now).await.and(shown);
+                    } else if is_wanted {
+                        open.insert(head.id);
                     }
                 }
                 if page.len() < PAGE {
@@ -154,6 +160,7 @@ impl Api {
                 }
             }
         }
+        shown = self.look_at_open(&open, &templates, now).await.and(shown);
         shown?;
         if looked.is_none() {
             self.forget_notes(&listed, earliest).await?;
@@ -162,7 +169,29 @@ impl Api {
         self.note_look(now)
     }
 
-    /// Decides about a recording that is not noted. Fails where that can be tried again.
+    /// Notes recordings that are not complete, and decides about those that were not, and are no longer listed as such.
+    async fn look_at_open(
+        &self,
+        open: &BTreeSet<RecordingId>,
+        templates: &Templates,
+        now: Micros,
+    ) -> Result<(), Failure> {
+        let known: BTreeSet<RecordingId> = {
+            let again = self.channels.again();
+            let known = again.noted.iter().filter(|(_, note)| **note == Note::Open);
+            known.map(|(id, _)| *id).collect()
+        };
+        for recording in open.difference(&known) {
+            self.note(*recording, Note::Open, None)?;
+        }
+        let mut done = Ok(());
+        for recording in known.difference(open) {
+            done = self.look_at_one(*recording, templates, now).await.and(done);
+        }
+        done
+    }
+
+    /// Decides about a recording that is not noted, or noted as open. Fails where that can be tried again.
     async fn look_at_one(
         &self,
         recording: RecordingId,
@@ -170,7 +199,7 @@ impl Api {
         now: Micros,
     ) -> Result<(), Failure> {
         let Some(row) = self.read(move |library| library.recording(recording)).await? else {
-            return Ok(());
+            return self.forget(recording);
         };
         match due(&row, templates, now) {
             Some(Due::Shown(at)) => self.show_one_again(&row, at).await,
@@ -185,10 +214,14 @@ impl Api {
                     return self.note(recording, Note::Done, Some(passed(&row, at)?));
                 }
                 // Nobody waits for what ended before its template wanted it to be shown.
+                self.forget(recording)?;
                 self.channels.again().noted.insert(recording, Note::Done);
                 Ok(())
             }
-            None => Ok(()),
+            // It is still open.
+            None if is_wanted(&row.spec, templates) && !is_complete(row.state) => Ok(()),
+            // Nobody wants it to be shown any more.
+            None => self.forget(recording),
         }
     }
 
@@ -274,6 +307,14 @@ impl Api {
             if row.is_some_and(|row| row.end > oldest) {
                 continue;
             }
+            self.forget(recording)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the note of a recording, if it has one.
+    fn forget(&self, recording: RecordingId) -> Result<(), Failure> {
+        if self.channels.again().noted.contains_key(&recording) {
             self.keep_note(recording.to_string(), None, None)?;
             self.channels.again().noted.remove(&recording);
         }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | of a recording | empty | it is done with |
 //! | of a recording | `waits` | a channel shows it, and had not begun when it was looked at last |
+//! | of a recording | `open` | it was not complete when it was looked at last |
 //! | `looked` | JSON: `at`, `wanted` | what was complete at that time is done with or noted; what templates wanted, and since when |
 //!
 //! So a start finds what was complete before it, however long the box was off, and tells what was missed from what no template wanted.
@@ -24,6 +25,8 @@ const WRITTEN: Micros = HOUR;
 
 /// The body of the note of a recording whose channel waits.
 const WAITS: &str = "waits";
+/// The body of the note of a recording that was not complete.
+const OPEN: &str = "open";
 
 /// What is noted of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub(super) enum Note {
     Done,
     /// A channel shows it, and has not begun.
     Waits,
+    /// It was not complete. However long ago it ended when it is, it is looked at.
+    Open,
 }
 
 /// The note of looks.
@@ -73,11 +78,17 @@ impl Note {
         match self {
             Note::Done => "",
             Note::Waits => WAITS,
+            Note::Open => OPEN,
         }
     }
 }
 
 impl Again {
+    /// True where it is known what becomes of a recording.
+    pub(super) fn is_decided(&self, recording: RecordingId) -> bool {
+        matches!(self.noted.get(&recording), Some(Note::Done | Note::Waits))
+    }
+
     /// Takes over what was noted before a restart: ids and bodies.
     pub(super) fn restore(&mut self, kept: &[(String, String)]) {
         for (id, body) in kept {
@@ -85,7 +96,11 @@ impl Again {
                 // Without the note, a start looks back as far as a channel can be late.
                 self.kept = serde_json::from_str(body).ok();
             } else if let Ok(id) = id.parse() {
-                let note = if body == WAITS { Note::Waits } else { Note::Done };
+                let note = match body.as_str() {
+                    WAITS => Note::Waits,
+                    OPEN => Note::Open,
+                    _ => Note::Done,
+                };
                 self.noted.insert(id, note);
             }
         }
@@ -153,16 +168,20 @@ mod tests {
         assert!(again.to_write(HOUR - 1).is_some(), "the clock was set back");
 
         let id = RecordingId::new(7);
+        let open = RecordingId::new(9);
         let rows = [
             (LOOKED.to_owned(), serde_json::to_string(&note).unwrap()),
             (id.to_string(), WAITS.to_owned()),
             (RecordingId::new(8).to_string(), String::new()),
+            (open.to_string(), OPEN.to_owned()),
             ("of a later release".to_owned(), String::new()),
         ];
         let mut again = Again::default();
         again.restore(&rows);
         assert_eq!(again.kept, Some(note));
         assert_eq!(again.noted.get(&id), Some(&Note::Waits));
+        assert_eq!(again.noted.get(&open), Some(&Note::Open));
+        assert!(again.is_decided(id) && !again.is_decided(open));
         assert_eq!(
             again.noted.values().filter(|note| **note == Note::Done).count(),
             1
