@@ -143,10 +143,11 @@ impl Writer {
         }
     }
 
-    /// Holds to the bytes of now for a while, where the file system refused `wanted` bytes that it shows as free.
+    /// Holds to the bytes of now for a while, where the file system refused `wanted` bytes that it shows as free, or by a quota.
     fn show_limit(&mut self, error: &io::Error, wanted: u64) {
         let used = self.used();
-        if self.space.has_room(&self.env, wanted) {
+        let is_quota = error.kind() == ErrorKind::QuotaExceeded;
+        if is_quota || self.space.has_room(&self.env, wanted) {
             self.space.show_limit(used, error, &self.env);
         }
     }
