@@ -54,11 +54,19 @@ pub(crate) fn sample() -> Flv {
     Flv::read(&sample_path())
 }
 
-/// Publishes the clip as fast as the service takes it. Gives its recording, once that is closed: the stream has no other one.
+/// Publishes the clip as fast as the service takes it. Gives its recording, once that is closed. Fails where the stream has another
+/// one.
 #[track_caller]
 pub(crate) fn record_sample(service: &Service, stream: &str) -> Recording {
     publish_file(&sample_path(), &service.url(stream));
-    wait_closed_of(&service.data(), stream)
+    let closed = wait_closed_of(&service.data(), stream);
+    let all = recordings(&service.data()).into_iter();
+    let others: Vec<String> = all
+        .filter(|one| one.stream == stream && one.id != closed.id)
+        .map(|one| one.id)
+        .collect();
+    assert!(others.is_empty(), "{stream} has other recordings: {others:?}");
+    closed
 }
 
 /// A folder that only this test uses.
