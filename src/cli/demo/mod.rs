@@ -144,6 +144,8 @@ impl Demo {
                         && let Some(door) = urls.take()
                     {
                         screen.say_whole(&format!("live:        {}", viewers::live(door, &stream)));
+                        // Until then the server answers 503, with the time after which a player may ask again.
+                        screen.say_whole("             it plays some seconds from now, when there are three chunks of it");
                         screen.say_whole(&format!("recording:   {}", viewers::recorded(door, recording)));
                     }
                 }
