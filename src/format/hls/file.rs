@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::chunk::Chunk;
+use super::encryption::Encrypted;
 use super::keyframes::KeyFile;
 use super::{Plan, STYP, made};
 use crate::format::line::Tape;
@@ -19,6 +20,7 @@ pub struct HlsFile<S> {
 pub(super) enum Body<S> {
     Made(Arc<[u8]>),
     Chunk(Box<Spliced<S, ChunkFile>>),
+    Encrypted(Box<Encrypted<Spliced<S, ChunkFile>>>),
     Key(Box<Spliced<S, KeyFile>>),
 }
 
@@ -39,6 +41,12 @@ impl<S: TapeSource> HlsFile<S> {
                 marker.finish()
             }
             Body::Chunk(chunk) => chunk.mark(u64::MAX),
+            Body::Encrypted(file) => {
+                let mut marker = Marker::default();
+                marker.bytes(&file.clear().mark(u64::MAX).to_bytes());
+                file.sealed().material(&mut marker);
+                marker.finish()
+            }
             Body::Key(key) => key.mark(u64::MAX),
         }
     }
@@ -49,6 +57,7 @@ impl<S: TapeSource> VirtualFile for HlsFile<S> {
         match &self.body {
             Body::Made(bytes) => bytes.len() as u64,
             Body::Chunk(chunk) => chunk.len(),
+            Body::Encrypted(file) => file.len(),
             Body::Key(key) => key.len(),
         }
     }
@@ -57,6 +66,7 @@ impl<S: TapeSource> VirtualFile for HlsFile<S> {
         match &mut self.body {
             Body::Made(bytes) => Ok(made::read(bytes, offset, buf)),
             Body::Chunk(chunk) => chunk.read_at(offset, buf),
+            Body::Encrypted(file) => file.read_at(offset, buf),
             Body::Key(key) => key.read_at(offset, buf),
         }
     }

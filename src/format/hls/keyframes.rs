@@ -31,8 +31,8 @@ const PREFIX: &str = "key-";
 /// The size and the kind of an `mdat`.
 const MDAT_HEADER: u64 = 8;
 
-/// The keyframes of a recording.
-#[derive(Debug)]
+/// The keyframes of a recording. `Default` has none.
+#[derive(Debug, Default)]
 pub(super) struct Keyframes<'a> {
     chunks: &'a [Chunk],
     keys: Vec<Key>,

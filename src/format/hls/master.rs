@@ -64,6 +64,13 @@ impl Master {
         }
     }
 
+    /// Takes the rates from other bytes and milliseconds of each chunk.
+    pub(super) fn resize(&mut self, chunks: &[(u64, u64)], target_ms: u64) {
+        let bytes = chunks.iter().map(|chunk| chunk.0).sum();
+        self.peak = peak(chunks, target_ms);
+        self.average = per_second(bytes, chunks.iter().map(|chunk| chunk.1).sum());
+    }
+
     /// The text for a complete recording.
     pub(super) fn text(&self) -> Vec<u8> {
         self.written(self.peak, PLAYLIST, &Uris::default()).into_bytes()

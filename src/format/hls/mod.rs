@@ -19,6 +19,7 @@
 //! configuration is a discontinuity; some players stop at each.
 
 mod chunk;
+pub mod encryption;
 mod file;
 mod keyframes;
 pub mod live;
@@ -43,9 +44,11 @@ use crate::format::{FileError, Gaps, Mark, TapeSource, View};
 use crate::media::{Tracks, VideoConfig};
 
 use chunk::{Chunk, Cut, Pace, Rule};
+use encryption::{Encrypted, Encryption};
 pub use file::HlsFile;
 use file::{Body, ChunkFile};
 pub use keyframes::KEYFRAMES;
+use keyframes::Keyframes;
 use master::Master;
 use playlist::Playlist;
 pub use prefix::Prefix;
@@ -76,6 +79,9 @@ pub struct Hls<S> {
     plan: Arc<Plan>,
     master: Master,
     master_text: Arc<[u8]>,
+    /// The text of the playlist, once somebody has asked for it: a door never does.
+    text: Arc<OnceLock<Arc<[u8]>>>,
+    encryption: Option<Arc<Encryption>>,
 }
 
 #[derive(Debug)]
@@ -88,8 +94,7 @@ struct Plan {
     settled: usize,
     /// `EXT-X-TARGETDURATION` of a growing recording, in seconds.
     limit_s: Option<u64>,
-    /// The text of the playlist, once somebody has asked for it: a door never does.
-    text: OnceLock<Arc<[u8]>>,
+    target_ms: u32,
 }
 
 impl<S: TapeSource + Clone> Hls<S> {
@@ -134,15 +139,17 @@ impl<S: TapeSource + Clone> Hls<S> {
             tracks: cut.tracks,
             settled: cut.settled,
             limit_s: cut.limit_s,
-            text: OnceLock::new(),
+            target_ms,
             chunks: cut.chunks,
         };
-        let master = plan.master(&cut.paces, target_ms);
+        let master = plan.master(&cut.paces);
         Self {
             master_text: master.text().into(),
             master,
             plan: Arc::new(plan),
             view: tape.view().clone(),
+            text: Arc::default(),
+            encryption: None,
         }
     }
 }
@@ -158,7 +165,22 @@ impl<S> Hls<S> {
             plan: Arc::clone(&self.plan),
             master: self.master.clone(),
             master_text: Arc::clone(&self.master_text),
+            text: Arc::clone(&self.text),
+            encryption: self.encryption.clone(),
         }
+    }
+
+    /// The same folder with its chunks encrypted. It has no keyframes then.
+    pub fn encrypted(mut self, encryption: Arc<Encryption>) -> Self {
+        self.encryption = Some(encryption);
+        self.text = Arc::default();
+        let sizes: Vec<(u64, u64)> = (0..self.chunks())
+            .zip(&self.plan.chunks)
+            .map(|(number, chunk)| (self.chunk_len(number), chunk.duration_ms()))
+            .collect();
+        self.master.resize(&sizes, self.plan.longest_ms());
+        self.master_text = self.master.text().into();
+        self
     }
 
     /// About how many bytes of memory the folder takes up.
@@ -173,22 +195,22 @@ impl<S> Hls<S> {
 
     /// The text of `index.m3u8`.
     pub fn playlist(&self) -> &[u8] {
-        self.plan.text()
+        self.playlist_text()
     }
 
     /// The text of `index.m3u8` while the recording grows. It has the first `chunks` chunks, and more will be added.
     pub fn live_playlist(&self, chunks: usize) -> Vec<u8> {
-        self.plan.live_playlist(chunks).delivered()
+        self.growing_playlist(chunks).delivered()
     }
 
     /// The text of `index.m3u8` as a door serves it.
     pub fn served(&self, served: &Served<'_>) -> Vec<u8> {
-        self.plan.playlist().served(served)
+        self.whole_playlist().served(served)
     }
 
     /// The text of `master.m3u8` as a door serves it. It also names the playlist of the keyframes, if there are any.
     pub fn served_master(&self, uris: &Uris) -> Vec<u8> {
-        self.master.served(&self.plan.keyframes(), uris)
+        self.master.served(&self.pictures(), uris)
     }
 
     /// The text of `master.m3u8` as a door serves it while the recording grows.
@@ -196,14 +218,14 @@ impl<S> Hls<S> {
         self.master.live(PLAYLIST, uris)
     }
 
-    /// The text of `iframes.m3u8`, for a complete recording with pictures.
+    /// The text of `iframes.m3u8`, for a complete recording with pictures that is not encrypted.
     pub fn keyframes(&self, served: &Served<'_>) -> Option<Vec<u8>> {
-        self.plan.keyframes().playlist(served)
+        self.pictures().playlist(served)
     }
 
     /// The text of `index.m3u8` as a door serves it while the recording grows. It has the first `chunks` chunks.
     pub fn served_live(&self, chunks: usize, served: &Served<'_>) -> Vec<u8> {
-        self.plan.live_playlist(chunks).served(served)
+        self.growing_playlist(chunks).served(served)
     }
 
     /// The text of `master.m3u8`.
@@ -270,14 +292,17 @@ impl<S> Hls<S> {
     }
 
     /// The mark of a chunk.
-    pub fn chunk_mark(&self, chunk: usize) -> Mark {
+    pub fn chunk_mark(&self, number: usize) -> Mark {
         let mut marker = Marker::default();
-        if let Some(chunk) = self.plan.chunks.get(chunk) {
+        if let Some(chunk) = self.plan.chunks.get(number) {
             for fragment in chunk.parts() {
                 self.plan
                     .fragments
                     .material(fragment, &self.view.segments, &mut marker);
             }
+        }
+        if let Some(encryption) = &self.encryption {
+            encryption.sealed(number).material(&mut marker);
         }
         marker.finish()
     }
@@ -320,14 +345,44 @@ impl<S> Hls<S> {
         if number + 1 == self.count() {
             &self.master_text
         } else {
-            self.plan.text()
+            self.playlist_text()
+        }
+    }
+
+    fn playlist_text(&self) -> &Arc<[u8]> {
+        self.text.get_or_init(|| self.whole_playlist().delivered().into())
+    }
+
+    /// The playlist of the complete recording.
+    fn whole_playlist(&self) -> Playlist<'_> {
+        self.plan.playlist().encrypted(self.encryption.as_deref())
+    }
+
+    /// The playlist of the first `chunks` chunks.
+    fn growing_playlist(&self, chunks: usize) -> Playlist<'_> {
+        self.plan
+            .live_playlist(chunks)
+            .encrypted(self.encryption.as_deref())
+    }
+
+    /// The keyframes that are had as files: they would be in clear.
+    fn pictures(&self) -> Keyframes<'_> {
+        match self.encryption {
+            Some(_) => Keyframes::default(),
+            None => self.plan.keyframes(),
         }
     }
 
     fn file_len(&self, number: usize) -> u64 {
         match (self.plan.inits.get(number), self.chunk(number)) {
             (Some(init), _) => init.len() as u64,
-            (None, Some((_, chunk))) => self.plan.chunk_len(chunk),
+            (None, Some((_, chunk))) => {
+                let clear = self.plan.chunk_len(chunk);
+                match self.encryption {
+                    Some(_) => encryption::encrypted_len(clear),
+                    None => clear,
+                }
+            }
             (None, None) => self.text(number).len() as u64,
         }
     }
@@ -346,9 +401,16 @@ impl<S: TapeSource + Clone> Hls<S> {
         }
         let body = match (self.plan.inits.get(number), self.chunk(number)) {
             (Some(init), _) => Body::Made(Arc::clone(init)),
-            (None, Some((_, chunk))) => {
+            (None, Some((number, chunk))) => {
                 let script = ChunkFile::new(Arc::clone(&self.plan), *chunk);
-                Body::Chunk(Box::new(Spliced::new(Tape::new(self.view.clone()), script)))
+                let clear = Spliced::new(Tape::new(self.view.clone()), script);
+                match &self.encryption {
+                    Some(encryption) => {
+                        let sealed = encryption.sealed(number);
+                        Body::Encrypted(Box::new(Encrypted::new(clear, sealed)))
+                    }
+                    None => Body::Chunk(Box::new(clear)),
+                }
             }
             (None, None) => Body::Made(Arc::clone(self.text(number))),
         };
@@ -374,9 +436,10 @@ impl<S: TapeSource + Clone> Hls<S> {
 
     /// One file of the folder or of the keyframes, by its name. Nothing if there is no such file.
     pub fn find(&self, name: &str) -> Option<HlsFile<S>> {
-        let body = match self.named(name) {
-            Some(file) => return Some(file),
-            None => self.plan.keyframe(name, &self.view)?,
+        let body = match (self.named(name), &self.encryption) {
+            (Some(file), _) => return Some(file),
+            (None, Some(_)) => return None,
+            (None, None) => self.plan.keyframe(name, &self.view)?,
         };
         Some(HlsFile {
             name: name.to_owned(),
@@ -386,10 +449,6 @@ impl<S: TapeSource + Clone> Hls<S> {
 }
 
 impl Plan {
-    fn text(&self) -> &Arc<[u8]> {
-        self.text.get_or_init(|| self.playlist().delivered().into())
-    }
-
     /// The playlist of the complete recording.
     fn playlist(&self) -> Playlist<'_> {
         match self.limit_s {
@@ -409,14 +468,19 @@ impl Plan {
         STYP.len() as u64 + fragments.sum::<u64>()
     }
 
-    fn master(&self, paces: &[(Arc<VideoConfig>, Pace)], target_ms: u32) -> Master {
+    fn master(&self, paces: &[(Arc<VideoConfig>, Pace)]) -> Master {
         let chunks: Vec<(u64, u64)> = self
             .chunks
             .iter()
             .map(|chunk| (self.chunk_len(chunk), chunk.duration_ms()))
             .collect();
-        let longest = chunks.iter().map(|(_, ms)| *ms).max().unwrap_or_default();
-        Master::of(&self.tracks, paces, &chunks, longest.max(target_ms.into()))
+        Master::of(&self.tracks, paces, &chunks, self.longest_ms())
+    }
+
+    /// The length of the longest chunk, and at least the target, in milliseconds.
+    fn longest_ms(&self) -> u64 {
+        let longest = self.chunks.iter().map(Chunk::duration_ms).max();
+        longest.unwrap_or_default().max(self.target_ms.into())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `index.m3u8`: the chunks of a recording.
 
 use super::chunk::Chunk;
+use super::encryption::Encryption;
 use super::served::{Served, Update, Uris};
 use super::text::{Entry, Head, Kind, Text};
 use super::{chunk_name, init_name};
@@ -15,6 +16,7 @@ pub(super) struct Playlist<'a> {
     chunks: &'a [Chunk],
     head: Head,
     ended: bool,
+    encryption: Option<&'a Encryption>,
 }
 
 impl<'a> Playlist<'a> {
@@ -28,6 +30,7 @@ impl<'a> Playlist<'a> {
             chunks,
             head,
             ended: true,
+            encryption: None,
         }
     }
 
@@ -38,7 +41,13 @@ impl<'a> Playlist<'a> {
             chunks,
             head: Head::new(Kind::Event, limit_s),
             ended,
+            encryption: None,
         }
+    }
+
+    /// The same playlist with the keys of its chunks.
+    pub(super) fn encrypted(self, encryption: Option<&'a Encryption>) -> Self {
+        Self { encryption, ..self }
     }
 
     /// The text as it is delivered.
@@ -73,13 +82,17 @@ impl<'a> Playlist<'a> {
             if number < skipped {
                 continue;
             }
-            text.chunk(&Entry {
+            let entry = Entry {
                 discontinuity: chunk.discontinuity,
                 init: another.then(|| init_name(chunk.init as usize)),
                 date: (dated || chunk.discontinuity).then(|| chunk.utc.saturating_add(later_us)),
                 duration_us: duration_us(chunk),
                 name: chunk_name(number),
-            });
+            };
+            match self.encryption {
+                Some(encryption) => text.encrypted(&entry, encryption, number),
+                None => text.chunk(&entry),
+            }
         }
         text.finish(self.ended)
     }

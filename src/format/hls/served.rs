@@ -83,7 +83,7 @@ impl Uris {
 }
 
 /// True for letters that neither end a line or an attribute of a playlist nor are forbidden in a URI (RFC 3986 §2).
-fn is_plain(letter: char) -> bool {
+pub(super) fn is_plain(letter: char) -> bool {
     letter.is_ascii_graphic() && !matches!(letter, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
 }
 

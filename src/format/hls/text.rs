@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
+use super::encryption::Encryption;
 use super::served::{Start, Uris};
 use crate::media::Micros;
 
@@ -167,6 +169,32 @@ impl<'a> Text<'a> {
 
     /// Adds a chunk. MAP comes after DISCONTINUITY: some players would else give the MAP to the chunk before.
     pub(super) fn chunk<Name: std::fmt::Display>(&mut self, entry: &Entry<Name>) {
+        self.map(entry);
+        self.media(entry);
+    }
+
+    /// Adds an encrypted chunk, by its number from 0. A KEY holds for all that follows it, also for a MAP (RFC 8216 §4.3.2.4), and inits
+    /// are in clear. So no key is in force at a MAP, and the chunk's own key is named behind it.
+    pub(super) fn encrypted<Name: std::fmt::Display>(
+        &mut self,
+        entry: &Entry<Name>,
+        encryption: &Encryption,
+        number: usize,
+    ) {
+        if entry.init.is_some() {
+            self.line(format_args!("#EXT-X-KEY:METHOD=NONE"));
+        }
+        self.map(entry);
+        let sealed = encryption.sealed(number);
+        let (uri, iv) = (encryption.uris().of(&sealed.id), HEXLOWER.encode(&sealed.iv));
+        let suffix = &self.uris.suffix;
+        self.line(format_args!(
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}{suffix}\",IV=0x{iv}"
+        ));
+        self.media(entry);
+    }
+
+    fn map<Name: std::fmt::Display>(&mut self, entry: &Entry<Name>) {
         let Uris { prefix, suffix } = self.uris;
         if entry.discontinuity {
             self.line(format_args!("#EXT-X-DISCONTINUITY"));
@@ -174,6 +202,10 @@ impl<'a> Text<'a> {
         if let Some(init) = &entry.init {
             self.line(format_args!("#EXT-X-MAP:URI=\"{prefix}{init}{suffix}\""));
         }
+    }
+
+    fn media<Name: std::fmt::Display>(&mut self, entry: &Entry<Name>) {
+        let Uris { prefix, suffix } = self.uris;
         if let Some(date) = entry.date.and_then(|utc| Timestamp::from_microsecond(utc).ok()) {
             self.line(format_args!("#EXT-X-PROGRAM-DATE-TIME:{date:.3}"));
         }
