@@ -16,10 +16,6 @@ const MAX_ID: usize = 128;
 const MAX_NAME: usize = 128;
 /// Microseconds of a day.
 pub(super) const DAY: Micros = 86_400_000_000;
-/// The most tags of a recording.
-const MAX_TAGS: usize = 16;
-/// The most characters of a tag.
-const MAX_TAG: usize = 32;
 
 /// A request that is a JSON object.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -134,22 +130,6 @@ pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>,
             )))
         }
         text => Ok(text),
-    }
-}
-
-/// Tags, each once, in order. At most 16 tags of at most 32 characters.
-pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    let mut tags = Vec::<String>::deserialize(from)?;
-    tags.sort_unstable();
-    tags.dedup();
-    let fits =
-        |tag: &String| (1..=MAX_TAG).contains(&tag.chars().count()) && !tag.chars().any(char::is_control);
-    if tags.len() <= MAX_TAGS && tags.iter().all(fits) {
-        Ok(tags)
-    } else {
-        Err(serde::de::Error::custom(format!(
-            "at most {MAX_TAGS} tags, each with 1 to {MAX_TAG} characters"
-        )))
     }
 }
 

@@ -11,6 +11,7 @@ mod audit;
 mod back;
 mod callback;
 mod caller;
+mod category;
 mod channel;
 mod clip;
 mod command;

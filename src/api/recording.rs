@@ -1,24 +1,27 @@
 //! `recording.…`: recordings by command, and the list of recordings.
 
 mod delete;
+mod facts;
 mod list;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::delete::delete;
+use self::facts::{set, tag};
 use self::list::{get, get_alone, list, list_alone};
 
 use super::Api;
 use super::answer::{Code, Failure};
-use super::arguments::{Seconds, name, one_stream, one_stream_or_none, tags, typed};
+use super::arguments::{Seconds, name, one_stream, one_stream_or_none, typed};
 use super::command::{
     AFTER, Command, Effect, Kind, LIMIT, Reach, Right, STREAM, STREAMS, Values, carries_out, needs, takes,
 };
 use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
 use crate::model::reply::{
-    self, RecordingDeleted, RecordingList, RecordingProtected, RecordingTagged, Recordings, RecordingsBegun,
+    self, RecordingDeleted, RecordingFacts, RecordingList, RecordingProtected, RecordingTagged, Recordings,
+    RecordingsBegun,
 };
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{Change, Command as StoreCommand, RecordingRow, RecordingState, StoreError};
@@ -148,6 +151,47 @@ pub(super) const COMMANDS: &[Command] = &[
             ),
         ],
         carry_out: carries_out!(tag -> RecordingTagged),
+    },
+    Command {
+        name: "recording.set",
+        about: "Set the title, description, tags, category, notes and custom fields of a recording",
+        effect: Effect::Changes,
+        right: Right::Moderate,
+        reach: Reach::Streams,
+        arguments: &[
+            THIS,
+            takes(
+                "title",
+                Kind::Text,
+                "its title, at most 64 characters; empty removes it",
+            ),
+            takes(
+                "description",
+                Kind::Text,
+                "its description, one line of at most 512 characters; empty removes it",
+            ),
+            takes(
+                "tags",
+                Kind::Texts,
+                "all its tags: at most 16 of at most 32 characters each; an empty list removes them",
+            ),
+            takes(
+                "category",
+                Kind::Text,
+                "the id of its category; empty takes it out of its category",
+            ),
+            takes(
+                "notes",
+                Kind::Objects,
+                "all its notes: at most 100, as in [{\"at_s\":12.5,\"text\":\"goal\"}], each text at most 128 characters; an empty list removes them",
+            ),
+            takes(
+                "custom",
+                Kind::Object,
+                "an object of your own, at most 2 KiB, which events carry; {} removes it",
+            ),
+        ],
+        carry_out: carries_out!(set -> RecordingFacts),
     },
     Command {
         name: "recording.delete",
@@ -327,27 +371,6 @@ async fn protect(api: &Api, arguments: Map<String, Value>) -> Result<RecordingPr
         recording: recording.to_string(),
         protected,
     })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tag {
-    recording: String,
-    #[serde(default, deserialize_with = "tags")]
-    tags: Vec<String>,
-}
-
-async fn tag(api: &Api, arguments: Map<String, Value>) -> Result<RecordingTagged, Failure> {
-    let Tag { recording, tags } = typed(arguments)?;
-    let recording = row_of(api, recording).await?.id;
-    let answer = RecordingTagged {
-        recording: recording.to_string(),
-        tags: tags.clone(),
-    };
-    api.recorder
-        .submit(StoreCommand::Change(Change::Tag { recording, tags }))
-        .await?;
-    Ok(answer)
 }
 
 /// The id of a recording. The recording may be so new that it has no row yet, or the text may be only the beginning of its id.

@@ -3,7 +3,7 @@
 use crate::event::rfc3339;
 use crate::format::Gaps;
 use crate::model::reply::{Delivery, Gap, Recording, Track};
-use crate::model::{About, recording_path};
+use crate::model::{About, Notes, recording_path};
 use crate::store::{self, RecordingRow, RecordingState, Rendition, TrackRow};
 
 /// A recording's row. `address` is the one under which viewers reach the box, without a slash at its end, if they can.
@@ -26,7 +26,13 @@ pub fn recording(row: &RecordingRow, address: Option<&str>) -> Recording {
             name: None,
             ..row.spec.about.clone()
         },
-        tags: row.tags.clone(),
+        title: row.facts.title.clone(),
+        description: row.facts.description.clone(),
+        tags: row.facts.tags.texts(),
+        category: row.facts.category.clone(),
+        notes: row.facts.notes.clone(),
+        more_notes: None,
+        custom: row.facts.custom.clone(),
         start: rfc3339(row.start),
         end: rfc3339(row.end),
         duration_s: row.duration as f64 / 1e6,
@@ -52,6 +58,16 @@ pub(super) fn bounded(row: &RecordingRow, gaps: usize, address: Option<&str>) ->
         recording.more_gaps = Some(more);
     }
     recording
+}
+
+/// The same for a list: it has the number of the notes in place of the notes.
+pub(super) fn listed(row: &RecordingRow, gaps: usize, address: Option<&str>) -> Recording {
+    let notes = Some(row.facts.notes.len()).filter(|count| *count > 0);
+    Recording {
+        notes: Notes::default(),
+        more_notes: notes,
+        ..bounded(row, gaps, address)
+    }
 }
 
 fn gap(gap: &store::Gap) -> Gap {

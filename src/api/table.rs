@@ -3,8 +3,8 @@
 use super::answer::{Code, Failure};
 use super::command::Command;
 use super::{
-    audit, callback, channel, clip, device, help, recording, rule, store, stream, sync, task, template,
-    timeline, timeshift, token,
+    audit, callback, category, channel, clip, device, help, recording, rule, store, stream, sync, task,
+    template, timeline, timeshift, token,
 };
 use crate::config;
 
@@ -13,6 +13,10 @@ use crate::config;
 pub const GROUPS: &[(&str, &str)] = &[
     ("recording", "Record streams; list, protect and delete recordings"),
     ("clip", "Make a recording of a part of a stream"),
+    (
+        "category",
+        "Manage the tree of categories that recordings are filed in",
+    ),
     (
         "channel",
         "Show recordings again at set times, as if they were live",
@@ -46,6 +50,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
     [
         recording::COMMANDS,
         clip::COMMANDS,
+        category::COMMANDS,
         channel::COMMANDS,
         task::COMMANDS,
         rule::COMMANDS,

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 mod deleting;
+mod facts;
 mod scope;
 mod timeline;
 
@@ -27,7 +28,7 @@ pub(super) fn closed_row() -> RecordingRow {
         paused: false,
         ending: false,
         spec: RecordingSpec::built_in(),
-        tags: Vec::new(),
+        facts: Default::default(),
         start: 0,
         begins_later: false,
         end: 0,

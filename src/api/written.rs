@@ -37,7 +37,7 @@ pub fn read_argument(argument: &Argument, text: &str, now: Micros) -> Result<Val
         },
         Kind::Number => text.parse::<u64>().map_err(|error| wrong(&error))?.into(),
         Kind::Switch => text.parse::<bool>().map_err(|error| wrong(&error))?.into(),
-        Kind::Object => serde_json::from_str(text).map_err(|error| wrong(&error))?,
+        Kind::Object | Kind::Objects => serde_json::from_str(text).map_err(|error| wrong(&error))?,
     })
 }
 

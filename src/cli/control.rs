@@ -337,7 +337,7 @@ fn argument(argument: &Argument) -> Arg {
         Kind::Number => "N",
         Kind::Switch => "true|false",
         Kind::Texts => "A,B",
-        Kind::Object => "JSON",
+        Kind::Object | Kind::Objects => "JSON",
     };
     arg.long(long).value_name(value_name)
 }

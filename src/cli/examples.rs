@@ -126,6 +126,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "recording",
         &[
             (
+                "edgereel recording set 0197a2 --category maths --title 'Algebra 7'",
+                "Give a recording its category and a title",
+            ),
+            (
                 "edgereel recording start live/cam1 --pre-roll 10s --name lesson-7",
                 "Record, beginning with the last ten seconds",
             ),
@@ -146,6 +150,13 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Protect a recording from eviction; unprotect ends that",
             ),
         ],
+    ),
+    (
+        "category",
+        &[(
+            "edgereel category put maths --name Mathematics --parent school",
+            "File recordings by subject, within a category that is there",
+        )],
     ),
     (
         "clip",

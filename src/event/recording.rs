@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Short;
-use crate::model::About;
+use crate::model::{About, Label};
 
 /// The body of `recording.closed` and `clip.ready`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -32,6 +32,9 @@ pub struct RecordingClosed {
     /// Where it plays as an MP4, as with `url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mp4_url: Option<String>,
+    /// What people set of it by then.
+    #[serde(flatten)]
+    pub label: Label,
     /// What it is of and for.
     #[serde(flatten)]
     pub about: About,
@@ -81,6 +84,9 @@ pub struct RecordingDelivered {
     /// Audio codec, if there is audio: `aac`, `mp3` or `opus`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_codec: Option<String>,
+    /// What people set of the recording by then.
+    #[serde(flatten)]
+    pub label: Label,
     /// What the recording is of and for.
     #[serde(flatten)]
     pub about: About,

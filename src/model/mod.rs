@@ -4,6 +4,7 @@
 //! knows no other facts.
 
 mod about;
+mod facts;
 mod keep;
 mod key;
 mod nearest;
@@ -19,6 +20,10 @@ mod when;
 mod zone;
 
 pub use about::{About, Origin};
+pub use facts::{
+    Categories, Category, CategoryId, CategoryRefusal, Custom, Description, Facts, FactsChange, Label, Note,
+    Notes, Tags, Title, Words, misleads,
+};
 pub use keep::Keep;
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub(crate) use nearest::nearest;

@@ -44,13 +44,6 @@ pub enum Change {
         /// The recording.
         recording: RecordingId,
     },
-    /// Gives a recording these tags, and no others.
-    Tag {
-        /// The recording.
-        recording: RecordingId,
-        /// The tags, in order.
-        tags: Vec<String>,
-    },
     /// Changes the state of deliveries, all in one commit.
     Deliver(Vec<DeliveryChange>),
     /// Changes the listeners of the outbox, or what they acknowledged.

@@ -51,6 +51,10 @@ pub trait Disk: Send + Sync {
     /// after both directories are synced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Moves a file to a path, and replaces what is there, as one change: after a crash the path has the old file or the new one.
+    /// Durable after both directories are synced.
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Removes a file. Durable after its directory is synced.
     fn unlink(&self, path: &Path) -> io::Result<()>;
 
@@ -205,6 +209,10 @@ impl Disk for RealDisk {
         if to.symlink_metadata().is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
+        std::fs::rename(from, to)
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }
 

@@ -20,7 +20,7 @@ use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{Gaps, JoinSource as _, Kept, View, ViewSegment};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind};
-use crate::model::Media;
+use crate::model::{Category, Facts, Media, Note};
 
 /// What is recorded so long behind a moment goes on over it, in microseconds. Sound may be longer than the pictures beside it, by less.
 const GOES_ON: Micros = 180_000_000;
@@ -67,8 +67,8 @@ pub struct RecordingRow {
     pub ending: bool,
     /// The origin and the purpose of the recording.
     pub spec: RecordingSpec,
-    /// The tags of the recording.
-    pub tags: Vec<String>,
+    /// What people set of the recording.
+    pub facts: Facts,
     /// UTC of its first sample.
     pub start: Micros,
     /// Its beginning is not on the tape: it was given up for space, or never written.
@@ -262,6 +262,11 @@ impl Library {
         Ok(rows.into_iter().next().map(|(_, row)| row))
     }
 
+    /// All categories, by id.
+    pub fn categories(&self) -> Result<Vec<Category>, StoreError> {
+        self.journal().categories()
+    }
+
     /// The state of a recording's deletion.
     pub fn deletion(&self, recording: RecordingId) -> Result<Deletion, StoreError> {
         Ok(match self.journal().deletion(recording)? {
@@ -291,6 +296,15 @@ impl Library {
             for (key, rendition) in journal.renditions_of(&keys)? {
                 if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
                     row.renditions(rendition);
+                }
+            }
+            let mut notes: HashMap<i64, Vec<Note>> = HashMap::new();
+            for (key, note) in journal.notes_of(&keys)? {
+                notes.entry(key).or_default().push(note);
+            }
+            for (key, notes) in notes {
+                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
+                    row.notes(notes);
                 }
             }
             let open = journal.open_of(&keys)?.into_iter();

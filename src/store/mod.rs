@@ -27,6 +27,7 @@
 //! | `library`, `query`, `summary`, `shown`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
 //! | `timeline` | where a stream has tape, how much, and why it stops |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
+//! | `facts`, `sidecar` | what people set of recordings; the files beside the tape that have it, too |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
 
@@ -40,6 +41,7 @@ mod deleted;
 mod delivery;
 mod disk;
 mod error;
+mod facts;
 mod figures;
 mod journal;
 mod library;
@@ -56,6 +58,7 @@ mod recover;
 mod segment;
 mod short;
 mod shown;
+mod sidecar;
 mod source;
 mod spans;
 mod spec;
@@ -82,6 +85,7 @@ pub use delivery::{
 };
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
+pub use facts::{CategoryChange, FactsCommand, FactsError};
 pub use figures::{MissedCounts, RecordingCounts, Waiting};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use listed::ListedSegment;
@@ -246,6 +250,8 @@ pub enum Command {
         /// The recording.
         recording: RecordingId,
     },
+    /// A change of what people set of recordings.
+    Facts(FactsCommand),
     /// A change that does not concern the tape.
     Change(Change),
     /// A report to users, for the outbox.

@@ -6,6 +6,9 @@
 //! <dir>/reserve                           space for the journal when all other space is taken
 //! <dir>/tape/live+cam1/00000017.mp4       segment 17 of live/cam1
 //! <dir>/deleted/                          what was deleted on request, a file for each recording
+//! <dir>/recordings/<recording>.json       what people set of a recording
+//! <dir>/recordings/categories.json        the tree of categories
+//! <dir>/recordings/new/                   the same files, before the journal has what is in them
 //! <dir>/lost+found/                       files that nobody could read
 //! ```
 
@@ -47,6 +50,11 @@ pub(super) fn sequence(name: &OsStr) -> Option<u64> {
 /// The folder with the list of deleted media.
 pub(super) fn deleted(dir: &Path) -> PathBuf {
     dir.join("deleted")
+}
+
+/// The folder with what people set of recordings.
+pub(super) fn sidecars(dir: &Path) -> PathBuf {
+    dir.join("recordings")
 }
 
 pub(super) fn lost_found(dir: &Path) -> PathBuf {

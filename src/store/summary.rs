@@ -6,6 +6,7 @@ use super::query::Cursor;
 use super::short::{self, GAP, Stretch};
 use super::{Asked, Rendition};
 use crate::media::{Micros, Tracks};
+use crate::model::Note;
 
 /// A smaller difference comes from rounding ticks to microseconds.
 const ROUNDING: Micros = 1_000;
@@ -66,7 +67,7 @@ impl Summary {
                 paused: of.paused,
                 ending: of.state == RecordingState::Open && of.ends.is_some(),
                 spec: of.spec,
-                tags: of.tags,
+                facts: of.facts,
                 start: of.utc_start,
                 begins_later: false,
                 end: of.utc_start,
@@ -139,6 +140,11 @@ impl Summary {
     /// Adds a rendition of the recording that is delivered or is to be.
     pub(super) fn renditions(&mut self, rendition: Rendition) {
         self.row.renditions.push(rendition);
+    }
+
+    /// Adds the notes of the recording.
+    pub(super) fn notes(&mut self, notes: Vec<Note>) {
+        self.row.facts.notes = notes.try_into().unwrap_or_default();
     }
 
     pub(super) fn finish(mut self) -> (Cursor, RecordingRow) {

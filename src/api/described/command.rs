@@ -37,6 +37,7 @@ pub(crate) fn argument(argument: &Argument) -> Value {
         Kind::Switch => json!({ "type": "boolean" }),
         Kind::Texts | Kind::Lines => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Object => json!({ "type": "object" }),
+        Kind::Objects => json!({ "type": "array", "items": { "type": "object" } }),
     };
     schema["description"] = argument.about.into();
     schema

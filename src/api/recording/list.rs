@@ -5,18 +5,19 @@ use serde_json::{Map, Value};
 
 use super::row_of;
 use crate::api::answer::Failure;
-use crate::api::arguments::{Limit, tags, time, typed};
+use crate::api::arguments::{Limit, time, typed};
 use crate::api::paged::fitting;
 use crate::api::{Api, row};
 use crate::config::{StreamSet, Streams};
 use crate::media::Micros;
+use crate::model::Tags;
 use crate::model::reply::{self, RecordingList};
 use crate::store::{Cursor, Library, Query, RecordingRow, RecordingState};
 
 /// A list has at most this many gaps of a recording: the last ones.
 const LIST_GAPS: usize = 20;
 /// The most gaps in an answer about one recording: the last ones.
-const MOST_GAPS: usize = 500;
+const MOST_GAPS: usize = 300;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,8 +30,8 @@ struct List {
     to: Option<Micros>,
     state: Option<RecordingState>,
     template: Option<String>,
-    #[serde(default, deserialize_with = "tags")]
-    tags: Vec<String>,
+    #[serde(default)]
+    tags: Tags,
     #[serde(default)]
     limit: Limit,
     after: Option<String>,
@@ -59,7 +60,7 @@ fn query(asked: List) -> Result<Query, Failure> {
         to: asked.to,
         state: asked.state,
         template: asked.template,
-        tags: asked.tags,
+        tags: asked.tags.texts(),
         after,
         limit: asked.limit.0,
     })
@@ -67,7 +68,7 @@ fn query(asked: List) -> Result<Query, Failure> {
 
 /// As many of the rows as an answer may hold.
 fn page(query: &Query, rows: &[(Cursor, RecordingRow)], address: Option<&str>) -> RecordingList {
-    let recordings = fitting(rows.iter().map(|(_, row)| row::bounded(row, LIST_GAPS, address)));
+    let recordings = fitting(rows.iter().map(|(_, row)| row::listed(row, LIST_GAPS, address)));
     let all = recordings.len() == rows.len() && rows.len() < query.limit;
     let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));
     let last = last.map(|(place, _)| place.to_string());

@@ -13,6 +13,7 @@ pub(super) const RECORDINGS: &[Column] = &[
     column("formats", "FORMATS", Kind::Text, 1),
     column("tracks", "TRACKS", Kind::Text, 3),
     column("url", "URL", Kind::Text, 4),
+    column("title", "TITLE", Kind::Text, 2),
 ];
 
 /// The columns of each list that does not show all fields.
@@ -27,8 +28,16 @@ pub(super) const COLUMNS: &[(&str, &[Column])] = &[
             column("duration_s", "LENGTH", Kind::Number, 0),
             column("bytes", "SIZE", Kind::Number, 1),
             column("formats", "FORMATS", Kind::Text, 1),
+            column("title", "TITLE", Kind::Text, 1),
             column("template", "TEMPLATE", Kind::Text, 2),
             column("name", "NAME", Kind::Text, 2),
+        ],
+    ),
+    (
+        "categories",
+        &[
+            column("category", "CATEGORY", Kind::Text, 0),
+            column("path", "PATH", Kind::Text, 0),
         ],
     ),
     (

@@ -28,6 +28,7 @@ use table::Pages;
 use value::cell;
 
 use crate::api;
+use crate::model::misleads;
 
 /// Prints the result of a command.
 pub(super) fn print(command: &str, result: &Value) -> anyhow::Result<()> {
@@ -227,9 +228,10 @@ pub(super) fn event(page: &Page, prefix: &str, topic: &str, said: &Value) -> Str
     plain(&line)
 }
 
-/// Removes control characters, because a name must not control the terminal.
+/// Removes control characters and overrides of the direction of writing, because a name must not control the terminal, or turn
+/// the text beside it.
 fn plain(text: &str) -> String {
-    text.trim_end().chars().filter(|c| !c.is_control()).collect()
+    text.trim_end().chars().filter(|c| !misleads(*c)).collect()
 }
 
 #[cfg(test)]

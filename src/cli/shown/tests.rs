@@ -43,7 +43,7 @@ fn a_list_is_whole_in_a_pipe() {
     assert_eq!(
         text(recordings(&Page::default()).lines(&rows())),
         "\
-ID                                    STREAM     STATE      START                  LENGTH      SIZE  FORMATS  TRACKS                      URL
+ID                                    STREAM     STATE      START                  LENGTH      SIZE  FORMATS  TRACKS                      URL  TITLE
 01a2250b-56b6-7aa7-bb2f-e43b9b812828  live/cam1  paused     2026-11-29T02:03:49Z  1:02:03  342.5 kB  hls,mp4  h264 320x180, aac 44100 Hz
 01a2250b-5756-762a-8af0-869339b6b92c  live/cam2  delivered  2026-11-29T02:03:49Z  1:02:03  342.5 kB  hls,mp4  h264 320x180, aac 44100 Hz
 "

@@ -133,4 +133,6 @@ pub enum Kind {
     Lines,
     /// An object, as in the configuration.
     Object,
+    /// Several objects.
+    Objects,
 }

@@ -7,6 +7,7 @@
 
 mod audit;
 mod callback;
+mod category;
 mod channel;
 mod channel_push;
 mod clip;
@@ -28,6 +29,7 @@ mod verify;
 
 pub use audit::{AuditEntry, AuditList};
 pub use callback::{Callback, CallbackStatus};
+pub use category::{Category, CategoryDeleted, CategoryList};
 pub use channel::{Channel, ChannelDeleted, ChannelItem, ChannelList, ChannelPlay, ChannelState};
 pub use channel_push::{ChannelPush, ChannelPushes, ChannelUnpushed, PushState};
 pub use clip::{ClipMade, ClipState};
@@ -38,8 +40,8 @@ pub use health::{
 pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Values};
 pub use probe::{Healthy, Ready, Why};
 pub use recording::{
-    Delivery, Gap, Recording, RecordingDeleted, RecordingList, RecordingProtected, RecordingTagged,
-    Recordings, RecordingsBegun, Track,
+    Delivery, Gap, Recording, RecordingDeleted, RecordingFacts, RecordingList, RecordingProtected,
+    RecordingTagged, Recordings, RecordingsBegun, Track,
 };
 pub use rule::{Origin, Rule, RuleDeleted, RuleList, RulePut};
 pub use store::{StoreAdopted, StoreStatus};

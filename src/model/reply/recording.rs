@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::event::Short;
-use crate::model::About;
+use crate::model::{About, CategoryId, Custom, Description, Notes, Tags, Title};
 
 /// Recordings, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,8 +34,21 @@ pub struct Recording {
     /// What it is of and for.
     #[serde(flatten)]
     pub about: About,
+    /// The title that somebody gave it.
+    pub title: Option<Title>,
+    /// Its description.
+    pub description: Option<Description>,
     /// Its tags.
     pub tags: Vec<String>,
+    /// The id of its category.
+    pub category: Option<CategoryId>,
+    /// Its notes, in the order of their moments; none in a list.
+    pub notes: Notes,
+    /// The number of notes in a list; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_notes: Option<usize>,
+    /// The object of the user's own.
+    pub custom: Option<Custom>,
     /// When it starts.
     pub start: String,
     /// When it ends; while it is open, its end so far.
@@ -158,6 +171,26 @@ pub struct RecordingTagged {
     pub recording: String,
     /// All that it has now.
     pub tags: Vec<String>,
+}
+
+/// What people set of a recording.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingFacts {
+    /// The recording.
+    pub recording: String,
+    /// Its title.
+    pub title: Option<Title>,
+    /// Its description.
+    pub description: Option<Description>,
+    /// Its tags.
+    pub tags: Tags,
+    /// The id of its category.
+    pub category: Option<CategoryId>,
+    /// Its notes, in the order of their moments.
+    pub notes: Notes,
+    /// The object of the user's own.
+    pub custom: Option<Custom>,
 }
 
 /// A recording that is deleted.

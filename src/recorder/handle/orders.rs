@@ -6,12 +6,12 @@ use super::Recorder;
 use crate::config::{Advice, Rule, StreamSet, Streams, Template, TemplateSource};
 use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
-use crate::model::Span;
+use crate::model::{Facts, FactsChange, Span};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
 use crate::recorder::tasks::{Task, TaskState};
-use crate::store::{ClipBounds, Command};
+use crate::store::{CategoryChange, ClipBounds, Command, FactsCommand, FactsError};
 
 /// The reason why an order was not carried out, or may not survive a power cut.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,6 +164,37 @@ impl Recorder {
     /// Every rule in the order in which they apply, and whether a command put it.
     pub fn rules(&self) -> Vec<(Rule, bool)> {
         self.shared.core().rules()
+    }
+
+    /// Changes the facts of a recording, and waits until they are durable. Gives all of them.
+    pub async fn set_facts(&self, recording: RecordingId, change: FactsChange) -> Result<Facts, FactsError> {
+        let change = Box::new(change);
+        self.change_facts(|done| FactsCommand::Set {
+            recording,
+            change,
+            done,
+        })
+        .await
+    }
+
+    /// Changes the tree of categories, and waits until that is durable.
+    pub async fn change_categories(&self, change: CategoryChange) -> Result<(), FactsError> {
+        self.change_facts(|done| FactsCommand::Categories { change, done })
+            .await
+    }
+
+    async fn change_facts<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, FactsError>>) -> FactsCommand,
+    ) -> Result<T, FactsError> {
+        let (done, answer) = oneshot::channel();
+        let refused = |error: crate::store::Refused| FactsError::Unwritten(error.to_string());
+        self.shared
+            .store
+            .submit(Command::Facts(command(done)))
+            .map_err(refused)?;
+        let stopped = || FactsError::Unwritten("the store stopped".to_owned());
+        answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Waits until everything that was handed to the store by now is committed.

@@ -157,7 +157,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Change(Change::Outbox(_)) => "outbox",
         Command::Change(Change::Remember(_)) => "remember",
         Command::Change(Change::Audit(_)) => "audit",
-        Command::Change(Change::Tag { .. }) => "tag",
+        Command::Facts(_) => "facts",
         Command::Adopt => "adopt",
         Command::Delete { .. } => "delete",
         Command::Report { .. } => "report",

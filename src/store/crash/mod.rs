@@ -310,6 +310,18 @@ impl Disk for CrashDisk {
         })
     }
 
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change(Some(Fault::Rename), |image, fails| {
+            if !image.live.contains_key(from) {
+                return Err(ErrorKind::NotFound.into());
+            }
+            if fails.is_none() {
+                image.name(NameChange::Move(from.to_owned(), to.to_owned()));
+            }
+            Ok(())
+        })
+    }
+
     fn unlink(&self, path: &Path) -> io::Result<()> {
         self.change(Some(Fault::Unlink), |image, fails| {
             if !image.live.contains_key(path) {

@@ -8,7 +8,9 @@ use super::op::{BootClock, NewSegment, Op, Sealed, Tell};
 use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
-use super::{audit, delivery, evict, listeners, lists, owner, recordings, redate, shown, thin, tracks};
+use super::{
+    audit, delivery, evict, facts, listeners, lists, owner, recordings, redate, shown, thin, tracks,
+};
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
 use crate::store::clock::is_step;
@@ -142,6 +144,11 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             "DELETE FROM recordings WHERE id = ?1 AND state = 'closed'",
             params![id.to_bytes()],
         ),
+        Op::Describe { id, facts } => facts::describe(db, *id, facts),
+        Op::Categorize { all } => facts::categorize(db, all),
+        Op::SidecarWritten { id } => facts::written(db, *id),
+        Op::SidecarGone { id } => facts::gone(db, *id),
+        Op::SidecarsRead => facts::read(db),
         Op::Change(change) => changed(db, change, utc),
         Op::Bind { own } => owner::bind(db, own, utc),
         Op::Adopt { own } => owner::adopt(db, own, utc),
@@ -184,14 +191,6 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
             db,
             "UPDATE recordings SET state = 'delivered' WHERE id = ?1 AND state = 'closed'",
             params![recording.to_bytes()],
-        ),
-        Change::Tag { recording, tags } => execute(
-            db,
-            "UPDATE recordings SET tags = ?2 WHERE id = ?1",
-            params![
-                recording.to_bytes(),
-                serde_json::Value::from(tags.as_slice()).to_string()
-            ],
         ),
         Change::Deliver(changes) => changes
             .iter()

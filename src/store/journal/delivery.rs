@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::outbox::{Result, execute, post, whole};
 use super::read::{between, number};
 use super::sql::prepare;
-use super::{Journal, tracks};
+use super::{Journal, facts, tracks};
 use crate::event::{Event, RecordingDelivered, rfc3339};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, Tracks};
@@ -254,6 +254,7 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
         width: video.map(|video| video.width),
         height: video.map(|video| video.height),
         audio_codec: audio.map(|audio| audio.codec.as_str().to_owned()),
+        label: facts::label(db, rendition.id.recording)?,
         about: spec.about,
     }));
     post(db, &event, utc)

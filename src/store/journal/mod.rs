@@ -10,6 +10,7 @@ mod candidates;
 mod chunks;
 mod delivery;
 mod evict;
+mod facts;
 pub(super) mod fault;
 mod figures;
 mod held;

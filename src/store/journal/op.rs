@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
 use crate::media::{ChunkNumbers, Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
+use crate::model::{Category, Facts};
 use crate::store::deleted::Part;
 use crate::store::{Change, RecordingSpec};
 
@@ -197,6 +198,25 @@ pub(in crate::store) enum Op {
     Adopt {
         own: String,
     },
+    /// Gives a recording these facts, and no others. Its file beside the tape has them.
+    Describe {
+        id: RecordingId,
+        facts: Box<Facts>,
+    },
+    /// Replaces the tree of categories. Its file beside the tape has them.
+    Categorize {
+        all: Vec<Category>,
+    },
+    /// The file of a recording has its facts.
+    SidecarWritten {
+        id: RecordingId,
+    },
+    /// The file of a recording that was removed is gone.
+    SidecarGone {
+        id: RecordingId,
+    },
+    /// The journal has what the files beside the tape have.
+    SidecarsRead,
     /// A change that does not concern the tape.
     Change(Change),
 }

@@ -16,7 +16,7 @@ use crate::store::{Query, RecordingState, Rendition, StoreError};
 const CLOSE: Micros = 120_000_000;
 
 /// Recordings `r` whose keys are in the list `?1`.
-const THESE: &str = "json_each(?1) k CROSS JOIN recordings r ON r.recording = k.value";
+pub(super) const THESE: &str = "json_each(?1) k CROSS JOIN recordings r ON r.recording = k.value";
 
 /// Tape time at which a recording `r` ends, unless it grows.
 const LIMIT: &str = "iif(r.state = 'open' AND NOT r.paused, ifnull(r.ends, 4611686018427387903), r.end)";
@@ -357,7 +357,7 @@ fn memo() -> impl FnMut(&str) -> Option<Tracks> {
 }
 
 /// A list of keys as one value of a statement.
-fn keys(recordings: &[i64]) -> String {
+pub(super) fn keys(recordings: &[i64]) -> String {
     serde_json::Value::from(recordings).to_string()
 }
 

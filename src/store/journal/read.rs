@@ -5,11 +5,12 @@ use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::sql::{WHOLE, prepare};
 use super::window::Window;
-use super::{Journal, owner, tracks};
+use super::{Journal, facts, owner, tracks};
 use crate::format::TrackBase;
 use crate::media::{
     ChunkNumbers, ChunkStart, Micros, PublishId, RecordingId, SegmentId, StreamName, TargetDuration, Tracks,
 };
+use crate::model::Facts;
 use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
 
 /// The life of a segment.
@@ -106,7 +107,8 @@ pub(in crate::store) struct RecordingData {
     /// The recording is the tape from start to end, wherever segments begin.
     pub(in crate::store) exact: bool,
     pub(in crate::store) spec: RecordingSpec,
-    pub(in crate::store) tags: Vec<String>,
+    /// What people set of it, but for the notes.
+    pub(in crate::store) facts: Facts,
     pub(in crate::store) start: Micros,
     pub(in crate::store) end: Micros,
     /// UTC of its start.
@@ -138,7 +140,7 @@ pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publis
 /// The columns of recordings. The query reads recordings first; a query for many of them adds the order.
 pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected & 1,
-        paused, exact, spec, ends, tags, recording
+        paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";
 
@@ -469,7 +471,7 @@ impl Journal {
 
     pub(super) fn recording_data(&self, row: &Row<'_>) -> Result<RecordingData, StoreError> {
         Ok(RecordingData {
-            key: self.col(row, 12)?,
+            key: self.col(row, 11)?,
             id: RecordingId::from_bytes(self.col(row, 0)?),
             stream: self.stream(row, 1)?,
             state: match self.col::<String>(row, 2)?.as_str() {
@@ -483,7 +485,7 @@ impl Journal {
             paused: self.col(row, 7)?,
             exact: self.col(row, 8)?,
             spec: RecordingSpec::read(&self.col::<String>(row, 9)?),
-            tags: serde_json::from_str(&self.col::<String>(row, 11)?).unwrap_or_default(),
+            facts: facts::columns(row, 12).map_err(|error| self.error(error))?,
             ends: self.col(row, 10)?,
             start: self.col(row, 3)?,
             end: self.col(row, 4)?,

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::facts;
 use super::outbox::{Result, execute, post};
 use super::read::{SHARED, between, few};
 use super::sql::prepare;
@@ -172,6 +173,7 @@ pub(super) fn close(
     let Some(found) = find(db, id, "state = 'open'")? else {
         return Ok(());
     };
+    let label = facts::label(db, id)?;
     // The limit is the end that was asked for, or else the end of the tape.
     let end = end.or(found.ends).or(found.paused.then_some(found.grown));
     let tape = tape(db, &found, end.unwrap_or(Micros::MAX))?;
@@ -209,6 +211,7 @@ pub(super) fn close(
         short: short.map(Box::new),
         url: None,
         mp4_url: None,
+        label,
         about: found.spec.about.clone(),
     });
     let event = match found.spec.about.origin {

@@ -358,6 +358,41 @@ pub(super) const STEPS: &[&str] = &["
         segment   INTEGER PRIMARY KEY REFERENCES segments ON DELETE CASCADE,
         fragments BLOB    NOT NULL
     ) STRICT;
+", "
+    -- What people set of a recording; none where nothing is set. custom: a JSON object. sidecar: whether a file beside the tape has
+    -- the same: 0 none, 1 it has, 2 it is to be written.
+    ALTER TABLE recordings ADD COLUMN title TEXT;
+    ALTER TABLE recordings ADD COLUMN description TEXT;
+    ALTER TABLE recordings ADD COLUMN category TEXT;
+    ALTER TABLE recordings ADD COLUMN custom TEXT;
+    ALTER TABLE recordings ADD COLUMN sidecar INTEGER NOT NULL DEFAULT 0;
+    UPDATE recordings SET sidecar = 2 WHERE tags NOT IN ('', '[]');
+    CREATE INDEX recordings_category ON recordings (category, start) WHERE category IS NOT NULL;
+    CREATE INDEX recordings_sidecar ON recordings (recording) WHERE sidecar = 2;
+
+    -- at: microseconds from the beginning of the recording, as its files play it.
+    CREATE TABLE notes (
+        recording INTEGER NOT NULL REFERENCES recordings ON DELETE CASCADE,
+        at        INTEGER NOT NULL,
+        text      TEXT    NOT NULL,
+        PRIMARY KEY (recording, at, text)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The tree that recordings are filed in. parent: none at the top.
+    CREATE TABLE categories (
+        id     TEXT PRIMARY KEY,
+        parent TEXT,
+        name   TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX categories_parent ON categories (parent);
+
+    -- Recordings that were removed, and whose files beside the tape are to go.
+    CREATE TABLE sidecars_gone (
+        id BLOB PRIMARY KEY
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER recordings_sidecar_gone AFTER DELETE ON recordings WHEN old.sidecar > 0 BEGIN
+        INSERT OR IGNORE INTO sidecars_gone (id) VALUES (old.id);
+    END;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -376,6 +411,9 @@ pub(super) const CHECKED: &[&str] = &[
     "gaps",
     "recordings",
     "tagged",
+    "notes",
+    "categories",
+    "sidecars_gone",
     "outbox",
     "counters",
     "shelves",

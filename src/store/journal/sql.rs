@@ -41,22 +41,24 @@ mod plan {
     use rusqlite::Connection;
 
     /// Tables whose rows grow with the minutes, hours or events of the past.
-    const LONG: [&str; 6] = [
+    const LONG: [&str; 7] = [
         "segments",
         "recordings",
         "renditions",
         "indexes",
         "chunk_lists",
         "fragment_lists",
+        "notes",
     ];
 
     /// Indexes with so few rows that they may be read whole.
-    const SHORT: [&str; 6] = [
+    const SHORT: [&str; 7] = [
         "renditions_failed",
         "renditions_gone",
         "renditions_removing",
         "recordings_aside",
         "recordings_protected",
+        "recordings_sidecar",
         "segments_cut",
     ];
 

@@ -143,7 +143,7 @@ const NEVER: &[(&str, &str)] = &[
     ),
     (
         "recordings",
-        "octet_length(id) <> 16 OR state NOT IN ('open', 'closed', 'delivered', 'expired')",
+        "octet_length(id) <> 16 OR state NOT IN ('open', 'closed', 'delivered', 'expired') OR sidecar NOT IN (0, 1, 2)",
     ),
     (
         "renditions",
@@ -156,6 +156,7 @@ const NEVER: &[(&str, &str)] = &[
     ("outbox", "NOT json_valid(body)"),
     ("callbacks", "NOT json_valid(body) OR sequence < 0"),
     ("deleted", "octet_length(id) <> 16"),
+    ("sidecars_gone", "octet_length(id) <> 16"),
     ("counters", "value NOT BETWEEN 0 AND iif(name = 'journal', 1 << 62, 1 << 55)"),
 ];
 

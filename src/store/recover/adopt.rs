@@ -212,6 +212,7 @@ impl Recovery<'_> {
         for (id, (publish, start, end)) in std::mem::take(&mut self.adopted) {
             let known = journal.recording(id)?;
             if known.is_none() {
+                self.found.insert(id);
                 self.ops.push(Op::StartRecording {
                     id,
                     publish,

@@ -189,7 +189,7 @@ impl Aside {
             self.reason
         );
         tracing::warn!(
-            "what only that journal had is lost: the channels, tasks, rules and templates that commands put, clips, protection and tags"
+            "what only that journal had is lost: the channels, tasks, rules and templates that commands put, clips and protection"
         );
         RealDisk
             .create_dir(&folder)

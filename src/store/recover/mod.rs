@@ -9,12 +9,14 @@
 //! | `repair` | compares every file with its row |
 //! | `adopt`, `salvage` | files without a row, and their media behind a damaged place |
 //! | `gone` | media that was deleted on request must not come back |
+//! | `described` | what people set of recordings, out of the files beside the tape |
 //! | `pace` | the progress of recovery, for the log and for the service manager |
 //! | `sane` | the ranges of the numbers in a file |
 //! | `strays` | files in a wrong place, and `lost+found` |
 
 mod adopt;
 mod aside;
+mod described;
 mod gone;
 mod pace;
 mod repair;

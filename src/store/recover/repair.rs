@@ -9,11 +9,12 @@
 //! 3. Files that cannot be read are moved to `lost+found`. This comes last, so that the event is there first. A crash in
 //!    between reports them twice.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 
+use super::described::Described;
 use super::gone::{self, Deleted};
 use super::pace::{Pace, Paced};
 use super::sane::{absurd, too_long};
@@ -108,6 +109,7 @@ pub(in crate::store) fn recover_as(
         touched: Vec::new(),
         strays: Vec::new(),
         adopted: BTreeMap::new(),
+        found: BTreeSet::new(),
         segments: HashSet::new(),
         publishes: HashMap::new(),
         pace: Pace::new(clock),
@@ -140,6 +142,7 @@ pub(in crate::store) fn recover_as(
         journal.commit(&recovery.ops, clock.utc())?;
     }
     recovery.move_strays()?;
+    recovery.read_described(journal, clock.utc())?;
     gone::list(dir, disk, journal, clock.utc())?;
     Ok(RecoveryReport(recovery.report))
 }
@@ -156,6 +159,8 @@ pub(super) struct Recovery<'a> {
     pub(super) strays: Vec<PathBuf>,
     /// Recordings that adopted segments name: the publish, and where their tape begins and ends.
     pub(super) adopted: BTreeMap<RecordingId, (PublishId, Micros, Micros)>,
+    /// Recordings without a row that adopted segments name.
+    pub(super) found: BTreeSet<RecordingId>,
     /// Segments that were adopted.
     pub(super) segments: HashSet<SegmentId>,
     /// Publishes that adopted segments name.
@@ -415,6 +420,21 @@ impl Recovery<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Reads what people set of recordings, as far as the journal lacks it. This comes behind the commit of the recordings.
+    fn read_described(&mut self, journal: &mut Journal, utc: Micros) -> Result<(), StoreError> {
+        let mut described = Described {
+            dir: self.dir,
+            disk: self.disk,
+            journal,
+            deleted: &self.deleted,
+            pace: &mut self.pace,
+            utc,
+        };
+        self.strays = described.read(&self.found)?;
+        self.expect_lost_found();
+        self.move_strays()
     }
 
     /// Removes a file that has no fragment.

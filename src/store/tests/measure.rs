@@ -7,7 +7,6 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use super::rig::stream;
 use crate::media::{ChunkStart, Fragment, Frame, PublishId, RecordingId, SegmentId, TrackKind};
-use crate::store::Change;
 use crate::store::journal::{Class, Journal, NewSegment, Op, Sealed, Tell};
 use crate::store::testing::tracks;
 use crate::store::{
@@ -180,11 +179,11 @@ fn lists_of_10_000_and_100_000_recordings() {
         let each = |page: Vec<crate::store::RecordingRow>| {
             for row in page {
                 if n % 1_000 == 0 {
-                    let tags = vec!["seen".to_owned(), "rare".to_owned()];
-                    tagged.push(Op::Change(Change::Tag {
-                        recording: row.id,
-                        tags,
-                    }));
+                    let facts = serde_json::json!({ "tags": ["seen", "rare"] });
+                    tagged.push(Op::Describe {
+                        id: row.id,
+                        facts: serde_json::from_value(facts).unwrap(),
+                    });
                 }
                 n += 1;
             }

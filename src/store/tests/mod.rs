@@ -8,6 +8,7 @@ mod clock;
 mod crashes;
 mod deleted;
 mod delivery;
+mod facts;
 mod faults;
 mod growing;
 mod instants;

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::facts::set;
 use super::rig::{Rig, stream};
 use crate::config::{Pattern, StreamSet};
 use crate::media::{Micros, PublishId, RecordingId, SegmentId};
 use crate::store::journal::{BootClock, Journal, NewSegment, Op, Sealed};
-use crate::store::{Change, Command, Filter, Library, Query, RecordingRow, RecordingState, StoreError};
+use crate::store::{Command, Filter, Library, Query, RecordingRow, RecordingState, StoreError};
 
 /// Makes `count` recordings of a minute with so many segments each, of ten streams, in a journal alone. Gives the UTC of their
 /// first and their last moment.
@@ -324,8 +325,7 @@ fn a_page_is_of_the_stream_the_prefix_the_state_and_the_template_that_are_asked_
 fn a_reader_who_may_see_some_streams_gets_whole_pages_of_those_alone() {
     let (mut rig, ids) = twelve();
     for id in &ids {
-        let tags = vec!["x".to_owned()];
-        rig.handle(vec![Command::Change(Change::Tag { recording: *id, tags })]);
+        set(&mut rig, *id, serde_json::json!({ "tags": ["x"] })).unwrap();
     }
     let library = rig.library();
     let set = |patterns: &[&str]| {
@@ -398,8 +398,7 @@ fn a_reader_who_may_see_some_streams_gets_whole_pages_of_those_alone() {
 fn a_page_is_of_those_that_have_every_tag_whatever_becomes_of_them() {
     let (mut rig, ids) = twelve();
     let tag = |rig: &mut Rig, id: RecordingId, tags: &[&str]| {
-        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        rig.handle(vec![Command::Change(Change::Tag { recording: id, tags })]);
+        set(rig, id, serde_json::json!({ "tags": tags })).unwrap();
     };
     for (n, id) in ids.iter().enumerate().take(11) {
         tag(

@@ -424,6 +424,10 @@ impl Disk for Refusing {
         self.to(to.parent().unwrap_or(to))?;
         RealDisk.rename(from, to)
     }
+    fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.to(to.parent().unwrap_or(to))?;
+        RealDisk.replace(from, to)
+    }
     fn unlink(&self, path: &Path) -> io::Result<()> {
         RealDisk.unlink(path)
     }

@@ -6,10 +6,12 @@
 //! | module | what it is |
 //! |---|---|
 //! | `segment` | one sealed segment against its row |
+//! | `sidecar` | the files with what people set of recordings, against the journal |
 //! | `repair` | what `--repair` does beyond what every start does |
 
 mod repair;
 mod segment;
+mod sidecar;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -143,6 +145,7 @@ pub(super) fn check_store(
         check.tell(row, found.troubles)?;
     }
     check.strangers()?;
+    check.sidecars()?;
     check.left()?;
     Ok(check.checked)
 }

@@ -114,6 +114,14 @@ pub(in crate::store) fn repair_on(
         )?;
         tell(&report, watch);
     }
+    Repair {
+        dir,
+        disk,
+        clock,
+        journal: &mut journal,
+        watch: &mut *watch,
+    }
+    .sidecars()?;
     let over = AuditChange::Ended {
         id,
         object: "{}".to_owned(),
@@ -129,6 +137,7 @@ pub(in crate::store) fn repair_on(
         checked,
     };
     check.strangers()?;
+    check.sidecars()?;
     check.left()?;
     Ok(check.checked)
 }
@@ -156,11 +165,11 @@ fn tell(report: &RecoveryReport, watch: &mut dyn FnMut(Step<'_>)) {
     }
 }
 
-struct Repair<'a> {
-    dir: &'a Path,
-    disk: &'a dyn Disk,
+pub(super) struct Repair<'a> {
+    pub(super) dir: &'a Path,
+    pub(super) disk: &'a dyn Disk,
     clock: &'a dyn Clock,
-    journal: &'a mut Journal,
+    pub(super) journal: &'a mut Journal,
     watch: &'a mut dyn FnMut(Step<'_>),
 }
 
@@ -285,6 +294,21 @@ impl Repair<'_> {
         }
     }
 
+    /// Moves a file that belongs to nothing to `lost+found`.
+    pub(super) fn set_aside(&mut self, path: &Path, why: &str) -> Result<(), StoreError> {
+        let what = match self.to_lost_found(path, &paths::lost_found(self.dir)) {
+            Ok(to) => format!("{}: {why}; it is moved to {}", path.display(), to.display()),
+            Err(error) => {
+                (self.watch)(Step::Done(&format!(
+                    "{}: {why}; it stays: {error}",
+                    path.display()
+                )));
+                return Ok(());
+            }
+        };
+        self.commit(Vec::new(), what)
+    }
+
     fn to_lost_found(&self, path: &Path, folder: &Path) -> io::Result<PathBuf> {
         self.disk.create_dir(folder)?;
         let taken = self.disk.list(folder)?.into_iter();
@@ -318,7 +342,7 @@ impl Repair<'_> {
         self.commit(ops, what)
     }
 
-    fn commit(&mut self, mut ops: Vec<Op>, what: String) -> Result<(), StoreError> {
+    pub(super) fn commit(&mut self, mut ops: Vec<Op>, what: String) -> Result<(), StoreError> {
         ops.push(Op::Report {
             event: Event::StorageRepaired {
                 recovered: Default::default(),

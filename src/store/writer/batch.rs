@@ -189,6 +189,11 @@ impl Writer {
                     if let Err(error) = self.list_deleted() {
                         tracing::error!("what was deleted cannot be listed: {error}");
                     }
+                    if let Err(error) = self.remove_sidecars() {
+                        tracing::error!(
+                            "what people set of a deleted recording cannot be removed yet: {error}"
+                        );
+                    }
                 }
                 for (stream, segment) in self.ended.drain(..) {
                     self.open_tapes.take_back(&stream, segment);

@@ -44,6 +44,7 @@ mod away;
 mod batch;
 mod book;
 mod clock;
+mod facts;
 mod outcome;
 mod recordings;
 mod report;
@@ -52,13 +53,15 @@ mod space;
 mod step;
 mod streams;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Journal, Op, Tell};
 use super::open_tape::OpenTapes;
-use super::{Change, Command, GapCause, OutboxChange, Progress, StoreError, StoreSettings};
+use super::sidecar::Name;
+use super::{Change, Command, FactsCommand, GapCause, OutboxChange, Progress, StoreError, StoreSettings};
 use crate::event::{Event, PublishOutcome};
 use crate::media::{Micros, PublishId, SegmentId, StreamName};
 
@@ -70,6 +73,7 @@ use self::space::{Limits, Space};
 use self::step::{Known, Tape};
 use self::streams::Streams;
 
+pub(super) use self::facts::settle;
 pub use self::space::OnFull;
 pub(super) use self::space::is_full;
 
@@ -85,6 +89,12 @@ pub(super) struct Writer {
     open_tapes: OpenTapes,
     /// Segments that ended, and that the journal does not call sealed yet.
     ended: Vec<(StreamName, SegmentId)>,
+    /// Changes of what people set, until the commands before them are committed.
+    facts: Vec<FactsCommand>,
+    /// Files of what people set that may not say what the journal says.
+    unsettled: BTreeSet<Name>,
+    /// The error of the last look after these files, which is logged once.
+    sidecar_failure: Option<String>,
     /// CLOCK_BOOTTIME of the last tick.
     last_tick: Micros,
     /// Everything is sealed: the service stops.
@@ -138,6 +148,9 @@ impl Writer {
             progress,
             open_tapes: OpenTapes::default(),
             ended: Vec::new(),
+            facts: Vec::new(),
+            unsettled: BTreeSet::new(),
+            sidecar_failure: None,
             last_tick: Micros::MIN,
             sealed: false,
             device,
@@ -159,6 +172,7 @@ impl Writer {
             self.finish(batch);
             commands = later;
         }
+        self.change_facts();
         self.answer();
         if let Some(done) = self.book.take_seal() {
             let sealed = self.close().map_err(|error| error.to_string());
@@ -318,6 +332,7 @@ impl Writer {
                 }
                 self.book.enter(Op::Change(change));
             }
+            Command::Facts(command) => self.facts.push(command),
             Command::Adopt => self.book.enter(Op::Adopt {
                 own: self.env.settings.own.clone(),
             }),

@@ -5,7 +5,7 @@ use crate::event::{
     Recorded, RecordedBy, RecordingClosed, RecordingDelivered, Recovered, TapeSetAside, TaskMissed, rfc3339,
 };
 use crate::format::Format;
-use crate::model::{About, Origin};
+use crate::model::{About, Facts, Label, Origin};
 
 const STREAM: &str = "live/cam1";
 const RECORDING: &str = "019e7041-d8ea-7000-8000-0000000000aa";
@@ -205,6 +205,19 @@ fn tasks() -> Vec<Event> {
         .collect()
 }
 
+fn label() -> Label {
+    let facts = serde_json::json!({
+        "title": "Algebra", "tags": ["lesson"], "category": "maths", "custom": {"room": 7},
+    });
+    let facts: Facts = serde_json::from_value(facts).unwrap();
+    Label {
+        title: facts.title,
+        tags: facts.tags,
+        category: facts.category,
+        custom: facts.custom,
+    }
+}
+
 fn files() -> Vec<Event> {
     let closed = || RecordingClosed {
         stream: STREAM.into(),
@@ -217,6 +230,7 @@ fn files() -> Vec<Event> {
         short: None,
         url: Some("http://box-17:8080/r/ID/master.m3u8".to_owned()),
         mp4_url: Some("http://box-17:8080/r/ID.mp4".to_owned()),
+        label: label(),
         about: about(),
     };
     let bare = RecordingDelivered {
@@ -240,6 +254,7 @@ fn files() -> Vec<Event> {
         width: Some(1920),
         height: Some(1080),
         audio_codec: Some("aac".into()),
+        label: label(),
         about: about(),
         ..bare.clone()
     };

@@ -109,6 +109,7 @@ fn closed(origin: &str) -> Box<RecordingClosed> {
         short: None,
         url: None,
         mp4_url: None,
+        label: Default::default(),
         about: about(origin),
     })
 }
@@ -132,6 +133,7 @@ fn delivered(origin: &str, format: &str) -> Event {
         width: Some(1920),
         height: Some(1080),
         audio_codec: Some("aac".into()),
+        label: Default::default(),
         about: about(origin),
     }))
 }

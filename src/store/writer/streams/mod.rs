@@ -133,6 +133,7 @@ impl Streams {
             | Command::Seal { .. }
             | Command::PublishStarted { .. }
             | Command::Change(_)
+            | Command::Facts(_)
             | Command::Adopt
             | Command::Delete { .. }
             | Command::Report { .. } => None,

@@ -1,0 +1,195 @@
+//! What people set of recordings, as commands say it.
+
+use serde_json::{Value, json};
+
+use super::{Box, a_box};
+use crate::media::{PublishId, RecordingId};
+use crate::store::{Command, RecordingSpec, testing};
+
+/// A closed recording of a second.
+async fn recorded(the_box: &Box) -> String {
+    let (publish, recording) = (PublishId::new(1), RecordingId::new(7));
+    for command in [
+        Command::PublishStarted {
+            tell: None,
+            publish,
+            stream: "live/cam1".parse().unwrap(),
+            tape_zero: 1_000_000,
+            boot_zero: 0,
+            about: Default::default(),
+        },
+        Command::RecordingStarted {
+            recording,
+            publish,
+            start: 1_000_000,
+            spec: RecordingSpec::built_in().into(),
+        },
+        Command::Append {
+            publish,
+            fragment: testing::fragment(0, true),
+        },
+        Command::RecordingClosed {
+            recording,
+            end: 2_000_000,
+            reason: "stopped".to_owned(),
+        },
+    ] {
+        the_box.api.recorder.submit(command).await.unwrap();
+    }
+    recording.to_string()
+}
+
+/// A request with these fields beside the recording.
+fn with(recording: &str, fields: Value) -> Value {
+    let mut body = json!({ "recording": recording });
+    body.as_object_mut()
+        .unwrap()
+        .extend(fields.as_object().unwrap().clone());
+    body
+}
+
+#[tokio::test]
+async fn facts_are_set_shown_and_removed_by_name() {
+    let the_box = a_box();
+    let id = recorded(&the_box).await;
+    the_box
+        .ask("category.put", &json!({ "category": "school", "name": "School" }))
+        .await;
+    let put = json!({ "category": "maths", "name": "Mathematics", "parent": "school" });
+    let put = the_box.ask("category.put", &put).await;
+    assert_eq!(put["result"]["path"], "School / Mathematics", "{put}");
+    let said = json!({
+        "title": "Algebra 課", "description": "Groups", "tags": ["b", "a", "b"], "category": "maths",
+        "notes": [{"at_s": 7, "text": "proof"}, {"at_s": 0.5, "text": "begin"}], "custom": {"room": {"n": 7.5}},
+    });
+    let set = the_box.ask("recording.set", &with(&id, said)).await;
+    let facts = json!({
+        "recording": id, "title": "Algebra 課", "description": "Groups", "tags": ["a", "b"], "category": "maths",
+        "notes": [{"at_s": 0.5, "text": "begin"}, {"at_s": 7.0, "text": "proof"}], "custom": {"room": {"n": 7.5}},
+    });
+    assert_eq!(set["result"], facts, "{set}");
+    let one = the_box.ask("recording.get", &with("last", json!({}))).await;
+    for field in ["title", "description", "tags", "category", "notes", "custom"] {
+        assert_eq!(one["result"][field], facts[field], "{one}");
+    }
+    let list = the_box.ask("recording.list", &json!({ "tags": ["a"] })).await;
+    let row = &list["result"]["recordings"][0];
+    assert_eq!(
+        (&row["title"], &row["more_notes"]),
+        (&json!("Algebra 課"), &json!(2)),
+        "{list}"
+    );
+    assert_eq!(row["notes"], json!([]));
+    // An empty value removes, null does, and what is not named stays.
+    let rest = json!({ "title": "", "description": null, "tags": [], "notes": null, "custom": {} });
+    let set = the_box.ask("recording.set", &with(&id, rest)).await;
+    assert_eq!(
+        (&set["result"]["category"], &set["result"]["title"]),
+        (&json!("maths"), &Value::Null),
+        "{set}"
+    );
+    assert_eq!(
+        (&set["result"]["notes"], &set["result"]["custom"]),
+        (&json!([]), &Value::Null),
+        "{set}"
+    );
+    let listed = the_box.ask("category.list", &json!({})).await;
+    assert_eq!(listed["result"]["categories"][0]["category"], "maths", "{listed}");
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_set_is_refused_by_its_field_and_changes_nothing() {
+    let the_box = a_box();
+    let id = recorded(&the_box).await;
+    let long = "x".repeat(1_000_000 / 16);
+    for (field, value) in [
+        ("title", json!("x".repeat(65))),
+        ("title", json!(long)),
+        ("title", json!("\u{1b}]0;x\u{7}")),
+        ("title", json!(7)),
+        ("description", json!("x".repeat(513))),
+        ("description", json!("\u{202e}")),
+        ("tags", json!(vec!["x".repeat(33)])),
+        ("tags", json!((0..17).map(|n| n.to_string()).collect::<Vec<_>>())),
+        (
+            "tags",
+            json!((0..5_000).map(|n| n.to_string()).collect::<Vec<_>>()),
+        ),
+        ("category", json!("a b")),
+        ("notes", json!([{ "at_s": -1, "text": "x" }])),
+        ("notes", json!({})),
+        ("custom", json!([])),
+        ("custom", json!({ "x": "x".repeat(2048) })),
+    ] {
+        let body = with(&id, json!({ field: value }));
+        let (code, about, message) = the_box.refused("recording.set", &body).await;
+        assert_eq!(
+            (code.as_str(), about.as_str()),
+            ("bad_request", field),
+            "{message}"
+        );
+        assert!(
+            message.len() < 400 && !message.chars().any(crate::model::misleads),
+            "{message}"
+        );
+    }
+    let (code, about, _) = the_box
+        .refused("recording.set", &with(&id, json!({ "category": "none" })))
+        .await;
+    assert_eq!((code.as_str(), about.as_str()), ("not_found", "category"));
+    let (code, ..) = the_box
+        .refused("recording.set", &with("none", json!({ "title": "x" })))
+        .await;
+    assert_eq!(code, "not_found");
+    let one = the_box.ask("recording.get", &with(&id, json!({}))).await;
+    assert_eq!(
+        (&one["result"]["title"], &one["result"]["tags"]),
+        (&Value::Null, &json!([])),
+        "{one}"
+    );
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn a_category_in_use_says_which_recordings_are_in_it() {
+    let the_box = a_box();
+    let id = recorded(&the_box).await;
+    for body in [
+        json!({ "category": "a" }),
+        json!({ "category": "b", "parent": "a" }),
+    ] {
+        the_box.ask("category.put", &body).await;
+    }
+    let the = &the_box;
+    let put = |body: Value| async move { the.refused("category.put", &body).await };
+    let (code, about, _) = put(json!({ "category": "a", "parent": "b" })).await;
+    assert_eq!((code.as_str(), about.as_str()), ("conflict", "parent"));
+    let (code, about, _) = put(json!({ "category": "c", "parent": "none" })).await;
+    assert_eq!((code.as_str(), about.as_str()), ("not_found", "parent"));
+    let (code, about, _) = put(json!({ "category": "c", "name": "x".repeat(65) })).await;
+    assert_eq!((code.as_str(), about.as_str()), ("bad_request", "name"));
+    the_box
+        .ask("recording.set", &with(&id, json!({ "category": "b" })))
+        .await;
+    let used = the_box.ask("category.delete", &json!({ "category": "b" })).await;
+    assert_eq!(
+        (&used["error"]["code"], &used["error"]["recordings"]),
+        (&json!("conflict"), &json!([id])),
+        "{used}"
+    );
+    let (code, ..) = the_box
+        .refused("category.delete", &json!({ "category": "a" }))
+        .await;
+    assert_eq!(code, "conflict");
+    the_box
+        .ask("recording.set", &with(&id, json!({ "category": null })))
+        .await;
+    for category in ["b", "a"] {
+        let gone = the_box
+            .ask("category.delete", &json!({ "category": category }))
+            .await;
+        assert_eq!(gone["ok"], true, "{gone}");
+    }
+    the_box.done().await;
+}
