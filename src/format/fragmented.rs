@@ -183,18 +183,25 @@ impl Fragments {
     }
 
     pub(in crate::format) fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
-        // The mark also depends on the fragment's number and on where time begins.
-        let lasts = self.known.lasts.get(part).copied().unwrap_or_default();
-        marker.numbers(&[part as u64, self.origin_ms.cast_unsigned()]);
-        marker.numbers(&lasts.numbers());
-        let segment = self.line.parts.get(part).map_or(0, |part| part.segment as usize);
-        if let Some(stretch) = self.line.stretches.get(segment) {
-            let placement = self.ticks.of(stretch.video.placement);
-            if placement.line != placement.own {
-                marker.numbers(&[placement.line.into()]);
-            }
-        }
+        let (numbers, scale) = self.beside_the_tape(part);
+        marker.numbers(&numbers);
+        marker.numbers(scale.as_slice());
         marker.fragment(&self.line, segments, part);
+    }
+
+    /// What the bytes of a fragment depend on beside its bytes on the tape: its number, where time begins, how long its last
+    /// samples last; and the timescale, where it is not the tape's.
+    pub(in crate::format) fn beside_the_tape(&self, part: usize) -> ([u64; 4], Option<u64>) {
+        let lasts = self.known.lasts.get(part).copied().unwrap_or_default();
+        let [video, audio] = lasts.numbers();
+        let segment = self.line.parts.get(part).map_or(0, |part| part.segment as usize);
+        let stretch = self.line.stretches.get(segment);
+        let placement = stretch.map(|stretch| self.ticks.of(stretch.video.placement));
+        let scale = placement.filter(|placement| placement.line != placement.own);
+        (
+            [part as u64, self.origin_ms.cast_unsigned(), video, audio],
+            scale.map(|placement| placement.line.into()),
+        )
     }
 
     /// The decode time in the file of a segment's tick.

@@ -17,6 +17,12 @@ impl Mark {
     pub(super) fn to_bytes(self) -> [u8; 16] {
         self.0
     }
+
+    /// The first 32 bits, for names that need not be long.
+    pub(super) fn short(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
 }
 
 impl fmt::Display for Mark {

@@ -104,6 +104,11 @@ impl LibrarySource {
         }
     }
 
+    /// Opens the file of a segment, if it is still there. What is read of it is there until this source lets it go.
+    pub fn hold(&self, segment: SegmentId) -> Result<(), SourceError> {
+        self.open(segment, self.entry(segment)?).map(|_| ())
+    }
+
     /// The files that the store has given up and that stay on the medium because this source has them open, with the bytes that
     /// each takes. A file that cannot be asked counts as none.
     pub fn held(&self) -> Vec<(SegmentId, u64)> {
@@ -120,11 +125,34 @@ impl LibrarySource {
         self.shared.files.clear();
     }
 
+    fn open(&self, segment: SegmentId, entry: &SourceFile) -> Result<Arc<Opened>, SourceError> {
+        let refuse = |reason| refused(segment, entry, reason);
+        self.shared.files.find(segment, || {
+            let file = open_patiently(self.shared.disk.as_ref(), &entry.path);
+            let file = file.map_err(|error| refuse(error.to_string()))?;
+            // From here on the file is not overwritten; up to here it may have been.
+            match fmp4::read_header(&Reader(file.as_ref()), entry.bytes) {
+                Ok(header) if header.identity.segment == segment => {}
+                Ok(_) => return Err(refuse("its space was needed for newer media".to_owned())),
+                Err(error) => return Err(refuse(error.to_string())),
+            }
+            let parts = self.parts_left(segment, entry).map_err(refuse)?;
+            Ok(Arc::new(Opened { file, parts }))
+        })
+    }
+
     fn entry(&self, segment: SegmentId) -> Result<&SourceFile, SourceError> {
         self.shared.segments.get(&segment).ok_or_else(|| SourceError {
             segment,
             reason: "not a part of this view".to_owned(),
         })
+    }
+}
+
+fn refused(segment: SegmentId, entry: &SourceFile, reason: String) -> SourceError {
+    SourceError {
+        segment,
+        reason: format!("{}: {reason}", entry.path.display()),
     }
 }
 
@@ -155,28 +183,14 @@ impl TapeSource for LibrarySource {
 
     fn read_exact_at(&self, segment: SegmentId, offset: u64, buf: &mut [u8]) -> Result<(), SourceError> {
         let entry = self.entry(segment)?;
-        let refuse = |reason: String| SourceError {
-            segment,
-            reason: format!("{}: {reason}", entry.path.display()),
-        };
+        let refuse = |reason| refused(segment, entry, reason);
         if offset.saturating_add(buf.len() as u64) > entry.bytes {
             return Err(refuse(format!(
                 "byte {offset} and {} more are not on it",
                 buf.len()
             )));
         }
-        let opened = self.shared.files.find(segment, || {
-            let file = open_patiently(self.shared.disk.as_ref(), &entry.path);
-            let file = file.map_err(|error| refuse(error.to_string()))?;
-            // From here on the file is not overwritten; up to here it may have been.
-            match fmp4::read_header(&Reader(file.as_ref()), entry.bytes) {
-                Ok(header) if header.identity.segment == segment => {}
-                Ok(_) => return Err(refuse("its space was needed for newer media".to_owned())),
-                Err(error) => return Err(refuse(error.to_string())),
-            }
-            let parts = self.parts_left(segment, entry).map_err(refuse)?;
-            Ok(Arc::new(Opened { file, parts }))
-        })?;
+        let opened = self.open(segment, entry)?;
         let end = offset.saturating_add(buf.len() as u64);
         let within = |part: &Range<u64>| part.start <= offset && end <= part.end;
         if opened

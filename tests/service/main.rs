@@ -33,6 +33,7 @@ mod deliver_faults;
 mod deliver_gateways;
 mod deliver_moves;
 mod engines;
+mod evicted;
 mod export;
 mod hook;
 mod hostile;

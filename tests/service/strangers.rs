@@ -230,7 +230,7 @@ fn mutated_requests_are_answered_or_refused_and_cost_no_memory() {
             "HEAD /live/cam1/frame.mp4?at=5s HTTP/1.1\r\nHost: localhost\r\nAuthorization: {key}\r\nIf-None-Match: \"a\"\r\n\r\n"
         ),
         format!(
-            "GET /t/AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA/r/{id}/00001.m4s HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            "GET /t/AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA/r/{id}/00001-5f2a90c1.m4s HTTP/1.1\r\nHost: localhost\r\n\r\n"
         ),
         format!(
             "GET /api/v1/recording.list?from=2h&limit=5 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {key}\r\n\r\n"

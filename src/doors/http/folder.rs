@@ -30,11 +30,20 @@ pub(super) async fn file(
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let is_open = row.state == RecordingState::Open;
-    if is_open && row.begins_later && bounds == (None, None) {
+    if row.begins_later && bounds == (None, None) && live::is_of_stream(name, row, door.utc()) {
         return live::of_recording(door, row, name, (query, inherited), (until, how)).await;
     }
+    if !matches!(name, PLAYLIST | MASTER | KEYFRAMES) {
+        let folder = match door
+            .layouts
+            .find_folder_with(&key(row, bounds), name, Instant::now())
+        {
+            Some(folder) => folder,
+            None => find(door, row, bounds).await?,
+        };
+        return media(door, (&folder, row), name, (until, how)).await;
+    }
     let folder = find(door, row, bounds).await?;
-    let none = || Refusal::not_found(format!("this recording has no file '{}'", shown(name)));
     let uris = Uris::new("", inherited).map_err(|error| Refusal::bad_request(error.to_string()))?;
     let served = Served {
         start: start(query)?,
@@ -49,36 +58,56 @@ pub(super) async fn file(
         MASTER if is_open => hls.served_live_master(&uris),
         MASTER => hls.served_master(&uris),
         // The master playlist names it when the recording is complete.
-        KEYFRAMES if is_open => return Err(none()),
-        KEYFRAMES => hls.keyframes(&served).ok_or_else(none)?,
-        _ => {
-            // The last chunks of a recording that grows are not complete yet, and would change.
-            if is_open && chunk_number(name).is_some_and(|chunk| chunk > hls.settled()) {
-                return Err(none());
-            }
-            let tape = folder.source.renewed();
-            let file = hls.with(tape.clone()).find(name);
-            let file = file.ok_or_else(none)?;
-            let sent = Sent {
-                len: file.len(),
-                etag: format!("\"{}\"", file.tag()),
-                source: Arc::new(Reading::new(file)),
-                tape: Some(tape),
-                media_type: "video/mp4",
-                pace: Pace::Player,
-                changed: Some(folder.end),
-                until,
-            };
-            return Ok(send(door, &sent, how));
-        }
+        KEYFRAMES if is_open => return Err(no_file(name)),
+        _ => hls.keyframes(&served).ok_or_else(|| no_file(name))?,
     };
     Ok(playlist(door, text, how))
 }
 
-/// The number of the chunk that a name stands for, counted from 1.
-fn chunk_number(name: &str) -> Option<usize> {
-    let number = name.strip_suffix(".m4s")?;
-    number.strip_prefix("key-").unwrap_or(number).parse().ok()
+/// Answers with a chunk, a keyframe or an init.
+async fn media(
+    door: &Arc<Door>,
+    (folder, row): (&LaidFolder, &RecordingRow),
+    name: &str,
+    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+) -> Result<Answer, Refusal> {
+    let hls = &folder.hls;
+    let lost = || {
+        Refusal::gone(
+            "this is no chunk of the recording any more, which has lost a part: read the playlist again",
+        )
+    };
+    if !hls.serves(name, folder.growing) {
+        let is_lost = hls.is_of_lost(name, folder.growing);
+        return Err(if is_lost { lost() } else { no_file(name) });
+    }
+    let tape = folder.source.renewed();
+    if folder.start != row.start {
+        // What an earlier layout is of may be gone. Once it is open it stays, and the response can promise it.
+        let (tape, segments) = (tape.clone(), hls.segments_of(name));
+        let hold = move |_: &Library| {
+            let held = segments.into_iter().try_for_each(|segment| tape.hold(segment));
+            held.map_err(|_| lost())
+        };
+        door.read(hold).await?;
+    }
+    let file = hls.with(tape.clone()).served_file(name);
+    let file = file.ok_or_else(|| no_file(name))?;
+    let sent = Sent {
+        len: file.len(),
+        etag: format!("\"{}\"", file.tag()),
+        source: Arc::new(Reading::new(file)),
+        tape: Some(tape),
+        media_type: "video/mp4",
+        pace: Pace::Player,
+        changed: Some(folder.end),
+        until,
+    };
+    Ok(send(door, &sent, how))
+}
+
+fn no_file(name: &str) -> Refusal {
+    Refusal::not_found(format!("this recording has no file '{}'", shown(name)))
 }
 
 /// The response with a playlist.
@@ -140,13 +169,7 @@ pub(super) async fn find(
         start: row.start,
         grown: is_open.then_some((row.end, row.bytes)),
     };
-    let key = Key {
-        recording: row.id,
-        what: What::Folder {
-            from: bounds.0,
-            to: bounds.1,
-        },
-    };
+    let key = key(row, bounds);
     if let Some(Layout::Folder(folder)) = door.layouts.find(&key, version, Instant::now()) {
         return Ok(folder);
     }
@@ -164,7 +187,7 @@ pub(super) async fn find(
             .take(),
         Some(Layout::File(_)) | None => None,
     };
-    let recording = row.id;
+    let (recording, start) = (row.id, row.start);
     let read = move |library: &Library| {
         let _laying = laying;
         let (view, end) = view(library, recording, is_open, bounds)?;
@@ -177,12 +200,24 @@ pub(super) async fn find(
             source,
             end,
             prefix: Mutex::new(is_open.then_some(prefix)),
+            growing: is_open,
+            start,
             list: OnceLock::new(),
         })
     };
     let folder = Arc::new(door.read(read).await?);
     door.keep(key, version, Layout::Folder(folder.clone()));
     Ok(folder)
+}
+
+fn key(row: &RecordingRow, bounds: Bounds) -> Key {
+    Key {
+        recording: row.id,
+        what: What::Folder {
+            from: bounds.0,
+            to: bounds.1,
+        },
+    }
 }
 
 /// True when the client of a request takes gzip.

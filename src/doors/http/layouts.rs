@@ -111,6 +111,10 @@ pub(super) struct LaidFolder {
     pub(super) end: Micros,
     /// What the next look at a recording that grows need not look at again.
     pub(super) prefix: Mutex<Option<Prefix>>,
+    /// UTC of the recording's first sample when it was laid out, in microseconds.
+    pub(super) start: Micros,
+    /// True when the recording grew when it was laid out.
+    pub(super) growing: bool,
     /// What its list says, once a channel has asked.
     pub(super) list: OnceLock<ListSum>,
 }
@@ -175,17 +179,34 @@ impl Layouts {
         Some(layout)
     }
 
-    /// The layout of an earlier version, which is not kept any more.
+    /// The folder of any version that has this file. A name of a file stands for the same bytes in all of them, so who plays a
+    /// recording that loses its beginning meanwhile plays on.
+    pub(super) fn find_folder_with(&self, key: &Key, file: &str, now: Instant) -> Option<Arc<LaidFolder>> {
+        let has = |kept: &Kept| match &kept.layout {
+            Layout::Folder(folder) => kept.key == *key && folder.hls.serves(file, folder.growing),
+            Layout::File(_) => false,
+        };
+        match self.take(has, now)? {
+            Layout::Folder(folder) => Some(folder),
+            Layout::File(_) => None,
+        }
+    }
+
+    /// The layout of an earlier version that the recording has grown out of. It is not kept any more.
     pub(super) fn take_earlier(&self, key: &Key) -> Option<Layout> {
         let mut kept = self.kept();
-        let at = kept.iter().position(|kept| kept.key == *key)?;
+        let grew = |kept: &Kept| kept.key == *key && kept.version.grown.is_some();
+        let at = kept.iter().position(grew)?;
         kept.remove(at).map(|kept| kept.layout)
     }
 
-    /// Keeps a layout for the next requests, in place of an earlier version.
+    /// Keeps a layout for the next requests, in place of an earlier version. A folder that began earlier is kept beside it: its
+    /// files have other names.
     pub(super) fn keep(&self, key: Key, version: Version, layout: Layout, now: Instant) {
         let mut kept = self.kept();
-        kept.retain(|kept| kept.key != key);
+        let began_earlier =
+            |kept: &Kept| matches!(kept.layout, Layout::Folder(_)) && kept.version.start < version.start;
+        kept.retain(|kept| kept.key != key || began_earlier(kept));
         kept.push_back(Kept {
             key,
             version,

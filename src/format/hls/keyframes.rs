@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
+use crc32c::crc32c_append;
+
 use super::chunk::Chunk;
-use super::file::Body;
+use super::live::InitName;
 use super::master::peak;
+use super::names::ServedName;
 use super::playlist::{CLOCK_STEP, target_s};
 use super::served::Served;
 use super::text::{Entry, Head, Kind, Text};
-use super::{Plan, STYP, init_name};
+use super::{Plan, STYP};
 use crate::format::fmp4::{self, Movie, TrackRun};
 use crate::format::fragmented;
 use crate::format::index::Sample;
@@ -26,23 +29,25 @@ use crate::media::{Micros, TrackKind, Tracks, rescale};
 pub const KEYFRAMES: &str = "iframes.m3u8";
 
 /// What stands before the names of files that are there for the keyframes.
-const PREFIX: &str = "key-";
+pub(super) const PREFIX: &str = "key-";
 
 /// The size and the kind of an `mdat`.
 const MDAT_HEADER: u64 = 8;
 
-/// The keyframes of a recording. `Default` has none.
-#[derive(Debug, Default)]
+/// The keyframes of a recording.
+#[derive(Debug)]
 pub(super) struct Keyframes<'a> {
-    chunks: &'a [Chunk],
+    plan: &'a Plan,
     keys: Vec<Key>,
 }
 
 /// A keyframe.
 #[derive(Clone, Copy, Debug)]
-struct Key {
+pub(super) struct Key {
     /// The fragment that begins with the keyframe.
     part: usize,
+    /// The fragment with the next keyframe, or the end of all fragments.
+    next: usize,
     /// The chunk that has it.
     chunk: usize,
     /// When it is shown on the line, in milliseconds.
@@ -70,10 +75,7 @@ impl Plan {
             let discontinuity = !keys.is_empty() && between.iter().any(|chunk| chunk.discontinuity);
             keys.push(Key { discontinuity, ..key });
         }
-        Keyframes {
-            chunks: &self.chunks,
-            keys,
-        }
+        Keyframes { plan: self, keys }
     }
 
     fn key(&self, entry: &fragmented::Entry, next: Option<&fragmented::Entry>) -> Option<Key> {
@@ -105,6 +107,7 @@ impl Plan {
         let moof = fmp4::moof_len(Some(&[sample]), None) as u64;
         Some(Key {
             part: entry.part,
+            next: next.map_or(self.fragments.line.parts.len(), |next| next.part),
             chunk,
             start_ms,
             lasts_ms: lasts_ms.max(1).unsigned_abs(),
@@ -120,24 +123,21 @@ impl Plan {
         Some((at, self.chunks.get(at)?))
     }
 
-    /// A file for the keyframes, by its name.
-    pub(super) fn keyframe<S: TapeSource + Clone>(
-        self: &Arc<Self>,
-        name: &str,
-        view: &View<S>,
-    ) -> Option<Body<S>> {
-        let name = name.strip_prefix(PREFIX)?;
-        let Some(number) = name.strip_suffix(".m4s") else {
-            let init = (0..self.tracks.len()).find(|init| init_name(*init) == name)?;
-            return Some(Body::Made(self.picture_init(init)?));
-        };
-        let part = number.parse::<usize>().ok()?.checked_sub(1)?;
+    /// The keyframe of a fragment, counted from 0, if these are its segments.
+    pub(super) fn find_key(&self, part: usize, mark: u32) -> Option<Key> {
         let entries = self.fragments.entries();
         let at = entries.binary_search_by_key(&part, |entry| entry.part).ok()?;
         let key = self.key(entries.get(at)?, entries.get(at + 1))?;
-        if key_name(part) != format!("{PREFIX}{name}") {
-            return None;
-        }
+        (self.mark_of_key(&key) == mark).then_some(key)
+    }
+
+    /// The file of such a keyframe.
+    pub(super) fn keyframe<S: TapeSource + Clone>(
+        self: &Arc<Self>,
+        (part, mark): (usize, u32),
+        view: &View<S>,
+    ) -> Option<Spliced<S, KeyFile>> {
+        let key = self.find_key(part, mark)?;
         let mut parts = Parts::default();
         parts.push(key.bytes);
         let script = KeyFile {
@@ -145,8 +145,21 @@ impl Plan {
             key,
             parts,
         };
-        let tape = Tape::laid(view.clone());
-        Some(Body::Key(Box::new(Spliced::new(tape, script))))
+        Some(Spliced::new(Tape::laid(view.clone()), script))
+    }
+
+    /// How long a keyframe is shown depends on the next one.
+    fn mark_of_key(&self, key: &Key) -> u32 {
+        crc32c_append(
+            self.mark(key.part..key.part + 1, key.next),
+            &key.lasts_ms.to_be_bytes(),
+        )
+    }
+
+    /// The init of the picture alone, by its name.
+    pub(super) fn find_picture_init(&self, name: InitName) -> Option<Arc<[u8]>> {
+        let mut inits = (0..self.tracks.len()).filter_map(|init| self.picture_init(init));
+        inits.find(|init| InitName::of(init) == name)
     }
 
     fn picture_init(&self, init: usize) -> Option<Arc<[u8]>> {
@@ -158,7 +171,15 @@ impl Plan {
     }
 }
 
-impl Keyframes<'_> {
+impl<'a> Keyframes<'a> {
+    /// No keyframes.
+    pub(super) fn none(plan: &'a Plan) -> Self {
+        Self {
+            plan,
+            keys: Vec::new(),
+        }
+    }
+
     /// The text of the playlist; nothing without keyframes.
     pub(super) fn playlist(&self, served: &Served<'_>) -> Option<Vec<u8>> {
         let longest = self.keys.iter().map(|key| key.lasts_ms).max()?;
@@ -170,7 +191,7 @@ impl Keyframes<'_> {
         let mut init = None;
         let mut expected: Option<Micros> = None;
         for key in &self.keys {
-            let Some(chunk) = self.chunks.get(key.chunk) else {
+            let Some(chunk) = self.plan.chunks.get(key.chunk) else {
                 continue;
             };
             let since = key.start_ms.saturating_sub(chunk.start_ms).saturating_mul(1_000);
@@ -181,10 +202,16 @@ impl Keyframes<'_> {
             let another = init.replace(chunk.init) != Some(chunk.init);
             text.chunk(&Entry {
                 discontinuity: key.discontinuity,
-                init: another.then(|| format!("{PREFIX}{}", init_name(chunk.init as usize))),
+                init: another
+                    .then(|| self.plan.picture_init(chunk.init as usize))
+                    .flatten()
+                    .map(|init| ServedName::KeyInit(InitName::of(&init))),
                 date: (dated || key.discontinuity).then(|| utc.saturating_add(served.later_us)),
                 duration_us: lasts_us,
-                name: key_name(key.part),
+                name: ServedName::Key {
+                    part: key.part,
+                    mark: self.plan.mark_of_key(key),
+                },
             });
         }
         Some(text.finish(true))
@@ -199,11 +226,6 @@ impl Keyframes<'_> {
         let average = per_second(bytes, files.iter().map(|file| file.1).sum());
         Some((peak(&files, longest), average))
     }
-}
-
-/// The name of the keyframe of a fragment.
-fn key_name(part: usize) -> String {
-    format!("{PREFIX}{:05}.m4s", part + 1)
 }
 
 /// The file of a keyframe: one part.

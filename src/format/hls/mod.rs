@@ -7,12 +7,13 @@
 //! 00001.m4s 00002.m4s     chunks: styp (moof mdat)*, each from a keyframe on where one comes in time
 //! ```
 //!
-//! A door also serves the keyframes, which players show while somebody looks for a place:
+//! A door serves the same files under names that stand for the same bytes for ever (`names`), also where the recording loses its
+//! beginning. It also serves the keyframes, which players show while somebody looks for a place:
 //!
 //! ```text
 //! iframes.m3u8            every keyframe, in order
-//! key-init.mp4            as init.mp4, of the picture alone
-//! key-00001.m4s           styp moof mdat: the keyframe of the first fragment
+//! key-init-….mp4          as the init, of the picture alone
+//! key-00001-….m4s         styp moof mdat: the keyframe of the first fragment
 //! ```
 //!
 //! Time goes on over all chunks. Breaks are always closed, and the date of the chunk behind a break tells of it. A new
@@ -25,6 +26,7 @@ mod keyframes;
 pub mod live;
 mod made;
 mod master;
+mod names;
 mod playlist;
 mod prefix;
 mod scheduled;
@@ -50,6 +52,8 @@ use file::{Body, ChunkFile};
 pub use keyframes::KEYFRAMES;
 use keyframes::Keyframes;
 use master::Master;
+use names::Marks;
+pub use names::{chunk_name, init_name};
 use playlist::Playlist;
 pub use prefix::Prefix;
 pub use scheduled::{FolderChunk, Scheduled, ScheduledChunk};
@@ -91,6 +95,7 @@ struct Plan {
     /// The tracks of each init.
     tracks: Vec<Tracks>,
     chunks: Vec<Chunk>,
+    marks: Marks,
     settled: usize,
     /// `EXT-X-TARGETDURATION` of a growing recording, in seconds.
     limit_s: Option<u64>,
@@ -134,6 +139,7 @@ impl<S: TapeSource + Clone> Hls<S> {
     fn of(cut: Cut, fragments: Fragments, tape: &Tape<S>, target_ms: u32) -> Self {
         let init = |tracks: &Tracks| Arc::from(fmp4::init(tracks, Movie::default()));
         let plan = Plan {
+            marks: Marks::of(&fragments.line.parts, tape.segments()),
             fragments,
             inits: cut.tracks.iter().map(init).collect(),
             tracks: cut.tracks,
@@ -205,7 +211,7 @@ impl<S> Hls<S> {
 
     /// The text of `index.m3u8` as a door serves it.
     pub fn served(&self, served: &Served<'_>) -> Vec<u8> {
-        self.whole_playlist().served(served)
+        self.whole_playlist().served(served, self.names())
     }
 
     /// The text of `master.m3u8` as a door serves it. It also names the playlist of the keyframes, if there are any.
@@ -225,7 +231,7 @@ impl<S> Hls<S> {
 
     /// The text of `index.m3u8` as a door serves it while the recording grows. It has the first `chunks` chunks.
     pub fn served_live(&self, chunks: usize, served: &Served<'_>) -> Vec<u8> {
-        self.growing_playlist(chunks).served(served)
+        self.growing_playlist(chunks).served(served, self.names())
     }
 
     /// The text of `master.m3u8`.
@@ -368,7 +374,7 @@ impl<S> Hls<S> {
     /// The keyframes that are had as files: they would be in clear.
     fn pictures(&self) -> Keyframes<'_> {
         match self.encryption {
-            Some(_) => Keyframes::default(),
+            Some(_) => Keyframes::none(&self.plan),
             None => self.plan.keyframes(),
         }
     }
@@ -433,19 +439,6 @@ impl<S: TapeSource + Clone> Hls<S> {
         };
         (self.name(number) == name).then(|| self.file(number)).flatten()
     }
-
-    /// One file of the folder or of the keyframes, by its name. Nothing if there is no such file.
-    pub fn find(&self, name: &str) -> Option<HlsFile<S>> {
-        let body = match (self.named(name), &self.encryption) {
-            (Some(file), _) => return Some(file),
-            (None, Some(_)) => return None,
-            (None, None) => self.plan.keyframe(name, &self.view)?,
-        };
-        Some(HlsFile {
-            name: name.to_owned(),
-            body,
-        })
-    }
 }
 
 impl Plan {
@@ -482,19 +475,6 @@ impl Plan {
         let longest = self.chunks.iter().map(Chunk::duration_ms).max();
         longest.unwrap_or_default().max(self.target_ms.into())
     }
-}
-
-/// The name of an init, counted from 0.
-pub fn init_name(number: usize) -> String {
-    match number {
-        0 => "init.mp4".to_owned(),
-        number => format!("init-{}.mp4", number + 1),
-    }
-}
-
-/// The name of a chunk, counted from 0.
-pub fn chunk_name(number: usize) -> String {
-    format!("{:05}.m4s", number + 1)
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use super::chunk::Chunk;
 use super::encryption::Encryption;
+use super::names::Names;
 use super::served::{Served, Update, Uris};
 use super::text::{Entry, Head, Kind, Text};
-use super::{chunk_name, init_name};
 use crate::media::Micros;
 
 /// The date is written when the clock differs by more than this from the sum of the durations, in microseconds.
@@ -52,11 +52,11 @@ impl<'a> Playlist<'a> {
 
     /// The text as it is delivered.
     pub(super) fn delivered(&self) -> Vec<u8> {
-        self.written(self.head, &Uris::default(), 0, 0)
+        self.written((self.head, Names::Delivered), &Uris::default(), 0, 0)
     }
 
-    /// The text as a door serves it.
-    pub(super) fn served(&self, served: &Served<'_>) -> Vec<u8> {
+    /// The text as a door serves it, with these names of the files.
+    pub(super) fn served(&self, served: &Served<'_>, names: Names<'_>) -> Vec<u8> {
         let head = Head {
             start: Some(served.start),
             // Nobody loads a playlist again that does not change.
@@ -67,10 +67,16 @@ impl<'a> Playlist<'a> {
             Update::Delta if head.can_skip => head.skipped(self.chunks.iter().map(duration_us)),
             Update::Whole | Update::Delta => 0,
         };
-        self.written(head, served.uris, served.later_us, skipped)
+        self.written((head, names), served.uris, served.later_us, skipped)
     }
 
-    fn written(&self, head: Head, uris: &Uris, later_us: i64, skipped: usize) -> Vec<u8> {
+    fn written(
+        &self,
+        (head, names): (Head, Names<'_>),
+        uris: &Uris,
+        later_us: i64,
+        skipped: usize,
+    ) -> Vec<u8> {
         let mut text = Text::begin(&head, uris, skipped);
         let mut init = None;
         let mut expected: Option<Micros> = None;
@@ -84,10 +90,10 @@ impl<'a> Playlist<'a> {
             }
             let entry = Entry {
                 discontinuity: chunk.discontinuity,
-                init: another.then(|| init_name(chunk.init as usize)),
+                init: another.then(|| names.init(chunk.init as usize)),
                 date: (dated || chunk.discontinuity).then(|| chunk.utc.saturating_add(later_us)),
                 duration_us: duration_us(chunk),
-                name: chunk_name(number),
+                name: names.chunk(number, chunk),
             };
             match self.encryption {
                 Some(encryption) => text.encrypted(&entry, encryption, number),

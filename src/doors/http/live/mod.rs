@@ -33,7 +33,7 @@ use crate::store::{ChunkAt, Command, Filter, Library, LibrarySource, OpenTape, R
 pub use dates::DATES;
 pub(super) use dates::Dates;
 pub(super) use inits::{Inits, Names};
-pub(super) use recording::of_recording;
+pub(super) use recording::{is_of_stream, of_recording};
 pub(super) use window::ring_pieces;
 use window::{Playable, Window, bytes};
 

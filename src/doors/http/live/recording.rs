@@ -1,13 +1,15 @@
 //! A recording that is open, and has lost its beginning.
 //!
 //! The chunks that are cut for a recording are counted from its beginning, so without it they cannot keep their names. The chunks of
-//! the stream can: the playlist of such a recording has those, and slides with the stream.
+//! the stream can: the playlist of such a recording has those, and slides with the stream. When the recording has ended, this
+//! playlist says so, for as long as players need to read it. Behind that, the recording has the playlist of a complete one.
 
 use std::sync::Arc;
 
 use hyper::{HeaderMap, Method};
 use tokio::time::Instant;
 
+use super::window::Playable;
 use super::{Now, chunk, init_of, look, uris};
 use crate::doors::http::answer::{Answer, Refusal};
 use crate::doors::http::door::{Allowed, Door};
@@ -16,12 +18,21 @@ use crate::doors::http::query::Query;
 use crate::format::hls::live::{chunk_number, master as master_text};
 use crate::format::hls::{MASTER, PLAYLIST};
 use crate::media::Micros;
-use crate::store::RecordingRow;
+use crate::store::{RecordingRow, RecordingState};
 
 /// The most chunks that the playlist has. Each request reads the lists of their segments in the journal.
 const MOST: usize = 450;
 /// What the names of chunks and inits begin with. Chunks that are cut for a recording have other names.
 const PREFIX: &str = "live-";
+
+/// How long the playlist of the stream's chunks says that the recording has ended.
+const SAYS_SO: Micros = 60_000_000;
+
+/// True when a file of a recording that has lost its beginning is one of the stream's.
+pub(in crate::doors::http) fn is_of_stream(name: &str, row: &RecordingRow, now: Micros) -> bool {
+    let just_now = || row.state == RecordingState::Open || now.saturating_sub(row.end) < SAYS_SO;
+    name.starts_with(PREFIX) || (matches!(name, PLAYLIST | MASTER) && just_now())
+}
 
 /// Answers with a file of the recording's HLS.
 pub(in crate::doors::http) async fn of_recording(
@@ -37,7 +48,8 @@ pub(in crate::doors::http) async fn of_recording(
         )
     };
     let stream = &row.stream;
-    let now = || async { Ok::<Now, Refusal>(look(door, stream, MOST).await?.since(row.start)) };
+    let end = (row.state != RecordingState::Open).then_some(row.end);
+    let now = || async { Ok::<Now, Refusal>(look(door, stream, MOST).await?.within(row.start, end)) };
     match (name, name.strip_prefix(PREFIX)) {
         (PLAYLIST, _) => {
             let uris = uris(PREFIX, inherited)?;
@@ -54,7 +66,7 @@ pub(in crate::doors::http) async fn of_recording(
         }
         (_, Some(name)) => match (chunk_number(name), name.parse()) {
             (Some(number), _) => {
-                let within = Allowed::from((Some(row.start), None));
+                let within = Allowed::from((Some(row.start), end));
                 chunk(door, stream, (number, within), (until, how)).await
             }
             (None, Ok(wanted)) => init_of(&now().await?, wanted, how.0).ok_or_else(none),
@@ -65,9 +77,13 @@ pub(in crate::doors::http) async fn of_recording(
 }
 
 impl Now {
-    /// The same without chunks that end before this moment (UTC).
-    fn since(mut self, from: Micros) -> Self {
-        self.window.chunks.retain(|chunk| chunk.ends_at() > from);
+    /// The same without chunks that are of other moments (UTC) than the recording.
+    fn within(mut self, from: Micros, end: Option<Micros>) -> Self {
+        let chunks = &mut self.window.chunks;
+        let ends_at = chunks.last().map(Playable::ends_at);
+        chunks.retain(|chunk| chunk.ends_at() > from && end.is_none_or(|end| chunk.begins_at() < end));
+        // A chunk is listed when it is complete: the recording may have ended within the next one.
+        self.ended |= end.is_some_and(|end| ends_at.is_some_and(|ends_at| ends_at >= end));
         self
     }
 }

@@ -63,6 +63,13 @@ impl Playable {
         self.facts.start.saturating_add_unsigned(self.facts.duration_us)
     }
 
+    /// UTC of the beginning of the chunk.
+    pub(super) fn begins_at(&self) -> Micros {
+        self.zero
+            .1
+            .saturating_add(self.facts.start.saturating_sub(self.zero.0))
+    }
+
     /// UTC of the end of the chunk.
     pub(super) fn ends_at(&self) -> Micros {
         self.zero.1.saturating_add(self.end().saturating_sub(self.zero.0))

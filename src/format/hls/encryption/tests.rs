@@ -145,18 +145,32 @@ fn another_reader_finds_a_key_for_each_chunk_and_none_for_an_init() {
 #[test]
 fn an_encrypted_folder_has_no_keyframes_and_says_its_own_rates() {
     let clear = Hls::open(view(&two_segments()), 1_000).unwrap();
-    let (uris, keyframe) = (Uris::default(), "key-00001.m4s");
-    assert!(clear.find(keyframe).is_some());
-    assert!(String::from_utf8_lossy(&clear.served_master(&uris)).contains("I-FRAME"));
-    let average = clear.master.average;
-    let hls = clear.encrypted(encryption(0));
-    assert!(hls.find(keyframe).is_none() && hls.find("key-init.mp4").is_none());
+    let uris = Uris::default();
     let served = Served {
         start: Start::Beginning,
         update: Update::Whole,
         uris: &uris,
         later_us: 0,
     };
+    let keyframes = String::from_utf8(clear.keyframes(&served).unwrap()).unwrap();
+    let keyframe = keyframes.lines().find(|line| line.starts_with("key-")).unwrap();
+    assert!(clear.serves(keyframe, false) && clear.served_file(keyframe).is_some());
+    let listed = String::from_utf8(clear.served(&served)).unwrap();
+    let chunk = listed.lines().find(|line| line.ends_with(".m4s")).unwrap();
+    assert!(clear.serves(chunk, false));
+    assert!(String::from_utf8_lossy(&clear.served_master(&uris)).contains("I-FRAME"));
+    let average = clear.master.average;
+    let hls = clear.encrypted(encryption(0));
+    assert!(!hls.serves(keyframe, false) && hls.served_file(keyframe).is_none());
+    // The name of a chunk in clear stands for no other bytes.
+    assert!(!hls.serves(chunk, false) && hls.served_file(chunk).is_none());
+    let listed = String::from_utf8(hls.served(&served)).unwrap();
+    for name in listed.lines().filter(|line| line.ends_with(".m4s")) {
+        assert!(
+            hls.serves(name, false) && hls.served_file(name).is_some(),
+            "{name}"
+        );
+    }
     assert_eq!(hls.keyframes(&served), None);
     assert!(!String::from_utf8_lossy(&hls.served_master(&uris)).contains("I-FRAME"));
     assert!(hls.master.average > average, "padding counts");

