@@ -31,6 +31,7 @@ pub(super) fn closed_row() -> RecordingRow {
         facts: Default::default(),
         start: 0,
         begins_later: false,
+        lost: 0,
         end: 0,
         duration: 0,
         bytes: 0,

@@ -1,5 +1,6 @@
 //! Files of recordings as they are sent. All of this reads flash: it runs on blocking threads.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -10,7 +11,7 @@ use super::planner::Job;
 use super::remote::{Content, PIECE, Payload, Source};
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, HlsFile, Prefix, TARGET_MS};
-use crate::format::mp4::Mp4;
+use crate::format::mp4::{Labels, Mp4};
 use crate::format::{FileError, Fmp4, Format, Growing, Looked, View, VirtualFile};
 use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, Rendition as Known, StoreError};
 
@@ -52,6 +53,8 @@ pub(super) struct Read {
 /// One file, open to be read.
 pub(super) struct OpenFile {
     file: Mutex<Box<dyn Growing + Send>>,
+    /// What is written in its head.
+    pub(super) labels: Labels,
     pub(super) front: u64,
     pub(super) settled: u64,
     pub(super) len: u64,
@@ -83,26 +86,34 @@ impl Material {
 }
 
 impl OpenFile {
-    /// Opens a file of a view. It continues from `look`, and leaves its own state there for the next look.
+    /// Opens a file of a view, with what people wrote about the recording in its head. It continues from `look`, and leaves its own state there for the next look.
     pub(super) fn open(
         format: Format,
         view: View<LibrarySource>,
+        labels: Labels,
         look: &mut Look,
     ) -> Result<Self, NoMaterial> {
         let looked = std::mem::take(&mut look.file);
         let (file, looked): (Box<dyn Growing + Send>, _) = match format {
-            Format::Mp4 => boxed(Mp4::resume(view, looked)?),
-            Format::Aac => boxed(Mp4::resume_audio(view, looked)?),
+            Format::Mp4 => boxed(Mp4::resume(view, &labels, looked)?),
+            Format::Aac => boxed(Mp4::resume_audio(view, &labels, looked)?),
             Format::Flv => boxed(Flv::resume(view, looked)?),
             Format::Fmp4 | Format::Hls => boxed(Fmp4::resume(view, looked)?),
         };
         look.file = looked;
         Ok(Self {
+            labels,
             front: file.front(),
             settled: file.settled(),
             len: file.len(),
             file: Mutex::new(file),
         })
+    }
+
+    /// The lengths that the file may have with other words in its head.
+    pub(super) fn lengths(&self) -> RangeInclusive<u64> {
+        let without = self.len.saturating_sub(self.labels.bytes());
+        without.min(self.len)..=without.saturating_add(Labels::MOST_BYTES).max(self.len)
     }
 
     /// The mark of the first so many bytes of the body. It is made of the media in them.

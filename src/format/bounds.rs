@@ -39,6 +39,16 @@ impl<S: TapeSource> View<S> {
         Ok(start.zip(end))
     }
 
+    /// UTC of the first moment that is shown, and of the end of the last one. Nothing if there is no sample.
+    pub fn shown_utc(&self) -> Result<Option<(Micros, Micros)>, SourceError> {
+        let bounds = self.bounds()?;
+        let shown = self.segments.first().zip(self.segments.last()).zip(bounds);
+        Ok(shown.and_then(|((first, last), (begins, ends))| {
+            let from = self.utc(begins.max(first.kept.shown_from))?;
+            Some((from, self.utc(ends.min(last.kept.shown_to))?))
+        }))
+    }
+
     /// UTC of a tape time, by the publish of the last segment that begins at or before it. An earlier time is converted by the
     /// publish of the first segment. Nothing if there is no segment.
     pub fn utc(&self, at: Micros) -> Option<Micros> {

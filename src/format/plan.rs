@@ -9,10 +9,11 @@ use super::adts::{self, Adts};
 use super::flv::{self, Flv};
 use super::line::Tape;
 use super::mark::Marker;
-use super::mp4::{Layout, Mp4};
+use super::mp4::{Labels, Layout, Mp4};
 use super::splice::{Script, Spliced};
 use super::{
-    FileError, FileFormat, Fmp4, Mark, Segments, TapeSource, View, ViewSegment, VirtualFile, fragmented,
+    FileError, FileFormat, Fmp4, Looked, Mark, Segments, TapeSource, View, ViewSegment, VirtualFile,
+    fragmented,
 };
 
 /// About how many bytes of memory a segment takes up beside its own fields: its configurations.
@@ -50,9 +51,19 @@ impl Plan {
     /// Finds out what the file of a view is. This reads the indexes of the view, and no media, except the few pictures that say
     /// where decoding can begin.
     pub fn of<S: TapeSource>(format: FileFormat, view: View<S>) -> Result<Self, FileError> {
+        Self::labelled(format, view, &Labels::default())
+    }
+
+    /// The same with what people wrote about the recording, where the format has a place for it.
+    pub fn labelled<S: TapeSource>(
+        format: FileFormat,
+        view: View<S>,
+        labels: &Labels,
+    ) -> Result<Self, FileError> {
+        let looked = Looked::default();
         Ok(match format {
-            FileFormat::Mp4 => Self::new(&Mp4::open(view)?, Planned::Mp4),
-            FileFormat::M4a => Self::new(&Mp4::open_audio(view)?, Planned::Mp4),
+            FileFormat::Mp4 => Self::new(&Mp4::resume(view, labels, looked)?.0, Planned::Mp4),
+            FileFormat::M4a => Self::new(&Mp4::resume_audio(view, labels, looked)?.0, Planned::Mp4),
             FileFormat::Fmp4 => Self::new(&Fmp4::open(view)?, Planned::Fmp4),
             FileFormat::Flv => Self::new(&Flv::open(view)?, Planned::Flv),
             FileFormat::Adts => Self::new(&Adts::open(view)?, Planned::Adts),

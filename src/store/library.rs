@@ -73,6 +73,8 @@ pub struct RecordingRow {
     pub start: Micros,
     /// Its beginning is not on the tape: it was given up for space, or never written.
     pub begins_later: bool,
+    /// How much of its beginning is not on the tape any more.
+    pub lost: Micros,
     /// UTC of the end of its last sample; so far, while it is open.
     pub end: Micros,
     /// Length of its media, gaps not counted.

@@ -27,7 +27,7 @@
 //! | `library`, `query`, `summary`, `shown`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
 //! | `timeline` | where a stream has tape, how much, and why it stops |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
-//! | `facts`, `sidecar` | what people set of recordings; the files beside the tape that have it, too |
+//! | `facts`, `sidecar`, `labels` | what people set of recordings; the files beside the tape that have it, too; where notes are in files |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
 
@@ -44,6 +44,7 @@ mod error;
 mod facts;
 mod figures;
 mod journal;
+mod labels;
 mod library;
 mod listed;
 mod open_tape;

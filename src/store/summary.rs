@@ -70,6 +70,7 @@ impl Summary {
                 facts: of.facts,
                 start: of.utc_start,
                 begins_later: false,
+                lost: 0,
                 end: of.utc_start,
                 duration: 0,
                 bytes: 0,
@@ -115,6 +116,9 @@ impl Summary {
             None => {
                 row.start = start;
                 row.begins_later = begins.saturating_sub(self.from) > GAP;
+                if row.begins_later && self.exact {
+                    row.lost = begins.saturating_sub(self.from);
+                }
             }
             // The tape goes on at once after a restart of the box, however long the box was off. Only the clock tells.
             Some(tape_end)

@@ -93,6 +93,83 @@ fn a_file_has_the_bytes_of_an_export_in_every_format() {
 }
 
 #[test]
+fn what_people_write_is_in_the_head_of_files_and_no_download_mixes_two_heads() {
+    let recorded = recorded();
+    let path = format!("/r/{}.mp4", recorded.id);
+    let before = get(recorded.door, &path, &[]);
+    let etag = before.header("etag").unwrap().to_owned();
+    let notes =
+        r#"[{"at_s":0.5,"text":"Begin"},{"at_s":1,"text":"a \"b\""},{"at_s":99999,"text":"behind the end"}]"#;
+    let title = "Algebra 課 \"7\"";
+    let set = [
+        "recording",
+        "set",
+        "last",
+        "--title",
+        title,
+        "--notes",
+        notes,
+        "--description",
+        "Groups",
+    ];
+    assert_eq!(typed(recorded.home.path(), &set)["title"], title);
+    let after = get(recorded.door, &path, &[]);
+    let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    for text in [title, "Groups", "Begin", "a \"b\""] {
+        assert!(has(&after.body, text) && !has(&before.body, text), "{text}");
+    }
+    // A chapter behind the end of the file would make it longer for some players.
+    assert!(!has(&after.body, "behind the end"));
+    assert!(
+        after.body == exported(&recorded, "mp4", "a.mp4", &[]),
+        "other bytes than an export"
+    );
+    // The media is the same, further behind. Whoever goes on with the file of before gets all of the new one.
+    let tail = before.body.len() / 2;
+    assert!(after.body.ends_with(&before.body[tail..]) && after.body.len() > before.body.len());
+    let new = after.header("etag").unwrap();
+    assert_ne!(new, etag);
+    let goes_on = |etag: &str| {
+        get(
+            recorded.door,
+            &path,
+            &[("Range", "bytes=1000-"), ("If-Range", etag)],
+        )
+    };
+    let whole = goes_on(&etag);
+    assert!(whole.status == 200 && whole.body == after.body);
+    assert_eq!(goes_on(new).status, 206);
+    // A part has the chapters of the part, from its own beginning on.
+    let part = get(recorded.door, &format!("{path}?from=900ms"), &[]);
+    assert!(has(&part.body, title) && has(&part.body, "a \"b\"") && !has(&part.body, "Begin"));
+    for other in ["flv", "fmp4", "aac"] {
+        let file = get(recorded.door, &format!("/r/{}.{other}", recorded.id), &[]);
+        assert!(!has(&file.body, title), "{other}");
+    }
+    let playlist = get(recorded.door, &format!("/r/{}/index.m3u8", recorded.id), &[]);
+    let lines: Vec<&str> = playlist
+        .text()
+        .lines()
+        .filter(|line| line.contains("DATERANGE"))
+        .collect();
+    assert!(
+        lines.len() == 2 && lines[0].ends_with("X-TEXT=\"Begin\""),
+        "{lines:?}"
+    );
+    assert!(lines[1].ends_with("X-TEXT=\"a 'b'\""), "{lines:?}");
+    let exported = exported_folder(&recorded);
+    assert!(!exported.contains("DATERANGE"), "{exported}");
+}
+
+/// The playlist of an exported folder, which is the delivered one.
+fn exported_folder(recorded: &Recorded) -> String {
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().join("hls");
+    crate::support::export(&recorded.service.data(), &recorded.id, "hls", &folder).ok();
+    std::fs::read_to_string(folder.join("index.m3u8")).unwrap()
+}
+
+#[test]
 fn single_ranges_conditions_and_names_are_answered_as_players_need_it() {
     let recorded = recorded();
     let path = format!("/r/{}.mp4", recorded.id);

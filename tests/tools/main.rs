@@ -22,6 +22,7 @@ mod breaks;
 mod browser;
 mod browsers;
 mod card;
+mod chapters;
 mod deleted;
 mod delivered;
 mod demo;

@@ -12,8 +12,8 @@ use crate::cli::interrupt::Interrupt;
 use crate::format::adts::Adts;
 use crate::format::flv::Flv;
 use crate::format::hls::{Hls, TARGET_MS};
-use crate::format::mp4::Mp4;
-use crate::format::{Format, TapeSource, View, VirtualFile};
+use crate::format::mp4::{Labels, Mp4};
+use crate::format::{Format, Looked, TapeSource, View, VirtualFile};
 
 /// Bytes that are read and written at a time. They are so many that flash and disk are accessed seldom.
 const BLOCK: usize = 1 << 20;
@@ -59,20 +59,21 @@ pub(super) struct Watch<'a> {
     pub(super) interrupt: &'a Interrupt,
 }
 
-/// Exports a view in a format.
+/// Exports a view in a format, with what people wrote about it where the format has a place for that.
 pub(super) fn write<S: TapeSource + Clone>(
     view: View<S>,
-    format: Format,
-    target: &Target,
+    labels: &Labels,
+    (format, target): (Format, &Target),
     watch: Watch<'_>,
 ) -> anyhow::Result<()> {
     let raw_aac = matches!(target, Target::Path(path) if path.extension().is_some_and(|end| end == "aac"));
+    let looked = Looked::default();
     match format {
-        Format::Mp4 => one(&mut Mp4::open(view)?, target, watch),
+        Format::Mp4 => one(&mut Mp4::resume(view, labels, looked)?.0, target, watch),
         Format::Fmp4 => one(&mut crate::format::Fmp4::open(view)?, target, watch),
         Format::Flv => one(&mut Flv::open(view)?, target, watch),
         Format::Aac if raw_aac => one(&mut Adts::open(view)?, target, watch),
-        Format::Aac => one(&mut Mp4::open_audio(view)?, target, watch),
+        Format::Aac => one(&mut Mp4::resume_audio(view, labels, looked)?.0, target, watch),
         Format::Hls => match target {
             Target::Path(folder) => folder_of(&Hls::open(view, TARGET_MS)?, folder, watch),
             Target::StandardOutput => bail!("HLS is a folder and cannot go to standard output"),

@@ -18,6 +18,7 @@ use super::open::StoreArgument;
 use super::output;
 use crate::config::Span;
 use crate::event::rfc3339;
+use crate::format::mp4::Labels;
 use crate::format::{Change, Format, Gaps, MAX_RANGES, TapeSource, View};
 use crate::media::{Micros, RecordingId, TrackKind};
 use crate::model::When;
@@ -99,14 +100,25 @@ impl Export {
         let targets: Vec<&Target> = files.iter().map(|(_, target)| target).collect();
         overwrite::ask(format, &targets, self.force)?;
         let interrupt = Interrupt::listen()?;
+        // The words of one recording are not those of several that are joined.
+        let (labelled, mut is_part) = match ranges.as_slice() {
+            [range] => (Some(library.find(&range.recording)?), !range.is_whole()),
+            _ => (None, false),
+        };
+        is_part |= files.len() > 1 || self.part.is_some() || self.gaps.is_some();
         let bar = output::bytes_bar("exported", bytes);
         let mut written = files.into_iter();
         let result = written.try_for_each(|(view, target)| {
             bar.reset();
+            let labels = match &labelled {
+                Some(row) if is_part => row.labels_of(&view),
+                Some(row) => row.labels(),
+                None => Labels::default(),
+            };
             write(
                 view,
-                format,
-                &target,
+                &labels,
+                (format, &target),
                 Watch {
                     bar: &bar,
                     interrupt: &interrupt,

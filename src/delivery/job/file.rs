@@ -1,6 +1,7 @@
 //! The transfer of one file.
 
 mod going;
+mod head;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use bytes::BytesMut;
 
 use going::Going;
+use head::{has_head, head, labels};
 
 use super::{Answer, End, Fault, MOST_FILE, NoMaterial, Reached, Request, SECOND, Transfer, senseless};
 use crate::delivery::decide::{FileFacts, FileStep, next_of_file, whole_crc};
@@ -29,9 +31,12 @@ impl Transfer<'_> {
     ) -> Result<Reached, End> {
         let (format, id) = (self.job.format, self.rendition.id);
         let mut look = self.cx.looks().remove(&self.job).unwrap_or_default();
+        let row = has_head(format).then(|| self.material.row.clone());
         let opened = self.cx.read(move |library| {
-            let file = OpenFile::open(format, view, &mut look)?;
-            Ok((file, library.pieces(id)?, look))
+            let pieces = library.pieces(id)?;
+            let labels = labels(&pieces, row.as_ref(), (id.part, &view));
+            let file = OpenFile::open(format, view, labels, &mut look)?;
+            Ok((file, pieces, look))
         });
         let (file, pieces, look) = self.material.visit.looking(self.cx, opened).await?;
         if self.cx.is_live() && !complete {
@@ -85,8 +90,7 @@ impl Transfer<'_> {
                 FileStep::Wait => return Ok(Reached::Tape(SECOND)),
                 FileStep::Put => return self.put(&going).await,
                 FileStep::Begin(layout) => {
-                    let len = going.facts.len;
-                    if complete && self.is_there_already(len).await? {
+                    if complete && let Some(len) = self.is_there_already(&going).await? {
                         return self.delivered(len).await;
                     }
                     self.begin(layout).await?;
@@ -143,8 +147,8 @@ impl Transfer<'_> {
     async fn put(&mut self, going: &Going) -> Result<Reached, End> {
         self.still_here().await?;
         let len = going.facts.len;
-        if self.is_there_already(len).await? {
-            return self.delivered(len).await;
+        if let Some(there) = self.is_there_already(going).await? {
+            return self.delivered(there).await;
         }
         let file = going.file.clone();
         let read = from_tape(move || file.read(0, len, BytesMut::new())).await?;
@@ -159,20 +163,28 @@ impl Transfer<'_> {
         self.check(len, read.crc, etag).await
     }
 
-    /// True when the store may have the file of a recording that was found again.
-    async fn is_there_already(&mut self, len: u64) -> Result<bool, End> {
+    /// The bytes that the store has of the file of a recording that was found again, if it has it. What people wrote about the
+    /// recording may have been another text when it was sent: it is not sent again for that.
+    async fn is_there_already(&mut self, going: &Going) -> Result<Option<u64>, End> {
         if !self.material.found_again {
-            return Ok(false);
+            return Ok(None);
         }
         let Some(seen) = self.seen(self.rendition.key.clone()).await? else {
-            return Ok(false);
+            return Ok(None);
         };
-        let same = seen.bytes == len && seen.recording.as_deref() == Some(&self.job.recording.to_string());
-        if same {
-            self.rendition.bytes = len;
-            self.rendition.etag = seen.etag;
+        let lengths = if has_head(self.job.format) {
+            going.file.lengths()
+        } else {
+            going.facts.len..=going.facts.len
+        };
+        let same = lengths.contains(&seen.bytes)
+            && seen.recording.as_deref() == Some(&self.job.recording.to_string());
+        if !same {
+            return Ok(None);
         }
-        Ok(same)
+        self.rendition.bytes = seen.bytes;
+        self.rendition.etag = seen.etag;
+        Ok(Some(seen.bytes))
     }
 
     /// Begins an upload. The journal says first that an upload may have begun.
@@ -313,9 +325,14 @@ impl Transfer<'_> {
             Err(End::Fault(Fault::UploadGone)) => return self.restart(going).await,
             Err(other) => return Err(other),
         }
-        self.cx
-            .commit(vec![DeliveryChange::Piece(self.rendition.id, piece.clone())])
-            .await?;
+        let mut pieces = vec![DeliveryChange::Piece(self.rendition.id, piece.clone())];
+        if number == 1 && has_head(self.job.format) {
+            pieces.insert(
+                0,
+                DeliveryChange::Piece(self.rendition.id, head(&going.file.labels)),
+            );
+        }
+        self.cx.commit(pieces).await?;
         going.parts.insert(number, piece);
         Ok(())
     }

@@ -21,7 +21,7 @@ fn look(library: &Library, job: Job, look: &mut Look) {
             folder.facts(false, look);
         }
         _ => {
-            OpenFile::open(job.format, view, look).unwrap();
+            OpenFile::open(job.format, view, Labels::default(), look).unwrap();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A recording as one file: MP4, fragmented MP4, FLV or its sound. Made while it is read, in any order, like an export.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::header::{
@@ -16,6 +17,7 @@ use super::flow::Pace;
 use super::layouts::{Front, Key, LaidFile, Layout, Version, What};
 use super::query::Query;
 use super::range::Part;
+use crate::format::mp4::Labels;
 use crate::format::{FileError, FileFormat, Plan, VirtualFile};
 use crate::media::{Micros, RecordingId, TrackKind};
 use crate::model::When;
@@ -160,9 +162,11 @@ async fn find(
     let (from, to) = within((asked(range.from), asked(range.to)), bounds);
     let is_open = row.state == RecordingState::Open;
     let grows = is_open && to.is_none_or(|to| to > row.end);
+    let has_labels = matches!(format, FileFormat::Mp4 | FileFormat::M4a);
     let version = Version {
         start: row.start,
         grown: grows.then_some((row.end, row.bytes)),
+        labels: if has_labels { mark_of(row) } else { 0 },
     };
     let key = Key {
         recording: row.id,
@@ -184,10 +188,18 @@ async fn find(
     }
     let laying = door.laying().await?;
     let recording = row.id;
+    let labelled = (version.labels != 0).then(|| row.clone());
     let read = move |library: &Library| {
         let _laying = laying;
         let (view, end) = view(library, recording, is_open, (from, to))?;
-        lay_out(view, format, range.part).map(|(plan, source)| LaidFile {
+        let is_part = from.is_some() || to.is_some();
+        lay_out(
+            view,
+            format,
+            range.part,
+            labelled.as_ref().map(|row| (row, is_part)),
+        )
+        .map(|(plan, source)| LaidFile {
             etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
             plan,
             source,
@@ -229,8 +241,24 @@ pub(super) fn view(
     }
 }
 
+/// A mark of what people wrote about a recording that is in the head of its files; 0 where there is nothing.
+fn mark_of(row: &RecordingRow) -> u64 {
+    let labels = row.labels();
+    if labels == Labels::default() {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    labels.hash(&mut hasher);
+    hasher.finish().max(1)
+}
+
 /// Lays a file out. Reads every index of the view; blocks.
-fn lay_out(view: View, format: FileFormat, part: usize) -> Result<(Plan, LibrarySource), Refusal> {
+fn lay_out(
+    view: View,
+    format: FileFormat,
+    part: usize,
+    labelled: Option<(&RecordingRow, bool)>,
+) -> Result<(Plan, LibrarySource), Refusal> {
     let view = match format {
         FileFormat::M4a | FileFormat::Adts => view.only(TrackKind::Audio),
         FileFormat::Mp4 | FileFormat::Fmp4 | FileFormat::Flv => view,
@@ -246,7 +274,12 @@ fn lay_out(view: View, format: FileFormat, part: usize) -> Result<(Plan, Library
     }
     let view = parts.swap_remove(part - 1);
     let source = view.source.clone();
-    let plan = Plan::of(format, view).map_err(|error| of_file(&error))?;
+    let labels = match labelled {
+        Some((row, is_part)) if is_part || count > 1 => row.labels_of(&view),
+        Some((row, _)) => row.labels(),
+        None => Labels::default(),
+    };
+    let plan = Plan::labelled(format, view, &labels).map_err(|error| of_file(&error))?;
     Ok((plan, source))
 }
 

@@ -14,7 +14,9 @@ use super::flow::Pace;
 use super::layouts::{Key, LaidFolder, Layout, Version, What};
 use super::live;
 use super::query::Query;
-use crate::format::hls::{Hls, KEYFRAMES, MASTER, PLAYLIST, Served, Start, TARGET_MS, Update, Uris};
+use crate::format::hls::{
+    Hls, KEYFRAMES, MASTER, PLAYLIST, Served, Start, TARGET_MS, Update, Uris, with_notes,
+};
 use crate::format::{Format, VirtualFile as _};
 use crate::store::{Library, RecordingRow, RecordingState};
 
@@ -52,9 +54,10 @@ pub(super) async fn file(
         later_us: 0,
     };
     let hls = &folder.hls;
+    let noted = |playlist| with_notes(playlist, &row.dated_notes(bounds.0, bounds.1));
     let text = match name {
-        PLAYLIST if is_open => hls.served_live(hls.settled(), &served),
-        PLAYLIST => hls.served(&served),
+        PLAYLIST if is_open => noted(hls.served_live(hls.settled(), &served)),
+        PLAYLIST => noted(hls.served(&served)),
         MASTER if is_open => hls.served_live_master(&uris),
         MASTER => hls.served_master(&uris),
         // The master playlist names it when the recording is complete.
@@ -168,6 +171,8 @@ pub(super) async fn find(
     let version = Version {
         start: row.start,
         grown: is_open.then_some((row.end, row.bytes)),
+        // What people wrote is in the playlist, which is written for each request.
+        labels: 0,
     };
     let key = key(row, bounds);
     if let Some(Layout::Folder(folder)) = door.layouts.find(&key, version, Instant::now()) {

@@ -48,19 +48,21 @@ pub(super) enum What {
     },
 }
 
-/// What of a recording changes its files: its date, its end, and its bytes of tape. A part that ends in the past has neither end
-/// nor bytes.
+/// What of a recording changes its files: its date, its end, its bytes of tape, and what people wrote about it. A part that ends
+/// in the past has neither end nor bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) start: Micros,
     pub(super) grown: Option<(Micros, u64)>,
+    /// A mark of the words in the head of the file; 0 where there are none.
+    pub(super) labels: u64,
 }
 
 impl Version {
     /// True if this is the other version, or one of the same recording that has grown since.
     fn is_as_new(&self, other: Version) -> bool {
         let has_grown = other.grown.is_some() && self.grown >= other.grown;
-        *self == other || (self.start == other.start && has_grown)
+        *self == other || (self.start == other.start && self.labels == other.labels && has_grown)
     }
 }
 
@@ -249,7 +251,11 @@ mod tests {
 
     #[test]
     fn who_waited_takes_a_layout_of_more_and_of_nothing_else() {
-        let version = |start: i64, grown: Option<(i64, u64)>| Version { start, grown };
+        let version = |start: i64, grown: Option<(i64, u64)>| Version {
+            start,
+            grown,
+            labels: 0,
+        };
         let wanted = version(0, Some((10, 100)));
         assert!(wanted.is_as_new(wanted) && version(0, Some((11, 120))).is_as_new(wanted));
         for other in [
@@ -259,6 +265,11 @@ mod tests {
         ] {
             assert!(!other.is_as_new(wanted), "{other:?}");
         }
+        let renamed = Version {
+            labels: 7,
+            ..version(0, Some((11, 120)))
+        };
+        assert!(!renamed.is_as_new(wanted) && renamed.is_as_new(renamed));
         let closed = version(0, None);
         assert!(closed.is_as_new(closed) && !wanted.is_as_new(closed));
     }

@@ -6,15 +6,19 @@ use proptest::prelude::*;
 
 use crate::format::flv::Flv;
 use crate::format::hls::growing::{Growing as Tape, Next, long, next, steps, takes};
-use crate::format::mp4::Mp4;
+use crate::format::mp4::{Labels, Mp4};
 use crate::format::testing::all;
 use crate::format::{FileError, Fmp4, Growing, Looked, View};
 
 type Open = fn(View<Tape>, Looked) -> Result<(Box<dyn Growing>, Looked), FileError>;
 
 const FORMATS: [(&str, Open); 4] = [
-    ("mp4", |view, looked| boxed(Mp4::resume(view, looked)?)),
-    ("m4a", |view, looked| boxed(Mp4::resume_audio(view, looked)?)),
+    ("mp4", |view, looked| {
+        boxed(Mp4::resume(view, &Labels::default(), looked)?)
+    }),
+    ("m4a", |view, looked| {
+        boxed(Mp4::resume_audio(view, &Labels::default(), looked)?)
+    }),
     ("flv", |view, looked| boxed(Flv::resume(view, looked)?)),
     ("fmp4", |view, looked| boxed(Fmp4::resume(view, looked)?)),
 ];

@@ -161,27 +161,6 @@ pub(super) fn roll(samples: u32, distance: i16) -> Vec<u8> {
     out
 }
 
-/// `udta` with the name of the program, where iTunes metadata has it.
-pub(super) fn udta() -> Vec<u8> {
-    plain(b"udta", |udta| {
-        udta.extend(full(b"meta", 0, 0, |meta| {
-            meta.extend(full(b"hdlr", 0, 0, |out| {
-                out.extend_from_slice(&[0; 4]);
-                out.extend_from_slice(b"mdirappl");
-                out.extend_from_slice(&[0; 9]);
-            }));
-            meta.extend(plain(b"ilst", |ilst| {
-                ilst.extend(plain(b"\xa9too", |tool| {
-                    tool.extend(full(b"data", 0, 1, |out| {
-                        out.extend_from_slice(&[0; 4]);
-                        out.extend_from_slice(b"edgereel");
-                    }));
-                }));
-            }));
-        }));
-    })
-}
-
 /// A box header in front of `body` bytes that follow elsewhere. It has a 64-bit size if necessary.
 pub(super) fn header(kind: &[u8; 4], body: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(16);
@@ -199,13 +178,13 @@ pub(super) fn header(kind: &[u8; 4], body: u64) -> Vec<u8> {
     out
 }
 
-fn plain(kind: &[u8; 4], write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+pub(super) fn plain(kind: &[u8; 4], write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     fmp4::boxes::boxed(&mut out, kind, write);
     out
 }
 
-fn full(kind: &[u8; 4], version: u8, flags: u32, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+pub(super) fn full(kind: &[u8; 4], version: u8, flags: u32, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     fmp4::boxes::full(&mut out, kind, version, flags, write);
     out

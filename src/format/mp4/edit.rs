@@ -4,7 +4,7 @@ use crate::format::line::{Config, Show, TrackLine};
 use crate::media::{Micros, gcd, rescale};
 
 /// The movie's timescale when no timescale fits both tracks.
-const MICROSECONDS: u32 = 1_000_000;
+pub(super) const MICROSECONDS: u32 = 1_000_000;
 
 /// The movie's timescale, and the beginning of its presentation: with the earliest of all tracks, or later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,11 @@ use crate::format::line::{Config, Line, Tape, TrackLine};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
 use crate::format::{FileError, TapeSource, ViewSegment, fmp4, rate};
-use crate::media::TrackKind;
+use crate::media::{TrackKind, rescale};
 
 use super::boxes;
-use super::edit::{Edit, MovieTime};
+use super::edit::{Edit, MICROSECONDS, MovieTime};
+use super::labels::{self, Labels};
 use super::table::{self, Table};
 
 /// The longest a sample may last: players read `stts` as signed.
@@ -44,6 +45,7 @@ impl Layout {
         wanted: &[TrackKind],
         line: Line,
         tape: &Tape<S>,
+        labels: &Labels,
     ) -> Result<Self, FileError> {
         let mut kinds: Vec<TrackKind> = line
             .kinds()
@@ -77,9 +79,9 @@ impl Layout {
             parts: Parts::default(),
         };
         let media: u64 = tracks_bytes(&layout);
-        let mut front = layout.front(time, created, media, false);
+        let mut front = layout.front(time, created, labels, (media, false));
         if front.len.saturating_add(media) > u64::from(u32::MAX) {
-            front = layout.front(time, created, media, true);
+            front = layout.front(time, created, labels, (media, true));
         }
         if front.len > u64::from(u32::MAX) {
             return Err(FileError::Unsupported {
@@ -103,7 +105,7 @@ impl Layout {
     }
 
     /// Everything before the media.
-    fn front(&self, time: MovieTime, created: u64, media: u64, wide: bool) -> Tree {
+    fn front(&self, time: MovieTime, created: u64, labels: &Labels, (media, wide): (u64, bool)) -> Tree {
         let duration = self.tracks.iter().map(|(_, edit)| edit.end()).max().unwrap_or(0);
         let pictures = self.edit(TrackKind::Video).and(self.line.video.as_ref());
         let picture = pictures.and_then(|track| match track.configs.first() {
@@ -116,7 +118,9 @@ impl Layout {
                 moov.push(self.trak(*kind, edit, track, created, wide));
             }
         }
-        moov.push(Tree::made(boxes::udta()));
+        let end = i64::try_from(duration).unwrap_or(i64::MAX);
+        let end = rescale(end, time.timescale, MICROSECONDS);
+        moov.push(Tree::made(labels::udta(labels, end)));
         Tree::sequence([
             Tree::made(boxes::ftyp(picture)),
             Tree::container(b"moov", moov),

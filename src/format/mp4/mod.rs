@@ -12,6 +12,7 @@
 
 mod boxes;
 mod edit;
+mod labels;
 mod layout;
 pub mod read;
 mod table;
@@ -21,6 +22,7 @@ use crate::format::splice::Spliced;
 use crate::format::{FileError, Looked, TapeSource, View};
 use crate::media::TrackKind;
 
+pub use labels::{Chapter, Labels};
 pub(in crate::format) use layout::Layout;
 
 pub(in crate::format) use boxes::creation_time;
@@ -31,28 +33,30 @@ pub type Mp4<S> = Spliced<S, Layout>;
 impl<S: TapeSource> Mp4<S> {
     /// Opens the file with all tracks. Fails when the view has none, or when a track changes its codec.
     pub fn open(view: View<S>) -> Result<Self, FileError> {
-        Ok(Self::resume(view, Looked::default())?.0)
+        Ok(Self::resume(view, &Labels::default(), Looked::default())?.0)
     }
 
-    /// Opens the file of a growing recording with what was kept of the previous look. Returns what is to be kept of this look.
-    pub fn resume(view: View<S>, looked: Looked) -> Result<(Self, Looked), FileError> {
-        Self::with("mp4", &[TrackKind::Video, TrackKind::Audio], view, looked)
+    /// Opens the file of a growing recording with what was kept of the previous look, and with what people wrote about it.
+    /// Returns what is to be kept of this look.
+    pub fn resume(view: View<S>, labels: &Labels, looked: Looked) -> Result<(Self, Looked), FileError> {
+        Self::with("mp4", &[TrackKind::Video, TrackKind::Audio], view, labels, looked)
     }
 
     /// Opens the sound alone, as an `.m4a` file.
     pub fn open_audio(view: View<S>) -> Result<Self, FileError> {
-        Ok(Self::resume_audio(view, Looked::default())?.0)
+        Ok(Self::resume_audio(view, &Labels::default(), Looked::default())?.0)
     }
 
     /// Opens the sound alone of a growing recording, as [`resume`](Self::resume) does.
-    pub fn resume_audio(view: View<S>, looked: Looked) -> Result<(Self, Looked), FileError> {
-        Self::with("m4a", &[TrackKind::Audio], view, looked)
+    pub fn resume_audio(view: View<S>, labels: &Labels, looked: Looked) -> Result<(Self, Looked), FileError> {
+        Self::with("m4a", &[TrackKind::Audio], view, labels, looked)
     }
 
     fn with(
         format: &'static str,
         kinds: &[TrackKind],
         view: View<S>,
+        labels: &Labels,
         mut looked: Looked,
     ) -> Result<(Self, Looked), FileError> {
         let view = if kinds.contains(&TrackKind::Video) {
@@ -62,7 +66,7 @@ impl<S: TapeSource> Mp4<S> {
         };
         let mut tape = Tape::new(view);
         let line = looked.lay(&mut tape)?;
-        let layout = Layout::of(format, kinds, line, &tape)?;
+        let layout = Layout::of(format, kinds, line, &tape, labels)?;
         Ok((Self::new(tape, layout), looked))
     }
 }

@@ -6,7 +6,7 @@ use mp4_atom::ReadFrom as _;
 
 use crate::format::flv::{self, Flv};
 use crate::format::hls::Hls;
-use crate::format::mp4::Mp4;
+use crate::format::mp4::{Labels, Mp4};
 use crate::format::testing::{
     OnTape, Reel, Shot, Take, Timed, all, assert_same_in_pieces, on_tape, rendered, ticking, timescales,
     two_segments, view, view_of,
@@ -226,8 +226,8 @@ fn what_grows_into_another_timescale_is_as_if_made_at_once() {
     let (_, looked) = Fmp4::resume(first.clone(), Looked::default()).unwrap();
     let (mut grown, _) = Fmp4::resume(whole.clone(), looked).unwrap();
     assert!(all(&mut grown) == all(&mut Fmp4::open(whole.clone()).unwrap()));
-    let (_, looked) = Mp4::resume(first, Looked::default()).unwrap();
-    let (mut grown, _) = Mp4::resume(whole.clone(), looked).unwrap();
+    let (_, looked) = Mp4::resume(first, &Labels::default(), Looked::default()).unwrap();
+    let (mut grown, _) = Mp4::resume(whole.clone(), &Labels::default(), looked).unwrap();
     assert!(all(&mut grown) == all(&mut Mp4::open(whole).unwrap()));
 }
 
