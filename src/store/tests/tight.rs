@@ -206,6 +206,25 @@ fn where_nothing_may_go_a_quota_of_the_file_system_is_told_of() {
     assert!(rig.writer.progress().failed.is_some() || rig.writer.progress().full.is_some());
 }
 
+#[test]
+fn a_quota_of_the_file_system_is_held_to_where_little_space_is_free_too() {
+    for quota in [true, false] {
+        let (mut rig, a) = started(|settings| {
+            settings.quota = None;
+            settings.min_free = Some(SEGMENT);
+        });
+        record(&mut rig, &a, 0..4);
+        rig.handle(vec![a.record(id(4), 16), a.append(16)]);
+        let used: usize = rig.disk.files().values().map(Vec::len).sum();
+        let used = used as u64;
+        // The floor is free, and what the next write wants is not.
+        rig.disk.limit(used + if quota { SEGMENT } else { 0 });
+        rig.disk.hidden_quota(quota.then_some(used));
+        rig.handle(vec![a.send(large(17))]);
+        assert_eq!(rig.writer.holds_to_a_limit(), quota);
+    }
+}
+
 /// Another program takes the last byte while a segment is written, and gives the space back later.
 #[test]
 fn a_disk_that_another_program_filled_is_recorded_on_as_soon_as_it_has_space() {

@@ -152,6 +152,11 @@ impl Writer {
         }
     }
 
+    #[cfg(test)]
+    pub(in crate::store) fn holds_to_a_limit(&self) -> bool {
+        self.space.shown_limit(self.env.clock.boot()).is_some()
+    }
+
     /// A file whose media was given up: before, or now, as the oldest that may go.
     fn give_up_oldest(&mut self) -> Option<Blocks> {
         if let Some(free) = self.space.free.pop() {
