@@ -193,3 +193,25 @@ async fn a_category_in_use_says_which_recordings_are_in_it() {
     }
     the_box.done().await;
 }
+
+#[tokio::test]
+async fn the_most_that_can_be_set_fits_in_an_answer() {
+    let the_box = a_box();
+    let id = recorded(&the_box).await;
+    // Each quote is two bytes in JSON.
+    let notes: Vec<Value> = (0..100)
+        .map(|n| json!({ "at_s": f64::from(n) + 0.123_456, "text": "\"".repeat(128) }))
+        .collect();
+    let tags: Vec<String> = (0..16_u8)
+        .map(|n| char::from(b'a' + n).to_string() + &"🎓".repeat(31))
+        .collect();
+    let most = json!({
+        "title": "🎓".repeat(64), "description": "🎓".repeat(512), "tags": tags, "notes": notes,
+        "custom": {"k": "v".repeat(2_040)},
+    });
+    let set = the_box.ask("recording.set", &with(&id, most)).await;
+    assert_eq!(set["result"]["notes"].as_array().unwrap().len(), 100, "{set}");
+    let one = the_box.ask("recording.get", &with(&id, json!({}))).await;
+    assert_eq!(one["result"]["notes"], set["result"]["notes"]);
+    the_box.done().await;
+}

@@ -215,7 +215,7 @@ fn names_cannot_tell_a_terminal_what_to_do() {
     let told = lines(
         &terminal(80),
         "recording.get",
-        &json!({ "name": "a\u{1b}[2Jb", "text": "one\ntw\u{7}o" }),
+        &json!({ "name": "a\u{1b}[2Jb\u{202e}", "text": "one\ntw\u{7}o" }),
     );
     assert_eq!(told, ["name  a[2Jb", "text", "  one", "  two"]);
 }

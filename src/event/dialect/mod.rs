@@ -132,6 +132,10 @@ impl Body {
         self.text(name).unwrap_or_default()
     }
 
+    fn object(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| value.is_object())
+    }
+
     fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
         let list = self.0.get(name).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str)

@@ -4,6 +4,7 @@
 //! What their service knows and this one does not (the account, ids in their VOD) is 0 or empty, of the type it has there.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::played::files;
 use super::{Body, Message, Posted, SECOND, Sender, md5_hex, seconds, written};
@@ -132,6 +133,9 @@ struct CallbackExt<'a> {
     video_codec: &'a str,
     resolution: String,
     session_id: &'a str,
+    /// The object of the user's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom: Option<&'a Value>,
 }
 
 #[derive(Serialize)]
@@ -271,6 +275,7 @@ fn callback_ext(body: &Body) -> String {
         video_codec: body.word("video_codec"),
         resolution: resolution.unwrap_or_default(),
         session_id: body.word("session"),
+        custom: body.object("custom"),
     })
 }
 

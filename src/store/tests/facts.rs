@@ -270,6 +270,73 @@ fn tags_of_releases_before_get_a_file_and_a_damaged_one_is_written_again() {
     assert_eq!(again, 0);
 }
 
+#[test]
+fn a_journal_that_is_made_again_reads_what_is_whole_and_sets_the_rest_aside() {
+    let mut rig = Rig::new();
+    let publisher = recorded(&mut rig);
+    for (of, parent) in [("school", ""), ("maths", "school")] {
+        categorize(&mut rig, CategoryChange::Put(category(of, parent))).unwrap();
+    }
+    let all = set(&mut rig, id(1), FULL()).unwrap();
+    set(&mut rig, id(2), json!({ "title": "Two" })).unwrap();
+    rig.handle(vec![publisher.end()]);
+    let Rig {
+        dir,
+        disk,
+        clock,
+        writer,
+        ..
+    } = rig;
+    drop(writer);
+    let path = |n: u8| Name::Recording(id(n)).path(dir.path());
+    let (whole, mut damaged) = (disk.files()[&path(1)].clone(), disk.files()[&path(2)].clone());
+    damaged[40] ^= 1;
+    disk.put(&path(2), &damaged);
+    // One of a recording that is not there, one that is no sidecar, and one of a million bytes and more.
+    disk.put(&path(3), &whole);
+    disk.put(&dir.path().join("recordings/x.txt"), b"x");
+    disk.put(&path(4), &vec![b'x'; (1 << 20) + 1]);
+    JournalFiles::default().write(dir.path());
+    let mut journal = Journal::open(dir.path()).unwrap();
+    recover(dir.path(), &disk, clock.as_ref(), &mut journal).unwrap();
+    assert_eq!(journal.facts(id(1)).unwrap().unwrap(), (all, true));
+    assert_eq!(journal.facts(id(2)).unwrap().unwrap(), (Facts::default(), false));
+    assert_eq!(
+        journal.categories().unwrap(),
+        [category("maths", "school"), category("school", "")]
+    );
+    let lost = disk
+        .files()
+        .into_keys()
+        .filter(|path| path.starts_with(dir.path().join("lost+found")));
+    assert_eq!(lost.count(), 4);
+    drop(journal);
+    let library = Library::with_disk(dir.path(), Arc::new(disk.clone())).unwrap();
+    assert_eq!(library.verify(&mut |_, _| ()).unwrap(), []);
+    // The next start reads the folder no more, whatever lies there.
+    disk.put(&path(1), &damaged);
+    let mut journal = Journal::open(dir.path()).unwrap();
+    recover(dir.path(), &disk, clock.as_ref(), &mut journal).unwrap();
+    assert_eq!(title(&journal.facts(id(1)).unwrap().unwrap().0), Some("Algebra"));
+}
+
+#[test]
+fn categories_in_a_circle_that_somebody_wrote_into_the_journal_do_no_harm() {
+    let mut rig = Rig::new();
+    recorded(&mut rig);
+    categorize(&mut rig, CategoryChange::Put(category("a", ""))).unwrap();
+    let other = rusqlite::Connection::open(rig.dir.path().join("journal.db")).unwrap();
+    let circle = "INSERT INTO categories VALUES ('x', 'y', 'X'), ('y', 'x', 'Y'), ('z', 'z', 'Z')";
+    other.execute_batch(circle).unwrap();
+    drop(other);
+    // A change of the tree leaves out what has no place in it.
+    categorize(&mut rig, CategoryChange::Put(category("b", "a"))).unwrap();
+    assert_eq!(
+        rig.library().categories().unwrap(),
+        [category("a", ""), category("b", "a")]
+    );
+}
+
 /// A moment at which the power may go, and what was answered by then.
 struct Moment {
     image: Image,

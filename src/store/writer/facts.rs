@@ -16,8 +16,8 @@ use crate::store::facts::{CategoryChange, FactsCommand, FactsError};
 use crate::store::journal::{Journal, Op};
 use crate::store::sidecar::{self, Name, Sidecar};
 
-/// Most files that a tick writes or removes.
-const ROUND: usize = 32;
+/// Most files that one look writes, and removes: each takes some syncs, and media waits meanwhile.
+const ROUND: usize = 8;
 /// Most recordings that a refusal names.
 const NAMED: usize = 20;
 

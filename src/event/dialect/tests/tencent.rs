@@ -33,6 +33,17 @@ fn tencent_hears_of_a_file() {
 }
 
 #[test]
+fn tencent_hears_what_people_set_in_the_text_that_is_for_that() {
+    let mut event = delivered("rule", "mp4");
+    if let Event::RecordingDelivered(delivered) = &mut event {
+        delivered.label.custom = serde_json::from_str(r#"{"room":7,"a \"b\"":[null]}"#).unwrap();
+    }
+    let (_, body) = the_one(Dialect::Tencent, &event);
+    let said: Value = serde_json::from_str(body["callback_ext"].as_str().unwrap()).unwrap();
+    assert_eq!(said["custom"], json!({"room": 7, "a \"b\"": [null]}));
+}
+
+#[test]
 fn tencent_hears_of_a_tasks_file_with_the_task_and_without_the_push() {
     let (_, body) = the_one(Dialect::Tencent, &delivered("task", "fmp4"));
     assert_eq!(body["task_id"], "t7");

@@ -38,6 +38,8 @@ pub(super) enum Action {
     Deliver(usize),
     Protect(usize, bool),
     Delete(usize),
+    /// Somebody gives a recording a title.
+    Title(usize, u8),
     /// The waiting commands go to the store, without media.
     Flush,
     /// So many seconds pass without media.
@@ -144,6 +146,7 @@ fn action() -> impl Strategy<Value = Action> {
         3 => some().prop_map(Action::Deliver),
         3 => (some(), any::<bool>()).prop_map(|(n, on)| Action::Protect(n, on)),
         5 => some().prop_map(Action::Delete),
+        4 => (some(), any::<u8>()).prop_map(|(n, title)| Action::Title(n, title)),
         3 => Just(Action::Flush),
         3 => (1i64..30).prop_map(Action::Pass),
         2 => some().prop_map(Action::Hold),

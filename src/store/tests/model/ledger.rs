@@ -30,6 +30,9 @@ pub(super) struct Ledger {
     pub(super) doomed: BTreeSet<u32>,
     /// The first fragment of each chunk that was on the tape after a start.
     chunks: BTreeMap<(StreamName, u64), Vec<u8>>,
+    /// The titles that a recording may have: the one that was answered last, and those that may have become true since. The empty
+    /// one stands for none.
+    pub(super) titles: BTreeMap<RecordingId, BTreeSet<String>>,
     count: u32,
 }
 
@@ -185,6 +188,22 @@ impl Ledger {
     }
 
     /// Compares a recovered tape with the sent media. Media that is there counts as acknowledged from now on.
+    /// Checks that every recording has a title that it may have. From here on it has that one.
+    pub(super) fn check_titles(&mut self, dir: &Path) {
+        let journal = Journal::open_read(dir).unwrap();
+        for (id, may) in &mut self.titles {
+            let Some((facts, _)) = journal.facts(*id).unwrap() else {
+                continue;
+            };
+            let title = facts.title.map(String::from).unwrap_or_default();
+            assert!(
+                may.contains(&title),
+                "{id} is called '{title}' and should be one of {may:?}"
+            );
+            *may = BTreeSet::from([title]);
+        }
+    }
+
     pub(super) fn compare(&mut self, dir: &Path, disk: &CrashDisk) {
         for (chunk, media) in numbered(dir, disk) {
             let known = self.chunks.entry(chunk.clone()).or_insert_with(|| media.clone());

@@ -98,6 +98,7 @@ pub(super) fn rise(
         assert_same("power cut after recovery", &first, &tapes(dir, &after));
     }
     ledger.compare(dir, &disk);
+    ledger.check_titles(dir);
     ledger.check_deleted(dir, &disk);
     if setup.on_full == OnFull::Stop {
         let events = Events::read(&Journal::open_read(dir).unwrap());

@@ -13,6 +13,7 @@ use crate::media::{Micros, PublishId, RecordingId, SegmentId};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
 use crate::store::journal::{Journal, SegmentState};
+use crate::store::tests::facts::set;
 use crate::store::tests::moment::JournalFiles;
 use crate::store::tests::rig::{Publisher, Rig, stream, tempdir};
 use crate::store::{Change, Clock as _, Command, StoreSettings, paths};
@@ -174,6 +175,7 @@ impl World {
                 Command::Change(Change::Protect { recording, protected })
             }),
             Action::Delete(n) => self.ask(n, |recording| Command::Delete { recording }),
+            Action::Title(n, title) => self.title(n, title),
             Action::Flush => self.flush(),
             Action::Pass(seconds) => {
                 self.flush();
@@ -368,6 +370,31 @@ impl World {
             .collect();
         if !ids.is_empty() {
             self.batch.push(command(ids[n % ids.len()]));
+        }
+    }
+
+    /// Gives a recording a title. What is answered is true; what is not written may still become true.
+    fn title(&mut self, n: usize, title: u8) {
+        self.flush();
+        let ids = self
+            .ledger()
+            .recordings
+            .iter()
+            .map(|recorded| recorded.id)
+            .collect::<Vec<_>>();
+        let Some(id) = ids.get(n % ids.len().max(1)).copied() else {
+            return;
+        };
+        let title = title.to_string();
+        let none = || BTreeSet::from([String::new()]);
+        self.ledger()
+            .titles
+            .entry(id)
+            .or_insert_with(none)
+            .insert(title.clone());
+        let answer = set(self.rig(), id, serde_json::json!({ "title": title }));
+        if answer.is_ok() {
+            self.ledger().titles.insert(id, BTreeSet::from([title]));
         }
     }
 
