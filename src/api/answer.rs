@@ -252,7 +252,7 @@ fn rule_code(error: &RuleError) -> Code {
     match error {
         RuleError::Template(_) => Code::BadRequest,
         RuleError::NoTemplate(_) | RuleError::NoRule(_) => Code::NotFound,
-        RuleError::Needed { .. } => Code::Conflict,
+        RuleError::Needed { .. } | RuleError::InClear { .. } => Code::Conflict,
         RuleError::Configured(_) | RuleError::TooMany(_) => Code::Refused,
     }
 }

@@ -103,6 +103,11 @@ impl Create {
 async fn create(api: &Api, arguments: Map<String, Value>) -> Result<ClipMade, Failure> {
     let order = typed::<Create>(arguments)?.order(api.makes(), api.now())?;
     api.sees(&order.stream)?;
+    if api.is_closed(&order.stream, None) && order.formats.iter().any(|format| *format != Format::Hls) {
+        let text = "formats: the stream is encrypted, and a clip of it can be had as hls alone: say formats = hls, or write also_clear = \
+                    true beside encrypt under [template.hls]";
+        return Err(Failure::new(Code::Conflict, text).about("formats"));
+    }
     if api.is_again() {
         let id = order.id;
         if let Some(made) = api.read(move |library| library.recording(id)).await? {

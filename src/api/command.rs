@@ -72,30 +72,36 @@ pub(super) struct CarryOut {
     pub(super) alone: Option<Alone>,
     /// True when the effect cannot be undone.
     pub(super) for_good: bool,
+    /// True when the answer is a secret.
+    pub(super) secret: bool,
     #[cfg(test)]
     pub(super) reply: fn(schemars::SchemaGenerator) -> schemars::Schema,
 }
 
 /// Turns a function of this folder into the function of a command. Its arguments go in, and a value of this type of
 /// `model::reply` comes out. `or …` names the function that does the same with the store alone. `for good` marks commands whose
-/// effect cannot be undone.
+/// effect cannot be undone, `secret` those whose answer is a secret.
 macro_rules! carries_out {
     ($function:ident -> $reply:ty) => {
-        $crate::api::command::carries_out!(@ $function, $reply, None, false)
+        $crate::api::command::carries_out!(@ $function, $reply, None, false, false)
     };
     ($function:ident -> $reply:ty, or $alone:ident) => {
         $crate::api::command::carries_out!(@ $function, $reply, Some(|library, arguments| {
             let reply: $reply = $alone(library, arguments)?;
             $crate::api::command::written(&reply)
-        }), false)
+        }), false, false)
     };
     ($function:ident -> $reply:ty, for good) => {
-        $crate::api::command::carries_out!(@ $function, $reply, None, true)
+        $crate::api::command::carries_out!(@ $function, $reply, None, true, false)
     };
-    (@ $function:ident, $reply:ty, $alone:expr, $for_good:literal) => {
+    ($function:ident -> $reply:ty, secret) => {
+        $crate::api::command::carries_out!(@ $function, $reply, None, false, true)
+    };
+    (@ $function:ident, $reply:ty, $alone:expr, $for_good:literal, $secret:literal) => {
         $crate::api::command::CarryOut {
             alone: $alone,
             for_good: $for_good,
+            secret: $secret,
             run: |api, arguments| {
                 Box::pin(async move {
                     let reply: $reply = $function(api, arguments).await?;
@@ -145,6 +151,11 @@ impl Command {
     /// True when the effect cannot be undone. A user on a terminal is asked first.
     pub fn is_for_good(&self) -> bool {
         self.carry_out.for_good
+    }
+
+    /// True when the answer is a secret: it is remembered nowhere.
+    pub fn is_secret(&self) -> bool {
+        self.carry_out.secret
     }
 
     /// True when the command changes nothing. Over HTTP such a command can be given with GET.

@@ -18,11 +18,13 @@ mod command;
 #[cfg(test)]
 pub(crate) mod described;
 mod device;
+mod encrypted;
 mod ends;
 mod events;
 mod figures;
 mod health;
 mod help;
+mod hls_keys;
 mod memory;
 #[cfg(test)]
 mod openapi;
@@ -60,11 +62,13 @@ pub use caller::{Caller, Door};
 pub use channel::{NotLaid, PushKey, PushStatus, SHOWN_AGAIN, is_channel_name, laid_out};
 pub use command::{Argument, Command, Effect, Kind, Reach, Values};
 pub use device::{CallbackRow, Host, Reloaded};
+pub use encrypted::CLOSED;
 pub use events::Events;
 pub use figures::{
     Build, ByWord, DeliveryFigures, Figures, JournalFigures, LinkFigures, Signs, StreamFigures,
     WaitingFigures,
 };
+pub use hls_keys::{HlsKeys, KeysAt, NoKey};
 pub use row::recording as recording_row;
 pub use scope::Scope;
 pub use stream::row as stream_row;
@@ -93,6 +97,7 @@ pub struct Api {
     started: Micros,
     memory: Memory,
     channels: channel::Channels,
+    hls_keys: HlsKeys,
     pace: Arc<Mutex<Pace>>,
     /// The ticket of the request, if the request has an id and changes something.
     ticket: Option<Ticket>,
@@ -114,6 +119,7 @@ impl Api {
             uploader: Arc::default(),
             memory: Memory::default(),
             channels: channel::Channels::default(),
+            hls_keys: HlsKeys::default(),
             pace: Arc::default(),
             ticket: None,
             caller: Caller::default(),
@@ -235,8 +241,9 @@ impl Api {
         arguments: serde_json::Map<String, serde_json::Value>,
     ) -> Result<serde_json::Value, Failure> {
         match id {
-            Some(id) => self.once(id, command, arguments).await,
-            None => self.audited(None, command, arguments).await,
+            // An answer that is a secret is remembered nowhere: a repeated request is carried out again.
+            Some(id) if !command.is_secret() => self.once(id, command, arguments).await,
+            id => self.audited(id.as_deref(), command, arguments).await,
         }
     }
 

@@ -17,11 +17,12 @@ use super::arguments::{Seconds, name, one_stream, one_stream_or_none, typed};
 use super::command::{
     AFTER, Command, Effect, Kind, LIMIT, Reach, Right, STREAM, STREAMS, Values, carries_out, needs, takes,
 };
+use super::encrypted::keys;
 use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
 use crate::model::reply::{
-    self, RecordingDeleted, RecordingFacts, RecordingList, RecordingProtected, RecordingTagged, Recordings,
-    RecordingsBegun,
+    self, RecordingDeleted, RecordingFacts, RecordingKeys, RecordingList, RecordingProtected,
+    RecordingTagged, Recordings, RecordingsBegun,
 };
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{Change, Command as StoreCommand, RecordingRow, RecordingState, StoreError};
@@ -204,6 +205,25 @@ pub(super) const COMMANDS: &[Command] = &[
             takes("remote", Kind::Switch, "also delete the delivered files"),
         ],
         carry_out: carries_out!(delete -> RecordingDeleted, for good),
+    },
+    Command {
+        name: "recording.keys",
+        about: "Show the keys of a recording whose HLS is encrypted, for the key service",
+        effect: Effect::Acts,
+        right: Right::Keys,
+        reach: Reach::Streams,
+        arguments: &[
+            takes(
+                "recording",
+                Kind::Text,
+                "the recording's id, or the beginning of the id",
+            )
+            .of(Values::Recordings),
+            takes("key", Kind::Text, "or one key, by its id, as playlists name it"),
+            LIMIT,
+            AFTER,
+        ],
+        carry_out: carries_out!(keys -> RecordingKeys, secret),
     },
 ];
 

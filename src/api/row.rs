@@ -44,7 +44,9 @@ pub fn recording(row: &RecordingRow, address: Option<&str>) -> Recording {
         short: row.short.clone(),
         renditions: row.renditions.iter().map(delivery).collect(),
         url: base.as_ref().map(|base| format!("{base}/master.m3u8")),
-        mp4_url: base.map(|base| format!("{base}.mp4{frozen}")),
+        mp4_url: base
+            .filter(|_| !row.spec.output.is_closed())
+            .map(|base| format!("{base}.mp4{frozen}")),
     }
 }
 

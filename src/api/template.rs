@@ -118,6 +118,9 @@ pub(super) const COMMANDS: &[Command] = &[
 
 async fn put(api: &Api, arguments: Map<String, Value>) -> Result<TemplatePut, Failure> {
     let source: TemplateSource = typed(arguments)?;
+    if source.encrypts() {
+        api.hls_keys.ready(api.uploader().is_ok())?;
+    }
     let advice = api.recorder.put_template(source.clone()).await?;
     Ok(TemplatePut {
         template: shown(&source, true),

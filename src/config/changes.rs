@@ -101,6 +101,12 @@ const KEYS: &[Key] = &[
     key!("channel.push_to", true, channel.push_to),
     key!("channel.ca_file", true, channel.ca_file),
     Key {
+        name: "encryption.master_key",
+        reloads: true,
+        differs: |old, new| old.encryption.master_keys() != new.encryption.master_keys(),
+    },
+    key!("encryption.key_url", true, encryption.key_url),
+    Key {
         name: "[sync] (that there is one, or none)",
         reloads: false,
         differs: |old, new| old.sync.is_some() != new.sync.is_some(),

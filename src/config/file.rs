@@ -10,8 +10,9 @@ use super::mistake::explained;
 use super::place::{line_of_fault, line_of_key};
 use super::raw::{Fault, Raw};
 use super::{
-    ByteSize, Callback, ChannelSettings, Config, Control, Delivery, Device, Http, Keep, Mqtt, Publisher,
-    Ring, Rtmp, Rule, Span, Storage, Task, Template, TemplateSource, Viewer, callback, publisher, viewer,
+    ByteSize, Callback, ChannelSettings, Config, Control, Delivery, Device, EncryptionKeys, Http, Keep, Mqtt,
+    Publisher, Ring, Rtmp, Rule, Span, Storage, Task, Template, TemplateSource, Viewer, callback, publisher,
+    viewer,
 };
 use crate::model::nearest;
 
@@ -144,6 +145,7 @@ struct File {
     ring: Ring,
     control: Control,
     channel: ChannelSettings,
+    encryption: EncryptionKeys,
     sync: Delivery,
     mqtt: Mqtt,
     callback: Vec<Callback>,
@@ -215,6 +217,7 @@ impl File {
             ring: self.ring,
             control: self.control,
             channel: self.channel,
+            encryption: self.encryption,
             sync: self.sync.resolve()?,
             publishers,
             viewers,
@@ -223,6 +226,7 @@ impl File {
             tasks: self.task,
         };
         check(&config)?;
+        super::encryption::check(&config)?;
         super::rule::check(&config.rules, &config.templates)?;
         super::task::check(&config.tasks, &config.templates)?;
         Ok(config)

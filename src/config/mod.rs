@@ -12,6 +12,7 @@ mod callback;
 mod changes;
 mod channel;
 mod delivery;
+mod encryption;
 mod file;
 mod fuzz;
 mod http;
@@ -47,6 +48,7 @@ pub use delivery::{
     Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, HttpProxy, Lifecycle, PublicUrl, S3Target,
     Target, UrlStyle,
 };
+pub use encryption::{EncryptionKeys, KeyUrl};
 pub use file::ConfigError;
 pub(crate) use file::explain;
 #[doc(hidden)]
@@ -86,6 +88,8 @@ pub struct Config {
     pub control: Control,
     /// `[channel]`
     pub channel: ChannelSettings,
+    /// `[encryption]`
+    pub encryption: EncryptionKeys,
     /// `[sync]`. Without it nothing is delivered.
     pub sync: Option<Delivery>,
     /// `[mqtt]`. Without it there is no broker.

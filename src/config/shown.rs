@@ -35,6 +35,7 @@ impl Config {
         section(&mut out, "ring", &self.ring);
         section(&mut out, "control", &self.control);
         section(&mut out, "channel", &self.channel);
+        section(&mut out, "encryption", &self.encryption);
         if let Some(sync) = &self.sync {
             section(&mut out, "sync", sync);
         }

@@ -189,6 +189,22 @@ fn tls(mqtt: &Mqtt, mut roots: RootCertStore) -> anyhow::Result<ClientConfig> {
         })
 }
 
+/// The master keys of encrypted HLS, in their order.
+pub(super) fn master_keys(config: &Config) -> anyhow::Result<Vec<Vec<u8>>> {
+    let sources = config.encryption.master_keys();
+    let key = |source: &SecretSource| {
+        let bytes = secret("encryption.master_key", source)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let strong = Secret::try_from(text).and_then(Secret::strong);
+        let strong = strong.with_context(|| match source.file() {
+            Some(path) => format!("encryption.master_key_file '{}'", path.display()),
+            None => "encryption.master_key".to_owned(),
+        })?;
+        Ok(strong.expose().to_vec())
+    };
+    sources.iter().map(key).collect()
+}
+
 /// The bytes of a secret, which stands in the configuration or in a file.
 pub(super) fn secret(key: &str, source: &SecretSource) -> anyhow::Result<Vec<u8>> {
     match source {

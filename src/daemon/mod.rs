@@ -8,6 +8,7 @@ mod broker;
 mod callbacks;
 mod control;
 mod credentials;
+mod encryption;
 mod filter;
 mod host;
 mod keys;

@@ -24,7 +24,7 @@ use super::{callbacks, keys};
 use crate::access::Admission;
 use crate::api::Api;
 use crate::config::Config;
-use crate::delivery::{Said, Uploader, UploaderSettings};
+use crate::delivery::{Ciphers, Said, Uploader, UploaderSettings};
 use crate::doors::mqtt::Tally;
 use crate::https::with_causes;
 use crate::recorder::{Recorder, StreamStatus};
@@ -244,12 +244,18 @@ fn order_tasks(recorder: &Recorder, config: &Config, clock: &dyn Clock) {
 
 /// Starts the uploader, if delivery is configured. If that fails, an error is logged, and recordings wait: they are made all
 /// the same.
-fn deliver(config: &Config, said: Said, store: &Store, clock: &Arc<dyn Clock>) -> Option<Uploader> {
+fn deliver(
+    config: &Config,
+    said: Said,
+    ciphers: Arc<dyn Ciphers>,
+    (store, clock): (&Store, &Arc<dyn Clock>),
+) -> Option<Uploader> {
     let delivery = config.sync.clone()?;
     let url = delivery.target.url();
     let started = keys::authority(config).and_then(|authority| {
         let settings = UploaderSettings {
             keys: Arc::new(Account::of(&delivery)),
+            ciphers,
             delivery,
             device: config.device.id.clone(),
             dir: config.storage.dir.clone(),

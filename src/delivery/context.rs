@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 
+use super::ciphers::Ciphers;
 use super::planner::Job;
 use super::remote::{Answer, Fault, Remote, Request};
 use super::source::{Look, NoMaterial};
@@ -21,6 +22,7 @@ pub(super) struct Context {
     pub(super) remote: Arc<dyn Remote>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) delivery: Delivery,
+    pub(super) ciphers: Arc<dyn Ciphers>,
     pub(super) device: String,
     /// CLOCK_BOOTTIME of the start.
     pub(super) started: Micros,

@@ -20,7 +20,7 @@ use super::remote::s3::S3;
 use super::remote::{Pace, Remote};
 use super::run::{Loop, Order};
 use super::tally::Tally;
-use super::{Deliveries, Keys, SyncStatus};
+use super::{Ciphers, Deliveries, Keys, SyncStatus};
 
 /// The namespace in which orders about delivery are kept over restarts.
 pub const NAMESPACE: &str = "sync";
@@ -38,6 +38,8 @@ pub struct UploaderSettings {
     pub dir: PathBuf,
     /// The access key, for a bucket.
     pub keys: Arc<dyn Keys>,
+    /// How recordings are encrypted.
+    pub ciphers: Arc<dyn Ciphers>,
     /// PEM of certificates that are trusted beside those of the system.
     pub authority: Option<Vec<u8>>,
 }
@@ -109,6 +111,7 @@ impl Uploader {
             started: clock.boot(),
             clock,
             delivery: settings.delivery,
+            ciphers: settings.ciphers,
             device: settings.device,
             go: may_go,
             naming: tokio::sync::Mutex::default(),

@@ -12,6 +12,7 @@
 //! | `decide`, `layout` | the next step of one rendition: pure |
 //! | `job`, `source`, `context` | carry out this step |
 //! | `cleaner`, `dates` | removals in the object store, and whether their time has come |
+//! | `ciphers` | how recordings are encrypted on their way |
 //! | `check` | the box's permissions in the object store |
 //! | `remote` | the stores: a bucket that speaks S3, a folder |
 //! | `status`, `open`, `tally` | the state of delivery, when open recordings are delivered, and what is counted |
@@ -19,6 +20,7 @@
 
 mod backoff;
 mod check;
+mod ciphers;
 mod cleaner;
 mod context;
 mod dates;
@@ -36,6 +38,7 @@ mod status;
 mod tally;
 
 pub use check::{CheckStep, SyncCheck};
+pub use ciphers::{Ciphered, Ciphers};
 pub use handle::{NAMESPACE, Said, Stopping, Uploader, UploaderError, UploaderSettings};
 pub use keys::{AccessKey, Keys};
 #[doc(hidden)]

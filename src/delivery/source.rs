@@ -10,6 +10,7 @@ use super::decide::{ChunkFacts, FolderFacts};
 use super::planner::Job;
 use super::remote::{Content, PIECE, Payload, Source};
 use crate::format::flv::Flv;
+use crate::format::hls::encryption::Encryption;
 use crate::format::hls::{Hls, HlsFile, Prefix, TARGET_MS};
 use crate::format::mp4::{Labels, Mp4};
 use crate::format::{FileError, Fmp4, Format, Growing, Looked, View, VirtualFile};
@@ -156,6 +157,8 @@ pub(super) struct Look {
     prefix: Prefix,
     /// The first chunks of a folder, which do not change any more.
     chunks: Vec<ChunkFacts>,
+    /// How they are encrypted.
+    encryption: Option<Arc<Encryption>>,
     /// The state of the file's format.
     file: Looked,
 }
@@ -168,21 +171,35 @@ pub(super) struct OpenFolder {
 impl OpenFolder {
     /// Opens a folder and decides on its chunks. With `grows`, viewers may have seen some chunks before the recording ended:
     /// then it continues from `look`, and leaves its own state there.
-    pub(super) fn open(view: View<LibrarySource>, grows: bool, look: &mut Look) -> Result<Self, NoMaterial> {
+    pub(super) fn open(
+        view: View<LibrarySource>,
+        encryption: Option<Arc<Encryption>>,
+        grows: bool,
+        look: &mut Look,
+    ) -> Result<Self, NoMaterial> {
+        let encrypted = |hls: Hls<LibrarySource>| match &encryption {
+            Some(encryption) => hls.encrypted(encryption.clone()),
+            None => hls,
+        };
         let Look {
-            prefix, mut chunks, ..
+            prefix,
+            mut chunks,
+            encryption: before,
+            ..
         } = std::mem::take(look);
         if !grows {
-            let hls = Hls::open(view, TARGET_MS)?;
+            let hls = encrypted(Hls::open(view, TARGET_MS)?);
             return Ok(Self { hls });
         }
         let (hls, prefix) = Hls::resume(view, TARGET_MS, prefix)?;
-        if !prefix.goes_on() {
+        if !prefix.goes_on() || before != encryption {
             chunks.clear();
         }
+        let hls = encrypted(hls);
         *look = Look {
             prefix,
             chunks,
+            encryption,
             ..Look::default()
         };
         Ok(Self { hls })

@@ -34,6 +34,9 @@ pub struct About {
     /// The host that its publisher addressed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// True where it is had encrypted alone; absent otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
 }
 
 /// Who wanted a recording.

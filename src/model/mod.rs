@@ -4,6 +4,7 @@
 //! knows no other facts.
 
 mod about;
+mod encrypt;
 mod facts;
 mod keep;
 mod key;
@@ -20,6 +21,7 @@ mod when;
 mod zone;
 
 pub use about::{About, Origin};
+pub use encrypt::Encrypt;
 pub use facts::{
     Categories, Category, CategoryId, CategoryRefusal, Custom, Description, Facts, FactsChange, Label, Note,
     Notes, Tags, Title, Words, misleads,

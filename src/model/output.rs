@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByteSize, Keep, KeyPattern, Span, Zone};
+use super::{ByteSize, Encrypt, Keep, KeyPattern, Span, Zone};
 use crate::format::{Format, Gaps};
 
 /// A row of recordings of a stream, one after the other, and how one follows the other.
@@ -32,6 +32,9 @@ pub struct Output {
     /// The time zone for splits on the clock and for names. UTC where there is no value.
     #[serde(default)]
     pub time_zone: Option<Zone>,
+    /// How its HLS is encrypted, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypt: Option<Encrypt>,
 }
 
 /// Which tracks of a stream a recording has.
@@ -100,7 +103,13 @@ impl Output {
             storage_time: None,
             key: None,
             time_zone: None,
+            encrypt: None,
         }
+    }
+
+    /// True when its media may be had encrypted alone.
+    pub fn is_closed(&self) -> bool {
+        self.encrypt.is_some_and(|encrypt| !encrypt.also_clear)
     }
 
     /// True when the two differ in nothing but their formats.

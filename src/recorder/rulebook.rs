@@ -11,7 +11,7 @@ use crate::config::{
 };
 use crate::format::Format;
 use crate::media::StreamName;
-use crate::model::{About, Media, Origin, Output, Span};
+use crate::model::{About, Encrypt, Media, Origin, Output, Span};
 
 /// Most rules that commands may put, so that a list fits where lists are shown and a publish is not held up.
 const MOST_RULES: usize = 10_000;
@@ -45,6 +45,17 @@ pub enum RuleError {
     /// No command put such a rule.
     #[error("no command put a rule for {0}")]
     NoRule(String),
+    /// The template encrypts, and viewers would see the stream in clear.
+    #[error(
+        "template '{template}' encrypts, and '{stream}' can be watched in clear, because its rule names a template that does not: let \
+         the stream's rule name a template that encrypts"
+    )]
+    InClear {
+        /// The template.
+        template: String,
+        /// The stream.
+        stream: StreamName,
+    },
     /// Rules or tasks need the template.
     #[error("template '{name}' is needed by {by}")]
     Needed {
@@ -82,7 +93,7 @@ impl Rulebook {
             rule.is_some_and(|rule| rule.record == RecordWhen::Never) || ruled.is_some_and(Template::is_off);
         let pushed = asked.template().filter(|_| !off);
         let plan = |origin, template: &Template| {
-            let outputs = outputs(template, asked.media);
+            let outputs = self.outputs(stream, template, asked.media);
             (!outputs.is_empty()).then(|| Plan {
                 about: About {
                     origin,
@@ -134,12 +145,60 @@ impl Rulebook {
         let ruled = || self.rule(stream, None).map(|rule| rule.template.as_str());
         let name = name.or_else(ruled).unwrap_or(DEFAULT_TEMPLATE);
         let template = self.templates.get(name).filter(|template| !template.is_off());
-        template.ok_or_else(|| RuleError::NoTemplate(name.to_owned()))
+        let template = template.ok_or_else(|| RuleError::NoTemplate(name.to_owned()))?;
+        if template.encrypt().is_some() && self.encrypt(stream).is_none() {
+            return Err(RuleError::InClear {
+                template: name.to_owned(),
+                stream: stream.clone(),
+            });
+        }
+        Ok(template)
+    }
+
+    /// A template's outputs for a stream, limited to some tracks if the rule or the push says so.
+    pub(super) fn outputs(
+        &self,
+        stream: &StreamName,
+        template: &Template,
+        media: Option<Media>,
+    ) -> Vec<Arc<Output>> {
+        let of = |output: &Output| {
+            let mut output = output.clone();
+            output.media = media.unwrap_or(output.media);
+            if output.media == Media::Video {
+                output.formats.retain(|format| *format != Format::Aac);
+            }
+            (!output.formats.is_empty()).then(|| Arc::new(self.closed(stream, output)))
+        };
+        template.outputs.iter().filter_map(of).collect()
+    }
+
+    /// An output, as closed as its stream.
+    pub(super) fn closed(&self, stream: &StreamName, output: Output) -> Output {
+        let said = [output.encrypt, self.encrypt(stream)];
+        Output {
+            encrypt: said.into_iter().flatten().reduce(Encrypt::and),
+            ..output
+        }
+    }
+
+    /// How the HLS of a stream is encrypted, if a template of its rules says so. What one of them closes is closed: a viewer names no
+    /// domain of a publisher.
+    pub(super) fn encrypt(&self, stream: &StreamName) -> Option<Encrypt> {
+        let said = self.applying(stream).filter_map(Template::encrypt);
+        said.reduce(Encrypt::and)
     }
 
     /// How far back viewers of a stream may go by time shift, if that is limited. A viewer names no domain of a publisher, so where rules
     /// of several domains fit the stream, the shortest of their limits holds.
     pub(super) fn time_shift(&self, stream: &StreamName) -> Option<Span> {
+        self.applying(stream)
+            .filter_map(|template| template.time_shift)
+            .min()
+    }
+
+    /// The templates of the rules that may apply to a stream, whichever domain its publisher names.
+    fn applying(&self, stream: &StreamName) -> impl Iterator<Item = &Template> {
         let mut fitting = self.order.iter().filter(|rule| rule.stream.fits(stream.as_str()));
         // Rules of domains stand before those of any domain. Of the rules of a domain, and of those of any, the first one applies.
         let mut applying: Vec<&Rule> = Vec::new();
@@ -153,11 +212,9 @@ impl Rulebook {
         };
         // A rule that records nothing now does not open what was recorded before.
         let of_any = of_any.map_or(DEFAULT_TEMPLATE, |rule| &rule.template);
-        let of_domains = applying.iter().map(|rule| rule.template.as_str());
-        let limits = of_domains
-            .chain([of_any])
-            .filter_map(|name| self.templates.get(name)?.time_shift);
-        limits.min()
+        let of_domains = applying.into_iter().map(|rule| rule.template.as_str());
+        let names = of_domains.chain([of_any]);
+        names.filter_map(|name| self.templates.get(name))
     }
 
     pub(super) fn templates(&self) -> impl Iterator<Item = (&Template, bool)> {
@@ -329,15 +386,62 @@ impl Rulebook {
     }
 }
 
-/// A template's outputs, limited to some tracks if the rule or the push says so.
-pub(super) fn outputs(template: &Template, media: Option<Media>) -> Vec<Arc<Output>> {
-    let of = |output: &Output| {
-        let mut output = output.clone();
-        output.media = media.unwrap_or(output.media);
-        if output.media == Media::Video {
-            output.formats.retain(|format| *format != Format::Aac);
-        }
-        (!output.formats.is_empty()).then(|| Arc::new(output))
-    };
-    template.outputs.iter().filter_map(of).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rulebook(text: &str) -> Rulebook {
+        let text = format!(
+            "[encryption]\nmaster_key = \"0123456789abcdef0123456789abcdef\"\n\
+             [[template]]\nname = \"open\"\nformats = [\"hls\", \"mp4\"]\n\
+             [[template]]\nname = \"closed\"\nformats = [\"hls\"]\nhls = {{ encrypt = \"aes-128\", key_chunks = 5 }}\n\
+             [[template]]\nname = \"both\"\nformats = [\"hls\", \"mp4\"]\nhls = {{ encrypt = \"aes-128\", also_clear = true }}\n{text}"
+        );
+        let config =
+            crate::config::Config::parse(Some((std::path::Path::new("box.toml"), &text)), [], "box").unwrap();
+        let mut rulebook = Rulebook::default();
+        rulebook.configure(config.templates, config.rules);
+        rulebook
+    }
+
+    fn stream(text: &str) -> StreamName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_stream_is_as_closed_as_the_most_closed_of_its_rules() {
+        let rules = rulebook(
+            "[[rule]]\nstream = \"live/*\"\ntemplate = \"open\"\n\
+             [[rule]]\nstream = \"live/*\"\ndomain = \"a.example.com\"\ntemplate = \"both\"\n\
+             [[rule]]\nstream = \"live/a\"\ndomain = \"b.example.com\"\ntemplate = \"closed\"\n\
+             [[rule]]\nstream = \"hall/*\"\ntemplate = \"open\"\n",
+        );
+        let also_clear = |text: &str| rules.encrypt(&stream(text)).map(|encrypt| encrypt.also_clear);
+        assert_eq!(also_clear("live/a"), Some(false));
+        assert_eq!(also_clear("live/b"), Some(true));
+        assert_eq!((also_clear("hall/a"), also_clear("yard/a")), (None, None));
+        // Every recording of the stream is closed, whoever wants it.
+        let pushed = PushParameters::parse("record=mp4");
+        let Verdict::Record { plan, .. } = rules.verdict(&stream("live/a"), None, &pushed) else {
+            panic!("a push that asks for it is recorded");
+        };
+        assert!(plan.outputs.iter().all(|output| output.is_closed()));
+        let Verdict::Record { plan, .. } = rules.verdict(&stream("hall/a"), None, &pushed) else {
+            panic!("a push that asks for it is recorded");
+        };
+        assert!(plan.outputs.iter().all(|output| output.encrypt.is_none()));
+    }
+
+    #[test]
+    fn a_template_that_encrypts_is_no_use_where_the_stream_is_watched_in_clear() {
+        let rules =
+            rulebook("[[rule]]\nstream = \"live/*\"\ntemplate = \"closed\"\n[[rule]]\ntemplate = \"open\"\n");
+        assert!(rules.template(Some("closed"), &stream("live/a")).is_ok());
+        assert!(rules.template(Some("open"), &stream("hall/a")).is_ok());
+        let error = rules.template(Some("closed"), &stream("hall/a")).unwrap_err();
+        assert!(
+            error.to_string().contains("'hall/a' can be watched in clear"),
+            "{error}"
+        );
+    }
 }

@@ -375,6 +375,7 @@ impl Run {
             about: About {
                 formats: self.output.formats.clone(),
                 number: self.number,
+                encrypted: self.output.is_closed(),
                 ..of.about.clone()
             },
             output: (*self.output).clone(),

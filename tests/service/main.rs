@@ -32,6 +32,7 @@ mod deliver;
 mod deliver_faults;
 mod deliver_gateways;
 mod deliver_moves;
+mod encryption;
 mod engines;
 mod evicted;
 mod export;

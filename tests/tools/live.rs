@@ -181,7 +181,7 @@ fn ffmpeg_decodes_each_keyframe_of_the_playlist_of_keyframes() {
         .filter_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\""));
     let maps = maps.map(|map| map.trim_end_matches('"'));
     for name in text.lines().filter(|line| !line.starts_with('#')).chain(maps) {
-        let mut file = hls.find(name).unwrap();
+        let mut file = hls.served_file(name).unwrap();
         std::fs::write(folder.join(name), bytes(&mut file)).unwrap();
     }
     std::fs::write(folder.join(KEYFRAMES), &text).unwrap();

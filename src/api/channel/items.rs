@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
+use crate::api::encrypted::CLOSED;
 use crate::api::recording::row_of;
 use crate::channel::{Chunk, Item, ListSum, MAX_CHUNKS, MAX_ITEMS};
 use crate::config::Streams;
@@ -171,6 +172,10 @@ fn one_by_one(rows: Vec<RecordingRow>, from: Micros, to: Micros) -> Vec<Part> {
 }
 
 async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
+    if api.is_closed(&part.row.stream, Some(&part.row.spec.output)) {
+        let text = format!("recording {} cannot be shown: {CLOSED}", part.row.id);
+        return Err(Failure::new(Code::Conflict, text).about("items"));
+    }
     let laid = api.read(move |library| Ok(laid(library, &part)));
     laid.await?.map_err(|failure| failure.about("items"))
 }
@@ -213,6 +218,20 @@ fn hls(
     Ok((hls.with(()), source))
 }
 
+/// How many chunks the HLS of a recording has at most, here or where it is delivered. Blocks.
+pub(in crate::api) fn chunk_count(library: &Library, recording: RecordingId) -> Result<usize, Failure> {
+    let row = library.recording(recording)?;
+    let view = match row.map(|row| row.state) {
+        Some(RecordingState::Open) => library.growing_view(recording)?,
+        _ => library.view(recording)?,
+    };
+    let unfit = |error: FileError| Failure::new(Code::Conflict, error.to_string());
+    // What is delivered when it is complete may be cut otherwise than what is played.
+    let whole = Hls::open(view.clone(), TARGET_MS).map_err(unfit)?;
+    let (played, _) = Hls::resume(view, TARGET_MS, Prefix::default()).map_err(unfit)?;
+    Ok(whole.chunks().max(played.chunks()))
+}
+
 /// The HLS of an item and its tape, as they were when the channel was made: `list` is what the item's list says. Fails where the
 /// recording is gone or has lost a part. Blocks.
 pub fn laid_out(library: &Library, item: &Item, list: ListSum) -> Result<(Hls<()>, LibrarySource), NotLaid> {
@@ -220,6 +239,9 @@ pub fn laid_out(library: &Library, item: &Item, list: ListSum) -> Result<(Hls<()
     let row = library.recording(recording)?;
     let row =
         row.ok_or_else(|| NotLaid::Unfit(format!("recording {recording} is not on the box any more")))?;
+    if row.spec.output.is_closed() {
+        return Err(NotLaid::Unfit(format!("recording {recording}: {CLOSED}")));
+    }
     let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
     let (hls, source) = hls(library, row.id, (at(item.from), at(item.to)))?;
     if ListSum::of(&hls) != list {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use again::SHOWN_AGAIN;
+pub(super) use items::chunk_count;
 pub use items::{NotLaid, laid_out};
 pub(super) use kept::Channels;
 pub use push::{PushKey, PushStatus};

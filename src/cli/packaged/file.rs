@@ -28,6 +28,10 @@ const SECTIONS: &[(&str, &str)] = &[
         "The servers that channels may be sent to. Without it: none.",
     ),
     (
+        "[encryption]",
+        "The keys of encrypted HLS, and where players of delivered files find them.",
+    ),
+    (
         "[sync]",
         "Where recordings are delivered to: a bucket that speaks S3, or a folder.",
     ),

@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 /// Keys whose values may be secrets, or have one in them.
-const HIDDEN: [&str; 13] = [
+const HIDDEN: [&str; 14] = [
     "aliyun_key",
     "encryption_key",
     "hook",
     "key",
     "keys",
+    "master_key",
     "password",
     "public_url",
     "push_to",

@@ -13,7 +13,7 @@ pub use parse::{TemplateError, TemplateSource};
 pub use pseudo_live::PseudoLive;
 
 use crate::format::{Format, Gaps};
-use crate::model::{Output, Span};
+use crate::model::{Encrypt, Output, Span};
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 letters, digits, '.', '_' or '-'";
 
@@ -55,6 +55,11 @@ impl Template {
             pseudo_live: None,
             source,
         }
+    }
+
+    /// How the HLS of its recordings is encrypted, if it is.
+    pub fn encrypt(&self) -> Option<Encrypt> {
+        self.outputs.iter().find_map(|output| output.encrypt)
     }
 
     /// True for a template that is there to switch recording off.

@@ -1,10 +1,14 @@
 //! From the text of a user to a [`Template`].
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use super::{PseudoLive, Template, USUAL_FORMATS};
 use crate::format::{Format, Gaps};
-use crate::model::{ByteSize, Keep, KeyPattern, Media, Output, Resume, ResumeAfter, Span, Split, Zone};
+use crate::model::{
+    ByteSize, Encrypt, Keep, KeyPattern, Media, Output, Resume, ResumeAfter, Span, Split, Zone,
+};
 
 /// The limits of the cloud services. A shorter recording is not worth a file. Players do not like to open a longer one.
 const SHORTEST: Span = Span::from_secs(30);
@@ -114,6 +118,24 @@ struct Ways {
     /// The key of a delivered file, without its extension.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<KeyPattern>,
+    /// How chunks are encrypted, for HLS alone: `aes-128`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encrypt: Option<Method>,
+    /// Another key follows after so many chunks. Without it, a recording has one key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_chunks: Option<NonZeroU32>,
+    /// True where the same media may be had in clear, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    also_clear: Option<bool>,
+}
+
+/// How chunks are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+enum Method {
+    /// AES-128 in CBC mode, whole chunks (RFC 8216, method `AES-128`).
+    #[serde(rename = "aes-128")]
+    Aes128,
 }
 
 /// A length of time, or `off`.
@@ -169,6 +191,11 @@ impl TemplateSource {
         self.formats.as_deref().unwrap_or(&USUAL_FORMATS)
     }
 
+    /// True where it says that HLS is encrypted.
+    pub fn encrypts(&self) -> bool {
+        self.hls.as_ref().is_some_and(|ways| ways.encrypt.is_some())
+    }
+
     /// The same template, with its formats written even where they are the usual ones.
     pub fn with_formats(&self) -> Self {
         Self {
@@ -210,6 +237,9 @@ impl TemplateSource {
             keep: own.keep.or(self.keep),
             storage_time: own.storage_time.or(self.storage_time),
             key: own.key.or_else(|| self.key.clone()),
+            encrypt: own.encrypt,
+            key_chunks: own.key_chunks,
+            also_clear: own.also_clear,
         }
     }
 
@@ -273,6 +303,20 @@ impl TryFrom<TemplateSource> for Template {
                 None => outputs.push(output),
             }
         }
+        if outputs.iter().any(Output::is_closed) {
+            if let Some(clear) = source.formats().iter().find(|format| **format != Format::Hls) {
+                let message = format!(
+                    "hls is encrypted, and {clear} would give the same media away in clear: leave {clear} out of formats, or write \
+                     also_clear = true beside encrypt"
+                );
+                return Err(refused("formats", message));
+            }
+            if source.pseudo_live.is_some() {
+                let message = "hls is encrypted, and a channel shows recordings in clear: leave pseudo_live out, or write also_clear \
+                               = true beside encrypt";
+                return Err(refused("pseudo_live", message.to_owned()));
+            }
+        }
         Ok(Template {
             name: source.name.clone(),
             outputs,
@@ -286,6 +330,7 @@ impl TryFrom<TemplateSource> for Template {
 fn output(source: &TemplateSource, format: Format) -> Result<Output, (&'static str, String)> {
     let ways = source.ways(format);
     let usual = Output::of(&[format]);
+    let encrypt = encrypt(&ways, format)?;
     let media = source.media.unwrap_or_default();
     if format == Format::Aac && media == Media::Video {
         return Err((
@@ -312,7 +357,32 @@ fn output(source: &TemplateSource, format: Format) -> Result<Output, (&'static s
         storage_time: ways.storage_time,
         key: ways.key,
         time_zone: source.time_zone.clone(),
+        encrypt,
     })
+}
+
+fn encrypt(ways: &Ways, format: Format) -> Result<Option<Encrypt>, (&'static str, String)> {
+    let said = [
+        ("encrypt", ways.encrypt.is_some()),
+        ("key_chunks", ways.key_chunks.is_some()),
+        ("also_clear", ways.also_clear.is_some()),
+    ];
+    let said = said.into_iter().find_map(|(key, said)| said.then_some(key));
+    match (said, ways.encrypt) {
+        (Some(key), _) if format != Format::Hls => {
+            let message = format!("{key}: only hls is encrypted; write it under [template.hls]");
+            Err((key, message))
+        }
+        (Some(key), None) => Err((
+            key,
+            format!("{key}: it says how hls is encrypted: add encrypt = \"aes-128\""),
+        )),
+        (_, Some(Method::Aes128)) => Ok(Some(Encrypt {
+            key_chunks: ways.key_chunks,
+            also_clear: ways.also_clear.unwrap_or_default(),
+        })),
+        (None, None) => Ok(None),
+    }
 }
 
 fn split(ways: &Ways, format: Format) -> Result<Split, (&'static str, String)> {

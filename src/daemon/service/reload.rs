@@ -1,9 +1,12 @@
 //! What a new configuration changes while the service runs.
 
+use std::sync::Arc;
+
 use super::settings::{recorder_settings, stall_memory};
 use super::{Service, deliver, order_tasks};
 use crate::api::Reloaded;
 use crate::config::{Advice, Changes, Config};
+use crate::daemon::encryption::{self, Encrypting};
 use crate::daemon::{broker, keys, may_block};
 use crate::doors::rtmp;
 use crate::https::with_causes;
@@ -17,6 +20,11 @@ impl Service {
         self.recorder
             .reconfigure(recorder_settings(&config), templates, rules);
         order_tasks(&self.recorder, &config, self.clock.as_ref());
+        if let Some(error) = encryption::take_over(self.api.hls_keys(), &config).await {
+            warnings.push(format!(
+                "the keys of encrypted recordings stay as they were: {error}"
+            ));
+        }
         self.store.set_queue_hard(stall_memory(&config));
         self.admission.set_limits(rtmp::limits(&config.rtmp));
         let keys = config.clone();
@@ -43,12 +51,16 @@ impl Service {
             // An upload that is under way goes on where it was.
             let (before, config) = (self.uploader.take(), config.clone());
             let (store, clock) = (self.store.clone(), self.clock.clone());
+            let ciphers = Arc::new(Encrypting {
+                recorder: self.recorder.clone(),
+                keys: self.api.hls_keys().clone(),
+            });
             let renewed = may_block(move || {
                 let said = before.map(|uploader| {
                     uploader.stop();
                     uploader.said()
                 });
-                deliver(&config, said.unwrap_or_default(), &store, &clock)
+                deliver(&config, said.unwrap_or_default(), ciphers, (&store, &clock))
             });
             self.uploader = renewed.await.unwrap_or_else(|error| {
                 tracing::error!("nothing is delivered: {}", with_causes(error.as_ref()));

@@ -12,6 +12,7 @@ use crate::access::Admission;
 use crate::api::{Api, SHOWN_AGAIN};
 use crate::config::Config;
 use crate::daemon::control::Control;
+use crate::daemon::encryption::{self, Encrypting};
 use crate::daemon::host::{Facts, ThisService};
 use crate::daemon::pulse::Pulse;
 use crate::daemon::pushes::Pushes;
@@ -70,9 +71,16 @@ impl Service {
             .kept
             .get(NAMESPACE)
             .map_or_else(Said::default, |kept| Said::restore(kept));
-        let uploader = deliver(&config, said, &store, &clock);
         let reader = Reader::new(config.storage.dir.clone(), READERS);
         let api = Api::new(recorder.clone(), store.clone(), reader.clone(), clock.clone());
+        if let Some(error) = encryption::take_over(api.hls_keys(), &config).await {
+            tracing::error!("encrypted recordings are neither played nor delivered: {error}");
+        }
+        let ciphers = Arc::new(Encrypting {
+            recorder: recorder.clone(),
+            keys: api.hls_keys().clone(),
+        });
+        let uploader = deliver(&config, said, ciphers, (&store, &clock));
         api.set_uploader(uploader.clone());
         api.restore_channels(opened.kept.get(CHANNELS).map_or(&[], Vec::as_slice));
         api.restore_shown_again(opened.kept.get(SHOWN_AGAIN).map_or(&[], Vec::as_slice));

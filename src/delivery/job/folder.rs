@@ -48,11 +48,13 @@ impl Transfer<'_> {
         let id = self.rendition.id;
         let grows = self.cx.is_live();
         let mut look = self.cx.looks().remove(&self.job).unwrap_or_default();
+        let encryption = self.material.ciphered.as_ref();
+        let encryption = encryption.map(|ciphered| ciphered.encryption.clone());
         let opened = self.cx.read(move |library| {
             let pieces = library.pieces(id)?;
             let mark_of = |name: &str| pieces.iter().find(|piece| piece.name == name);
             let seen = was_seen(&|name| Some(mark_of(name)?.mark.as_str()));
-            let folder = OpenFolder::open(view, grows || seen, &mut look)?;
+            let folder = OpenFolder::open(view, encryption, grows || seen, &mut look)?;
             let facts = folder.facts(complete, &mut look);
             Ok((Arc::new(folder), facts, pieces, look))
         });

@@ -11,6 +11,7 @@ mod name;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::ciphers::Ciphered;
 use super::context::{Context, End, OnTheWay};
 use super::dates::dated;
 use super::planner::{Job, Outcome};
@@ -64,6 +65,7 @@ struct Facts {
     row: crate::store::RecordingRow,
     closed: bool,
     found_again: bool,
+    ciphered: Option<Ciphered>,
     visit: Arc<Visit>,
 }
 
@@ -134,7 +136,10 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
         known,
         found_again,
     } = visit.looking(cx, look).await?;
+    // Nothing of a recording is sent before it is known how it is encrypted.
+    let ciphered = cx.ciphers.of(&row).map_err(NoMaterial::Tape)?;
     let facts = Facts {
+        ciphered,
         closed: row.state != crate::store::RecordingState::Open,
         row,
         found_again,
@@ -216,12 +221,24 @@ impl Visit {
     }
 }
 
+/// Why a file of an encrypted recording is not sent.
+const IN_CLEAR: &str = "the recording is encrypted, and this file would give it away in clear: also_clear = true beside encrypt under \
+                        [template.hls] sends it for recordings to come";
+
 impl Transfer<'_> {
     async fn send(&mut self, view: View<LibrarySource>, complete: bool) -> Result<Reached, End> {
         self.cx.may_go_on()?;
         self.follow_configuration().await?;
+        let is_closed = self
+            .material
+            .ciphered
+            .as_ref()
+            .is_some_and(|ciphered| !ciphered.also_clear);
         let sent = match self.job.format {
             Format::Hls => self.send_folder(view, complete).await,
+            Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac if is_closed => {
+                Err(NoMaterial::Void(IN_CLEAR.to_owned()).into())
+            }
             Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac => self.send_file(view, complete).await,
         };
         match sent {

@@ -17,7 +17,7 @@ fn look(library: &Library, job: Job, look: &mut Look) {
     library.pieces(id).unwrap();
     match job.format {
         Format::Hls => {
-            let folder = OpenFolder::open(view, true, look).unwrap();
+            let folder = OpenFolder::open(view, None, true, look).unwrap();
             folder.facts(false, look);
         }
         _ => {
@@ -57,3 +57,42 @@ fn a_look_asks_the_journal_as_often_after_a_day_as_after_a_minute() {
 
 /// Most SQL statements of a look: some that are asked each time, and the indexes of the last two segments.
 const MOST: usize = 24;
+
+#[test]
+fn chunks_that_are_encrypted_from_now_on_are_other_chunks() {
+    use crate::format::hls::encryption::{KeyUris, MasterKey};
+    let mut growing = Growing::new();
+    growing.grow(30);
+    let job = Job {
+        recording: growing.recording,
+        format: Format::Hls,
+    };
+    let encryption = |secret: &[u8]| {
+        let uris = KeyUris::beside_recordings();
+        Some(Arc::new(Encryption::new(
+            job.recording,
+            MasterKey::new(secret),
+            None,
+            uris,
+        )))
+    };
+    let mut kept = Look::default();
+    let mut marks = |encryption| {
+        let library = growing.library();
+        let view = Material::find(&library, job).unwrap().parts.pop().unwrap();
+        let folder = OpenFolder::open(view, encryption, true, &mut kept).unwrap();
+        let facts = folder.facts(false, &mut kept);
+        facts
+            .chunks
+            .into_iter()
+            .map(|chunk| chunk.mark)
+            .collect::<Vec<_>>()
+    };
+    let clear = marks(None);
+    assert!(!clear.is_empty() && clear == marks(None));
+    let (one, other) = (marks(encryption(b"one")), marks(encryption(b"other")));
+    for (clear, (one, other)) in clear.iter().zip(one.iter().zip(&other)) {
+        assert!(clear != one && one != other);
+    }
+    assert_eq!(marks(None), clear);
+}

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes};
 use super::door::Door;
+use super::encrypted;
 use super::files::{Reading, Sent, row, send};
 use super::flow::Pace;
 use super::folder::{find, playlist as playlist_answer};
@@ -151,6 +152,7 @@ fn master(channel: &Channel) -> Result<Vec<u8>, Refusal> {
 /// The HLS of an item, as it is now.
 async fn folder(door: &Arc<Door>, item: &Item) -> Result<Arc<LaidFolder>, Refusal> {
     let row = row(door, item.recording).await?;
+    encrypted::in_clear(door, &row)?;
     let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
     find(door, &row, (at(item.from), at(item.to))).await
 }

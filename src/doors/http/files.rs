@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::answer::{Answer, Refusal, bytes, empty, set};
 use super::body::{Body, FileBody, Source};
 use super::door::Door;
+use super::encrypted;
 use super::flow::Pace;
 use super::layouts::{Front, Key, LaidFile, Layout, Version, What};
 use super::query::Query;
@@ -128,6 +129,7 @@ pub(super) async fn file(
     (query, bounds): (&Query, Bounds),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
+    encrypted::in_clear(door, row)?;
     let laid = find(door, row, format, (Range::parse(query)?, bounds)).await?;
     let tape = laid.source.renewed();
     let sent = Sent {

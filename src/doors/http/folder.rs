@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::Door;
+use super::encrypted;
 use super::files::{Bounds, Reading, Sent, of_file, send, view};
 use super::flow::Pace;
 use super::layouts::{Key, LaidFolder, Layout, Version, What};
@@ -32,18 +33,31 @@ pub(super) async fn file(
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let is_open = row.state == RecordingState::Open;
-    if row.begins_later && bounds == (None, None) && live::is_of_stream(name, row, door.utc()) {
-        return live::of_recording(door, row, name, (query, inherited), (until, how)).await;
+    let encryption = encrypted::encryption(door, row)?;
+    let of_stream = row.begins_later && bounds == (None, None) && live::is_of_stream(name, row, door.utc());
+    match &encryption {
+        None if of_stream => {
+            return live::of_recording(door, row, name, (query, inherited), (until, how)).await;
+        }
+        Some(_) if of_stream && is_open => {
+            return Err(Refusal::refused(
+                "the beginning of this recording is not on the box any more, and what is left of it is not encrypted before it has \
+                 ended: ask again when the recording is closed",
+            ));
+        }
+        _ => {}
     }
     if !matches!(name, PLAYLIST | MASTER | KEYFRAMES) {
-        let folder = match door
-            .layouts
-            .find_folder_with(&key(row, bounds), name, Instant::now())
-        {
+        let folder = match door.layouts.find_folder_with(
+            &key(row, bounds),
+            (name, encryption.as_ref()),
+            Instant::now(),
+        ) {
             Some(folder) => folder,
             None => find(door, row, bounds).await?,
         };
-        return media(door, (&folder, row), name, (until, how)).await;
+        let hls = folder.encrypted(encryption.as_ref());
+        return media(door, (&folder, row), (name, &hls), (until, how)).await;
     }
     let folder = find(door, row, bounds).await?;
     let uris = Uris::new("", inherited).map_err(|error| Refusal::bad_request(error.to_string()))?;
@@ -53,7 +67,7 @@ pub(super) async fn file(
         uris: &uris,
         later_us: 0,
     };
-    let hls = &folder.hls;
+    let hls = folder.encrypted(encryption.as_ref());
     let noted = |playlist| with_notes(playlist, &row.dated_notes(bounds.0, bounds.1));
     let text = match name {
         PLAYLIST if is_open => noted(hls.served_live(hls.settled(), &served)),
@@ -71,10 +85,9 @@ pub(super) async fn file(
 async fn media(
     door: &Arc<Door>,
     (folder, row): (&LaidFolder, &RecordingRow),
-    name: &str,
+    (name, hls): (&str, &Hls<()>),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
-    let hls = &folder.hls;
     let lost = || {
         Refusal::gone(
             "this is no chunk of the recording any more, which has lost a part: read the playlist again",

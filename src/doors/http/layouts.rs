@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::flow::SMALL;
 use crate::channel::ListSum;
+use crate::format::hls::encryption::Encryption;
 use crate::format::hls::{Hls, Prefix};
 use crate::format::{FileFormat, Plan};
 use crate::media::{Micros, RecordingId};
@@ -122,6 +123,15 @@ pub(super) struct LaidFolder {
 }
 
 impl LaidFolder {
+    /// The folder, with its chunks encrypted where they are to be.
+    pub(super) fn encrypted(&self, encryption: Option<&Arc<Encryption>>) -> Hls<()> {
+        let hls = self.hls.with(());
+        match encryption {
+            Some(encryption) => hls.encrypted(encryption.clone()),
+            None => hls,
+        }
+    }
+
     /// What the list of its chunks says, which channels compare with theirs at each request. It is gone through once.
     pub(super) fn list(&self) -> ListSum {
         *self.list.get_or_init(|| ListSum::of(&self.hls))
@@ -183,9 +193,16 @@ impl Layouts {
 
     /// The folder of any version that has this file. A name of a file stands for the same bytes in all of them, so who plays a
     /// recording that loses its beginning meanwhile plays on.
-    pub(super) fn find_folder_with(&self, key: &Key, file: &str, now: Instant) -> Option<Arc<LaidFolder>> {
+    pub(super) fn find_folder_with(
+        &self,
+        key: &Key,
+        (file, encryption): (&str, Option<&Arc<Encryption>>),
+        now: Instant,
+    ) -> Option<Arc<LaidFolder>> {
         let has = |kept: &Kept| match &kept.layout {
-            Layout::Folder(folder) => kept.key == *key && folder.hls.serves(file, folder.growing),
+            Layout::Folder(folder) => {
+                kept.key == *key && folder.encrypted(encryption).serves(file, folder.growing)
+            }
             Layout::File(_) => false,
         };
         match self.take(has, now)? {

@@ -4,6 +4,7 @@
 //! /r/<recording>.mp4 .fmp4 .flv .m4a .aac      a recording as a file, any range of it
 //! /r/<recording>/master.m3u8                   a recording as HLS
 //! /<app>/<stream>.m3u8                         a stream as it is now, or as it was: `?start=…`, `?delay=…`
+//! /k/<key>                                     a key of an encrypted recording
 //! /channel/<name>.m3u8                         recordings that are shown again at set times
 //! /t/<token>/…                                 the same, for whoever has the token
 //! /api/v1/<command>                            the commands
@@ -25,6 +26,7 @@ mod commands;
 mod connection;
 mod cors;
 mod door;
+mod encrypted;
 mod events;
 mod files;
 mod flow;

@@ -21,7 +21,7 @@ use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
 use super::target::{Asked, MAX_TARGET, OTHER, StreamFile, Target};
-use super::{commands, events, files, folder, gate, page, session, shift, still};
+use super::{commands, encrypted, events, files, folder, gate, page, session, shift, still};
 use crate::access::viewer::Redacted;
 use crate::config::Http;
 use crate::model::Right;
@@ -146,6 +146,10 @@ impl Asking<'_> {
                 self.cache(&mut answer);
                 Ok(answer)
             }
+            Target::Key(id) => {
+                let of = self.recording(asked, id.recording, Right::Watch).await?;
+                encrypted::key(self.door, &of.row, id, self.method)
+            }
             Target::Frame(recording) => {
                 let of = self.recording(asked, *recording, Right::Watch).await?;
                 let asked = (&query, of.bounds);
@@ -169,6 +173,7 @@ impl Asking<'_> {
                 let (viewer, bounds) = self
                     .past(asked, stream, shift::span(shift, self.door.utc()))
                     .await?;
+                encrypted::stream_in_clear(self.door, stream)?;
                 let inherited = inherited(&viewer);
                 let wanted = shift::Wanted {
                     stream,

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, set};
 use super::door::Door;
+use super::encrypted;
 use super::files::{Bounds, Reading, Sent, of_file, of_store, send, view};
 use super::flow::Pace;
 use super::query::Query;
@@ -34,6 +35,7 @@ pub(super) async fn of_recording(
     (query, bounds): (&Query, Bounds),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
+    encrypted::in_clear(door, row)?;
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(row.end, |when| when.from(row.start));
     let at = allowed(at, bounds)?;

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use crate::channel::{ChunkName, Name};
 use crate::config::RESERVED_APPS;
 use crate::format::FileFormat;
+use crate::format::hls::encryption::KeyId;
 use crate::format::hls::live::{InitName, joined_numbers};
 use crate::media::{RecordingId, StreamName};
 
@@ -55,6 +56,8 @@ pub(super) enum Target {
     Frame(RecordingId),
     /// `/r/<recording>/<name>`: a file of the recording's HLS.
     Folder(RecordingId, String),
+    /// `/k/<key>`: a key of an encrypted recording.
+    Key(KeyId),
     /// `/<app>/<stream>.m3u8` and `/<app>/<stream>/<name>`: a live stream, or the same at another time.
     Stream(StreamName, StreamFile),
     /// `/channel/<name>.m3u8` and `/channel/<name>/<file>`: recordings that are shown again.
@@ -124,6 +127,7 @@ impl Target {
             Target::File(..)
                 | Target::Frame(_)
                 | Target::Folder(..)
+                | Target::Key(_)
                 | Target::Stream(..)
                 | Target::Channel(..)
                 | Target::OldTimeShift(_)
@@ -143,7 +147,7 @@ impl Target {
 
             Target::Session | Target::Command(_) => "api",
             Target::File(..) => "file",
-            Target::Folder(..) => "hls",
+            Target::Folder(..) | Target::Key(_) => "hls",
             Target::Frame(_) | Target::Stream(_, StreamFile::Frame) => "frame",
             Target::Stream(..) | Target::OldTimeShift(_) => "live",
             Target::Channel(..) => "channel",
@@ -170,6 +174,7 @@ impl Target {
                 (!command.is_empty() && !command.contains('/')).then(|| Target::Command(command.to_owned()))
             }
             "r" => Self::recording(rest),
+            "k" => Some(Target::Key(rest.parse().ok()?)),
             "s" => Self::stream(rest),
             "channel" => Self::channel(rest),
             "timeshift" => Some(Target::OldTimeShift(name(rest.strip_suffix("/timeshift.m3u8")?)?)),
@@ -279,6 +284,10 @@ mod tests {
                 Target::Folder(id, "index.m3u8".to_owned()),
             ),
             (
+                &format!("/k/{ID}-5f2a90c1-7"),
+                Target::Key(format!("{ID}-5f2a90c1-7").parse().unwrap()),
+            ),
+            (
                 "/live/cam1.m3u8",
                 Target::Stream(stream("live/cam1"), StreamFile::Playlist),
             ),
@@ -368,6 +377,10 @@ mod tests {
             "/t/token",
             "/t/token/healthz",
             "/t/token/api/v1/health",
+            "/k/",
+            &format!("/k/{ID}"),
+            &format!("/k/{ID}-5f2a90c1-07"),
+            &format!("/k/{ID}-5f2a90c1-7/a"),
             "/live/cam1",
             "/live/../secret.m3u8",
             "/live/%2e%2e/secret.m3u8",

@@ -141,6 +141,11 @@ impl Body {
         list.into_iter().flatten().filter_map(Value::as_str)
     }
 
+    /// True where it says so.
+    fn says(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
     fn whole(&self, name: &str) -> Option<u64> {
         self.0.get(name)?.as_u64()
     }

@@ -32,9 +32,11 @@ fn base(posted: &Posted, body: &Body, sender: &Sender) -> Option<String> {
 /// The body of an event with the addresses of its recording. None where it has none, and stays as it was written.
 pub(super) fn with_addresses(posted: &Posted, sender: &Sender) -> Option<Box<RawValue>> {
     sender.played_at.as_ref()?;
-    let base = base(posted, &Body::read(&posted.body), sender)?;
+    let body = Body::read(&posted.body);
+    let base = base(posted, &body, sender)?;
+    let has_file = posted.kind != "recording.started" && !body.says("encrypted");
     let added = crate::defect::json(&Played {
-        mp4_url: (posted.kind != "recording.started").then(|| format!("{base}.mp4")),
+        mp4_url: has_file.then(|| format!("{base}.mp4")),
         url: format!("{base}/master.m3u8"),
     });
     // All that was written stays to the letter, with further fields behind it.

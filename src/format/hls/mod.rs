@@ -36,6 +36,7 @@ mod tags;
 mod text;
 mod variant;
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use crate::format::fmp4::{self, Movie};
@@ -84,8 +85,8 @@ pub struct Hls<S> {
     view: View<S>,
     plan: Arc<Plan>,
     master: Master,
-    master_text: Arc<[u8]>,
-    /// The text of the playlist, once somebody has asked for it: a door never does.
+    /// The texts of both playlists, once somebody has asked for them: a door never does.
+    master_text: Arc<OnceLock<Arc<[u8]>>>,
     text: Arc<OnceLock<Arc<[u8]>>>,
     encryption: Option<Arc<Encryption>>,
 }
@@ -152,7 +153,7 @@ impl<S: TapeSource + Clone> Hls<S> {
         };
         let master = plan.master(&cut.paces);
         Self {
-            master_text: master.text().into(),
+            master_text: Arc::default(),
             master,
             plan: Arc::new(plan),
             view: tape.view().clone(),
@@ -182,13 +183,26 @@ impl<S> Hls<S> {
     pub fn encrypted(mut self, encryption: Arc<Encryption>) -> Self {
         self.encryption = Some(encryption);
         self.text = Arc::default();
+        self.master_text = Arc::default();
+        self
+    }
+
+    /// What the master playlist says. Padding counts.
+    fn rates(&self) -> Cow<'_, Master> {
+        if self.encryption.is_none() {
+            return Cow::Borrowed(&self.master);
+        }
         let sizes: Vec<(u64, u64)> = (0..self.chunks())
             .zip(&self.plan.chunks)
             .map(|(number, chunk)| (self.chunk_len(number), chunk.duration_ms()))
             .collect();
-        self.master.resize(&sizes, self.plan.longest_ms());
-        self.master_text = self.master.text().into();
-        self
+        let mut master = self.master.clone();
+        master.resize(&sizes, self.plan.longest_ms());
+        Cow::Owned(master)
+    }
+
+    fn master_text(&self) -> &Arc<[u8]> {
+        self.master_text.get_or_init(|| self.rates().text().into())
     }
 
     /// About how many bytes of memory the folder takes up.
@@ -197,7 +211,6 @@ impl<S> Hls<S> {
         size_of_val(self.view.segments.as_slice())
             + size_of_val(self.plan.chunks.as_slice())
             + self.plan.fragments.weight()
-            + self.master_text.len()
             + inits.sum::<usize>()
     }
 
@@ -218,12 +231,12 @@ impl<S> Hls<S> {
 
     /// The text of `master.m3u8` as a door serves it. It also names the playlist of the keyframes, if there are any.
     pub fn served_master(&self, uris: &Uris) -> Vec<u8> {
-        self.master.served(&self.pictures(), uris)
+        self.rates().served(&self.pictures(), uris)
     }
 
     /// The text of `master.m3u8` as a door serves it while the recording grows.
     pub fn served_live_master(&self, uris: &Uris) -> Vec<u8> {
-        self.master.live(PLAYLIST, uris)
+        self.rates().live(PLAYLIST, uris)
     }
 
     /// The text of `iframes.m3u8`, for a complete recording with pictures that is not encrypted.
@@ -238,26 +251,26 @@ impl<S> Hls<S> {
 
     /// The text of `master.m3u8`.
     pub fn master(&self) -> &[u8] {
-        &self.master_text
+        self.master_text()
     }
 
     /// The text of `master.m3u8` while the recording grows. The file has to be written again when its
     /// [mark](Self::live_master_mark) changes.
     pub fn live_master(&self) -> Vec<u8> {
-        self.master.live_text()
+        self.rates().live_text()
     }
 
     /// The mark of the `master.m3u8` of a growing recording.
     pub fn live_master_mark(&self) -> Mark {
         let mut marker = Marker::default();
-        marker.bytes(self.master.essence().as_bytes());
+        marker.bytes(self.rates().essence().as_bytes());
         marker.finish()
     }
 
     /// The mark of the `master.m3u8` of a complete recording.
     pub fn master_mark(&self) -> Mark {
         let mut marker = Marker::default();
-        marker.bytes(&self.master_text);
+        marker.bytes(self.master_text());
         marker.finish()
     }
 
@@ -351,7 +364,7 @@ impl<S> Hls<S> {
 
     fn text(&self, number: usize) -> &Arc<[u8]> {
         if number + 1 == self.count() {
-            &self.master_text
+            self.master_text()
         } else {
             self.playlist_text()
         }

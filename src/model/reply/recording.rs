@@ -72,8 +72,29 @@ pub struct Recording {
     pub renditions: Vec<Delivery>,
     /// Where it plays, as HLS; null where no viewer can connect, and when the recording is not on the box any more.
     pub url: Option<String>,
-    /// Where it plays as an MP4. Of an open recording, it is what the recording has now: the file does not grow.
+    /// Where it plays as an MP4. Of an open recording, it is what the recording has now: the file does not grow. Null where it is had
+    /// encrypted alone.
     pub mp4_url: Option<String>,
+}
+
+/// Keys of a recording, in the order of their chunks. This answer is a secret: no other answer, event or log has one.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingKeys {
+    /// The keys.
+    pub keys: Vec<RecordingKey>,
+    /// The value of `after` for the next request; null at the end of the list.
+    pub next: Option<String>,
+}
+
+/// A key of AES-128.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingKey {
+    /// Its id, as playlists name it.
+    pub id: String,
+    /// The 16 bytes of the key, in hexadecimal digits.
+    pub key: String,
 }
 
 /// A track of a recording, or of a stream.

@@ -14,6 +14,11 @@ impl Recorder {
     /// Makes a clip of the tape, once its bounds are found. It is complete when this returns.
     pub async fn clip_tape(&self, order: &ClipOrder, found: ClipBounds) -> Result<RecordingId, AskError> {
         let recording = order.id;
+        let output = self
+            .shared
+            .core()
+            .rulebook
+            .closed(&order.stream, clip_output(order));
         let spec = RecordingSpec {
             about: About {
                 origin: Origin::Clip,
@@ -21,9 +26,10 @@ impl Recorder {
                 session: recording.to_string(),
                 number: 1,
                 name: order.name.clone(),
+                encrypted: output.is_closed(),
                 ..About::default()
             },
-            output: clip_output(order),
+            output,
             until: None,
             asked: Some(found.asked),
             // The clip goes back as far as its first picture needs.

@@ -6,7 +6,7 @@ use super::Recorder;
 use crate::config::{Advice, Rule, StreamSet, Streams, Template, TemplateSource};
 use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
-use crate::model::{Facts, FactsChange, Span};
+use crate::model::{Encrypt, Facts, FactsChange, Output, Span};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
@@ -159,6 +159,14 @@ impl Recorder {
     /// How far back viewers of a stream may go by time shift, if the template of its rule limits that.
     pub fn time_shift(&self, stream: &StreamName) -> Option<Span> {
         self.shared.core().rulebook.time_shift(stream)
+    }
+
+    /// How the HLS of a recording is encrypted, if it is: as it was decided when it began, or as the rules of its stream say now. So a
+    /// recording of which nothing else is known is as closed as its stream.
+    pub fn encrypt(&self, stream: &StreamName, output: Option<&Output>) -> Option<Encrypt> {
+        let own = output.and_then(|output| output.encrypt);
+        let ruled = self.shared.core().rulebook.encrypt(stream);
+        own.into_iter().chain(ruled).reduce(Encrypt::and)
     }
 
     /// Every rule in the order in which they apply, and whether a command put it.

@@ -77,6 +77,7 @@ impl Core {
     ) -> Result<Option<Short>, OrderError> {
         let off_air = || OrderError::OffAir(order.stream.clone());
         let (from, to) = self.clip_range(order).ok_or_else(off_air)?;
+        let mut output = self.rulebook.closed(&order.stream, clip_output(order));
         let stream = self.on_air_stream(&order.stream).ok_or_else(off_air)?;
         let pending = stream
             .sessions
@@ -89,7 +90,6 @@ impl Core {
             )));
         }
         let ahead = to.saturating_sub(stream.edge().unwrap_or(to)).max(0);
-        let mut output = clip_output(order);
         // A publisher that breaks off and is back before the clip's end goes on with the clip.
         output.resume.window = Span::from_millis(ahead.unsigned_abs() / 1_000);
         let plan = Plan {

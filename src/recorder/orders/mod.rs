@@ -7,7 +7,7 @@ mod task;
 use super::core::Core;
 use super::ended::{FINISHED, STOPPED};
 use super::live::Moment;
-use super::rulebook::{RuleError, outputs};
+use super::rulebook::RuleError;
 use super::session::{Limit, Plan, Session, Wanted};
 use super::tasks::TaskError;
 use crate::event::{Lack, Short};
@@ -170,6 +170,7 @@ impl Core {
             .rulebook
             .template(order.template.as_deref(), &order.stream)?
             .clone();
+        let outputs = self.rulebook.outputs(&order.stream, &template, None);
         let stream = self.on_air_stream(&order.stream);
         let stream = stream.ok_or_else(|| OrderError::OffAir(order.stream.clone()))?;
         let manual = stream.sessions.iter().find(|session| is_manual(session));
@@ -188,7 +189,7 @@ impl Core {
                 ..About::default()
             },
             until: Some(now.utc.saturating_add(longest)),
-            outputs: outputs(&template, None),
+            outputs,
         };
         let mut session = Session::new(session_id(now), &plan);
         session.limit = Limit::Boot(now.boot.saturating_add(longest));

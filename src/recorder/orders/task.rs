@@ -13,7 +13,7 @@ use crate::recorder::core::Core;
 use crate::recorder::ended::{TASK_CHANGED, TASK_IS_OVER, TASK_STOPPED};
 use crate::recorder::live::Moment;
 use crate::recorder::missed::{Missed, Outcome};
-use crate::recorder::rulebook::{RuleError, outputs};
+use crate::recorder::rulebook::RuleError;
 use crate::recorder::session::{Limit, Plan, Session, Wanted};
 use crate::recorder::tasks::{Due, Task, TaskError, TaskState, When};
 use crate::store::{Change, Command};
@@ -249,12 +249,18 @@ impl Core {
         let (template, outputs) = match &task.template {
             Some(name) => {
                 let template = self.rulebook.template(Some(name), &task.stream)?;
-                (template.name.clone(), outputs(template, None))
+                (
+                    template.name.clone(),
+                    self.rulebook.outputs(&task.stream, template, None),
+                )
             }
             // As with the cloud services: HLS, kept for ever, and a break ends the file.
             None => (
                 String::new(),
-                vec![Arc::new(bare_output(vec![Format::Hls], Some(Keep::Forever)))],
+                vec![Arc::new(self.rulebook.closed(
+                    &task.stream,
+                    bare_output(vec![Format::Hls], Some(Keep::Forever)),
+                ))],
             ),
         };
         Ok(Plan {

@@ -3,6 +3,7 @@
 
 mod channel;
 mod curl;
+mod encrypted;
 mod late;
 mod live;
 mod others;

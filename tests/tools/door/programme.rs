@@ -71,14 +71,20 @@ pub(super) struct OpenDoor {
 impl OpenDoor {
     #[track_caller]
     pub(super) fn start() -> Self {
+        Self::with("formats = [\"mp4\"]", "")
+    }
+
+    /// With these keys of the template, and these sections.
+    #[track_caller]
+    pub(super) fn with(template: &str, sections: &str) -> Self {
         let home = home();
         let service = Service::start_with(
             home.path(),
             &format!(
                 "[http]\nlisten = [\"127.0.0.1:0\"]\nmax_connections_per_address = 100\ncors = [\"{}\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
                  [[viewer]]\nname = \"here\"\naddresses = [\"127.0.0.1\"]\n\
-                 [[template]]\nname = \"waits\"\nformats = [\"mp4\"]\nresume_window = \"1min\"\nresume_after = \"any\"\n\
-                 [[rule]]\ntemplate = \"waits\"\n",
+                 [[template]]\nname = \"waits\"\n{template}\nresume_window = \"1min\"\nresume_after = \"any\"\n\
+                 [[rule]]\ntemplate = \"waits\"\n{sections}",
                 origin()
             ),
         );

@@ -9,7 +9,7 @@ use crate::channel::Name;
 use crate::doors::http::answer::{Answer, Refusal, set};
 use crate::doors::http::query::Query;
 use crate::doors::http::target::{Asked, ChannelFile, StreamFile};
-use crate::doors::http::{channel, live, shift, still};
+use crate::doors::http::{channel, encrypted, live, shift, still};
 use crate::media::StreamName;
 use crate::model::Right;
 use crate::timeshift::Shift;
@@ -33,6 +33,7 @@ impl Asking<'_> {
             }
         };
         let viewer = self.stream(asked, &what).await?;
+        encrypted::stream_in_clear(self.door, stream)?;
         let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
         let bounds = viewer.bounds(Right::Watch, &what);
         let until = self.until(&viewer, Right::Watch, &what);
@@ -100,6 +101,7 @@ impl Asking<'_> {
         let (viewer, bounds) = self
             .past(asked, stream, shift::span(shift, self.door.utc()))
             .await?;
+        encrypted::stream_in_clear(self.door, stream)?;
         let how = (self.method, self.headers);
         let wanted = |inherited| shift::Wanted {
             stream,

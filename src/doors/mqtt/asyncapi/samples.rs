@@ -115,6 +115,7 @@ fn about() -> About {
         name: Some("goal".into()),
         task: Some("t7".into()),
         domain: Some("push.example.com".into()),
+        encrypted: true,
     }
 }
 

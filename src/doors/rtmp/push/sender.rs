@@ -10,7 +10,7 @@ use super::layouts::Place;
 use super::retry::Failure;
 use super::session::Session;
 use super::timestamps::Timestamps;
-use crate::api::{NotLaid, laid_out};
+use crate::api::{CLOSED, NotLaid, laid_out};
 use crate::channel::{ItemKey, Next, Shown};
 use crate::doors::rtmp::{IngestError, Publisher, TagKind};
 use crate::format::FileError;
@@ -282,7 +282,10 @@ impl<'a> Sender<'a> {
         let before = self.place.take();
         let gone = || Unreadable("it is no item of the channel any more".to_owned());
         let channel = self.session.api.channel(self.session.name()).ok_or_else(gone)?;
-        let (_, list) = channel.find(item).ok_or_else(gone)?;
+        let (shown, list) = channel.find(item).ok_or_else(gone)?;
+        if self.session.api.is_closed(&shown.stream, None) {
+            return Err(Unreadable(format!("recording {}: {CLOSED}", shown.recording)));
+        }
         let place = before
             .filter(|place| place.key() == (item, list))
             .unwrap_or_else(|| self.session.layouts.place((item, list)));

@@ -31,7 +31,7 @@ use crate::format::mark::Marker;
 use crate::media::RecordingId;
 
 /// How the chunks of a recording are encrypted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encryption {
     recording: RecordingId,
     master: MasterKey,

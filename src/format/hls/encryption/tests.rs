@@ -159,7 +159,7 @@ fn an_encrypted_folder_has_no_keyframes_and_says_its_own_rates() {
     let chunk = listed.lines().find(|line| line.ends_with(".m4s")).unwrap();
     assert!(clear.serves(chunk, false));
     assert!(String::from_utf8_lossy(&clear.served_master(&uris)).contains("I-FRAME"));
-    let average = clear.master.average;
+    let average = clear.rates().average;
     let hls = clear.encrypted(encryption(0));
     assert!(!hls.serves(keyframe, false) && hls.served_file(keyframe).is_none());
     // The name of a chunk in clear stands for no other bytes.
@@ -173,7 +173,7 @@ fn an_encrypted_folder_has_no_keyframes_and_says_its_own_rates() {
     }
     assert_eq!(hls.keyframes(&served), None);
     assert!(!String::from_utf8_lossy(&hls.served_master(&uris)).contains("I-FRAME"));
-    assert!(hls.master.average > average, "padding counts");
+    assert!(hls.rates().average > average, "padding counts");
 }
 
 #[test]

@@ -1,0 +1,233 @@
+//! Encrypted HLS: what plays with its keys, who gets them, and that nothing gives the media away in clear.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use aes::Aes128;
+use cbc::Decryptor;
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{Array, BlockModeDecrypt as _, KeyIvInit as _};
+use serde_json::{Value, json};
+
+use crate::support::http::{Reply, ask, get};
+use crate::support::{Service, edgereel_of, home, record_sample, typed, wait_for};
+
+const MASTER: &str = "4c1f0c5ae29b4f63886b0e4f9a2c51d74c1f0c5ae29b4f63886b0e4f9a2c51d7";
+const STAFF: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
+const GUEST: &str = "8e1f0c5ae29b4f63886b0e4f9a2c51d8";
+const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
+
+/// A service that records everything encrypted, and delivers it to a folder.
+fn encrypting(home: &Path, more: &str) -> Service {
+    let sections = format!(
+        "[http]\nlisten = [\"127.0.0.1:0\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
+         [encryption]\nmaster_key = \"{MASTER}\"\nkey_url = \"https://kms.example.com/{{KeyId}}\"\n\
+         [sync]\nurl = \"file://{}\"\n\
+         [[template]]\nname = \"lesson\"\nformats = [\"hls\"]\nkey = \"{{RecordId}}\"\nhls = {{ encrypt = \"aes-128\"{more} }}\n\
+         [[rule]]\ntemplate = \"lesson\"\n\
+         [[viewer]]\nname = \"staff\"\nkey = \"{STAFF}\"\nmay = [\"watch\", \"download\", \"operate\", \"keys\"]\n\
+         [[viewer]]\nname = \"guest\"\nkey = \"{GUEST}\"\nmay = [\"watch\", \"download\"]\n",
+        home.join("delivered").display()
+    );
+    std::fs::create_dir(home.join("delivered")).unwrap();
+    Service::start_talkative(home, &sections, &[])
+}
+
+/// The chunks of a playlist, each with the address of its key and its IV.
+fn chunks(playlist: &str) -> Vec<(String, String, u128)> {
+    let (mut key, mut chunks) = (None, Vec::new());
+    for line in playlist.lines() {
+        if let Some(rest) = line.strip_prefix("#EXT-X-KEY:METHOD=AES-128,URI=\"") {
+            let (uri, iv) = rest.split_once("\",IV=0x").unwrap();
+            key = Some((uri.to_owned(), u128::from_str_radix(iv, 16).unwrap()));
+        } else if !line.starts_with('#') {
+            let (uri, iv) = key.clone().expect("a chunk without a key");
+            chunks.push((line.to_owned(), uri, iv));
+        }
+    }
+    chunks
+}
+
+fn decrypted(bytes: &[u8], key: &[u8], iv: u128) -> Vec<u8> {
+    let key: [u8; 16] = key.try_into().unwrap();
+    let decryptor = Decryptor::<Aes128>::new(&Array::from(key), &Array::from(iv.to_be_bytes()));
+    decryptor.decrypt_padded_vec::<Pkcs7>(bytes).unwrap()
+}
+
+fn command(door: SocketAddr, name: &str, key: &str, arguments: &Value) -> Reply {
+    let bearer = format!("Bearer {key}");
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    ask(
+        door,
+        "POST",
+        &format!("/api/v1/{name}"),
+        &headers,
+        arguments.to_string().as_bytes(),
+    )
+}
+
+/// True when a file below the folder has these bytes in it.
+fn is_in(folder: &Path, wanted: &[u8]) -> bool {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(Result::unwrap)
+        .any(|entry| {
+            let path = entry.path();
+            if path.is_dir() {
+                is_in(&path, wanted)
+            } else {
+                // A file may go while the service runs.
+                std::fs::read(&path).is_ok_and(|bytes| bytes.windows(wanted.len()).any(|part| part == wanted))
+            }
+        })
+}
+
+#[test]
+fn an_encrypted_recording_plays_with_its_keys_which_stand_nowhere_else() {
+    let home = home();
+    let service = encrypting(home.path(), "");
+    let (door, id) = (service.http(), record_sample(&service, "live/cam1").id);
+    let token = typed(home.path(), &["token", "create", "--recording", &id]);
+    let under = format!("/t/{}", token["token"].as_str().unwrap());
+    let playlist = get(door, &format!("{under}/r/{id}/index.m3u8"), &[]);
+    let listed = chunks(playlist.text());
+    assert!(!listed.is_empty(), "{}", playlist.text());
+    let name = listed[0].1.strip_prefix("../../k/").unwrap();
+    let key = get(door, &format!("{under}/k/{name}"), &[]);
+    assert_eq!((key.status, key.body.len()), (200, 16));
+    assert_eq!(key.header("cache-control"), Some("no-store"));
+    for (path, status) in [
+        (format!("/k/{name}"), 401),
+        (format!("{under}x/k/{name}"), 403),
+        (
+            format!(
+                "{under}/k/{}",
+                name.replace(&id, "0198f3a2-5b7c-7d00-8000-0123456789ab")
+            ),
+            404,
+        ),
+        // Nobody can make a key of another master key.
+        (format!("{under}/k/{id}-00000000-0"), 503),
+    ] {
+        assert_eq!(get(door, &path, &[]).status, status, "{path}");
+    }
+    for (number, (file, uri, iv)) in listed.iter().enumerate() {
+        assert_eq!((uri, *iv), (&listed[0].1, number as u128 + 1));
+        let path = format!("{under}/r/{id}/{file}");
+        let whole = get(door, &path, &[]);
+        assert_eq!(&decrypted(&whole.body, &key.body, *iv)[4..8], b"styp");
+        let part = get(door, &path, &[("Range", "bytes=1000-1999")]);
+        assert_eq!(
+            (part.status, part.body.as_slice()),
+            (206, &whole.body[1_000..2_000])
+        );
+    }
+
+    // What is delivered is the same, and its keys are at the key service.
+    let delivered = home.path().join("delivered").join(&id);
+    let there = wait_for("the last playlist", || {
+        let text = std::fs::read_to_string(delivered.join("index.m3u8")).ok()?;
+        text.contains("#EXT-X-ENDLIST").then_some(text)
+    });
+    for (file, uri, iv) in chunks(&there) {
+        assert_eq!(uri, format!("https://kms.example.com/{name}"));
+        let bytes = std::fs::read(delivered.join(&file)).unwrap();
+        assert_eq!(&decrypted(&bytes, &key.body, iv)[4..8], b"styp");
+    }
+
+    // The key service gets the keys, and nobody else does; a repeated request is carried out again.
+    let asked = json!({"id": "k1", "recording": id});
+    let hex = data_encoding::HEXLOWER.encode(&key.body);
+    for _ in 0..2 {
+        let keys = command(door, "recording.keys", STAFF, &asked);
+        assert_eq!(
+            keys.json()["result"],
+            json!({"keys": [{"id": name, "key": hex}], "next": null})
+        );
+    }
+    let by_id = typed(home.path(), &["recording", "keys", "--key", name]);
+    assert_eq!(by_id["keys"][0]["key"], json!(hex));
+    assert_eq!(command(door, "recording.keys", GUEST, &asked).status, 403);
+    let bearer = format!("Bearer {STAFF}");
+    let read = get(
+        door,
+        &format!("/api/v1/recording.keys?recording={id}"),
+        &[("Authorization", &bearer)],
+    );
+    assert_eq!((read.status, read.header("allow")), (405, Some("POST")));
+    let log = service.log_with(&["/k/"]);
+    for secret in [hex.as_str(), MASTER] {
+        assert!(!log.contains(secret), "{log}");
+        assert!(!is_in(&service.data(), secret.as_bytes()), "in the store");
+    }
+    for folder in [service.data(), delivered] {
+        assert!(!is_in(&folder, &key.body), "the key is in {}", folder.display());
+    }
+}
+
+#[test]
+fn nothing_gives_an_encrypted_recording_away_in_clear() {
+    let home = home();
+    let service = encrypting(home.path(), "");
+    let (door, row) = (service.http(), record_sample(&service, "live/cam1"));
+    let (id, bearer) = (row.id, format!("Bearer {STAFF}"));
+    for path in [
+        format!("/r/{id}.mp4"),
+        format!("/r/{id}.mp4?download=1"),
+        format!("/r/{id}.fmp4"),
+        format!("/r/{id}.flv"),
+        format!("/r/{id}.m4a"),
+        format!("/r/{id}.aac"),
+        format!("/r/{id}/frame.mp4"),
+        "/live/cam1.m3u8".to_owned(),
+        "/live/cam1.m3u8?start=2026-01-01T00:00:00Z".to_owned(),
+        "/live/cam1.m3u8?delay=30".to_owned(),
+        "/live/cam1/master.m3u8".to_owned(),
+        "/live/cam1/frame.mp4".to_owned(),
+        "/live/cam1/c/0.m4s".to_owned(),
+        "/live/cam1/c/0-1.m4s".to_owned(),
+        "/live/cam1/c/init-0a1b2c3d.mp4".to_owned(),
+        "/timeshift/live/cam1/timeshift.m3u8?starttime=20260101000000&endtime=20260101010000".to_owned(),
+    ] {
+        let reply = get(door, &path, &[("Authorization", &bearer)]);
+        assert_eq!(reply.status, 403, "{path}: {}", reply.text());
+        assert!(
+            reply.text().contains("also_clear = true"),
+            "{path}: {}",
+            reply.text()
+        );
+    }
+    for path in [format!("/r/{id}/iframes.m3u8"), format!("/r/{id}/key-00001.m4s")] {
+        assert_eq!(
+            get(door, &path, &[("Authorization", &bearer)]).status,
+            404,
+            "{path}"
+        );
+    }
+    for (arguments, why) in [
+        (&["channel", "put", "evening", &id][..], "give it away in clear"),
+        (
+            &["clip", "create", "live/cam1", "--before", "2s"],
+            "say formats = hls",
+        ),
+    ] {
+        edgereel_of(home.path(), arguments).failed(1, &[why]);
+    }
+    let shown = typed(home.path(), &["recording", "get", &id]);
+    assert!(shown["mp4_url"].is_null() && shown["url"].is_string(), "{shown}");
+}
+
+#[test]
+fn what_may_be_had_in_clear_too_is() {
+    let home = home();
+    let service = encrypting(home.path(), ", also_clear = true");
+    let (door, id) = (service.http(), record_sample(&service, "live/cam1").id);
+    let bearer = format!("Bearer {STAFF}");
+    let of = |path: String| get(door, &path, &[("Authorization", &bearer)]);
+    assert_eq!(of(format!("/r/{id}.mp4")).status, 200);
+    assert_eq!(of("/live/cam1.m3u8".to_owned()).status, 200);
+    assert!(!chunks(of(format!("/r/{id}/index.m3u8")).text()).is_empty());
+}
