@@ -323,7 +323,7 @@ impl<S> Hls<S> {
             }
         }
         if let Some(encryption) = &self.encryption {
-            encryption.sealed(number).material(&mut marker);
+            encryption.material(number, &mut marker);
         }
         marker.finish()
     }

@@ -185,8 +185,8 @@ impl<'a> Text<'a> {
             self.line(format_args!("#EXT-X-KEY:METHOD=NONE"));
         }
         self.map(entry);
-        let sealed = encryption.sealed(number);
-        let (uri, iv) = (encryption.uris().of(&sealed.id), HEXLOWER.encode(&sealed.iv));
+        let uri = encryption.uris().of(&encryption.key_id(number));
+        let iv = HEXLOWER.encode(&Encryption::iv(number));
         let suffix = &self.uris.suffix;
         self.line(format_args!(
             "#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}{suffix}\",IV=0x{iv}"

@@ -70,12 +70,21 @@ impl Encryption {
         }
     }
 
+    /// The IV of a chunk: the number in the name of its file, which no other chunk with this key has.
+    pub(super) fn iv(chunk: usize) -> [u8; 16] {
+        (chunk as u128 + 1).to_be_bytes()
+    }
+
+    /// Adds to `marker` what the bytes of a chunk depend on beside its media.
+    pub(super) fn material(&self, chunk: usize, marker: &mut Marker) {
+        material(&self.key_id(chunk), &Self::iv(chunk), marker);
+    }
+
     pub(super) fn sealed(&self, chunk: usize) -> Sealed {
         let id = self.key_id(chunk);
         Sealed {
             key: self.master.derive(&id),
-            // The number in the name of its file: no other chunk with this key has it.
-            iv: (chunk as u128 + 1).to_be_bytes(),
+            iv: Self::iv(chunk),
             id,
         }
     }
@@ -88,7 +97,11 @@ impl Encryption {
 impl Sealed {
     /// Adds to `marker` what the bytes of the chunk depend on beside its media.
     pub(super) fn material(&self, marker: &mut Marker) {
-        marker.bytes(self.id.to_string().as_bytes());
-        marker.bytes(&self.iv);
+        material(&self.id, &self.iv, marker);
     }
+}
+
+fn material(id: &KeyId, iv: &[u8; 16], marker: &mut Marker) {
+    marker.bytes(id.to_string().as_bytes());
+    marker.bytes(iv);
 }
