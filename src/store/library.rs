@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, RealDisk, may_read};
 use super::journal::{FILE, Journal, RecordingData, SegmentData, SegmentState};
-use super::query::{Cursor, Query};
+use super::query::{Order, Query};
 use super::reader::Reader;
 use super::segment::fragment_end;
 use super::source::{LibrarySource, SourceFile};
-use super::summary::{Extent, Summary};
+use super::tally::Extent;
 use super::thin::LOOK_BACK;
 use super::verify::{self, Checked, Finding, Step};
 use super::{Asked, RecordingSpec, Rendition, StoreError, paths};
@@ -20,7 +20,7 @@ use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{Gaps, JoinSource as _, Kept, View, ViewSegment};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind};
-use crate::model::{Category, Facts, Media, Note};
+use crate::model::{Category, Facts, Media};
 
 /// What is recorded so long behind a moment goes on over it, in microseconds. Sound may be longer than the pictures beside it, by less.
 const GOES_ON: Micros = 180_000_000;
@@ -213,15 +213,9 @@ impl Library {
         let behind = at.saturating_add(GOES_ON);
         let query = Query {
             stream: Some(stream.clone().into()),
-            prefix: None,
-            within: StreamSet::All,
             from: Some(behind),
             to: Some(behind.saturating_add(1)),
-            state: None,
-            template: None,
-            tags: Vec::new(),
-            after: None,
-            limit: FEW,
+            ..Query::new(FEW)
         };
         let found = self.journal().candidates(&query)?;
         Ok(found.iter().any(|recording| recording.utc_start < at))
@@ -242,7 +236,7 @@ impl Library {
             "last" => None,
             lower => Some(RecordingId::range(lower).ok_or_else(none)?),
         };
-        let rows = self.rows(|journal| {
+        let rows = self.rows(Order::default(), |journal| {
             let Some(range) = range else {
                 return Ok(journal.newest_recording(within)?.into_iter().collect());
             };
@@ -260,7 +254,9 @@ impl Library {
 
     /// The recording with this id.
     pub fn recording(&self, recording: RecordingId) -> Result<Option<RecordingRow>, StoreError> {
-        let rows = self.rows(|journal| Ok(journal.recording(recording)?.into_iter().collect()))?;
+        let rows = self.rows(Order::default(), |journal| {
+            Ok(journal.recording(recording)?.into_iter().collect())
+        })?;
         Ok(rows.into_iter().next().map(|(_, row)| row))
     }
 
@@ -276,55 +272,6 @@ impl Library {
             Some(None) => Deletion::Waits,
             Some(Some(left)) => Deletion::Done { left },
         })
-    }
-
-    /// The rows of lists for these recordings. Each kind of rows is read with one query for all recordings, and all of them at
-    /// one moment of the journal.
-    pub(super) fn rows(
-        &self,
-        which: impl FnOnce(&Journal) -> Result<Vec<RecordingData>, StoreError>,
-    ) -> Result<Vec<(Cursor, RecordingRow)>, StoreError> {
-        let journal = self.journal();
-        let (mut rows, open) = journal.snapshot(|| {
-            let found = which(&journal)?;
-            let keys: Vec<i64> = found.iter().map(|row| row.key).collect();
-            let mut rows: Vec<Summary> = found.into_iter().map(Summary::new).collect();
-            let places: HashMap<i64, usize> = keys.iter().copied().zip(0..).collect();
-            journal.sealed_of(&keys, |key, segment| {
-                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
-                    row.add(&segment, Extent::of(&segment));
-                }
-            })?;
-            for (key, rendition) in journal.renditions_of(&keys)? {
-                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
-                    row.renditions(rendition);
-                }
-            }
-            let mut notes: HashMap<i64, Vec<Note>> = HashMap::new();
-            for (key, note) in journal.notes_of(&keys)? {
-                notes.entry(key).or_default().push(note);
-            }
-            for (key, notes) in notes {
-                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
-                    row.notes(notes);
-                }
-            }
-            let open = journal.open_of(&keys)?.into_iter();
-            let open = open.filter_map(|(key, segment)| Some((*places.get(&key)?, segment)));
-            Ok((rows, open.collect::<Vec<_>>()))
-        })?;
-        drop(journal);
-        // An open segment may be part of several recordings; its file is examined once.
-        let mut extents = HashMap::new();
-        for (place, segment) in open {
-            let extent = *extents
-                .entry(segment.id)
-                .or_insert_with(|| self.open_extent(&segment));
-            if let (Some(row), Some(extent)) = (rows.get_mut(place), extent) {
-                row.add(&segment, extent);
-            }
-        }
-        Ok(rows.into_iter().map(Summary::finish).collect())
     }
 
     /// A recording's tape, to make virtual files of. The view of an open recording has its present tape.
@@ -548,6 +495,7 @@ impl Library {
         verify::check_store(&self.dir, self.disk.as_ref(), &journal, watch)
     }
 
+    /// The durable tape of a segment that is being written. Its publish is not known here.
     pub(super) fn open_extent(&self, segment: &SegmentData) -> Option<Extent> {
         let index = self.read_open(segment, false)?;
         let ends = index
@@ -555,6 +503,9 @@ impl Library {
             .iter()
             .map(|fragment| fragment_end(fragment, segment.base, &segment.tracks, segment.tape_zero));
         Some(Extent {
+            segment: 0,
+            publish: 0,
+            start: segment.start,
             end: ends.max()?,
             bytes: index.end(),
         })

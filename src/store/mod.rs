@@ -24,7 +24,7 @@
 //! | `queue` | commands that wait for the storage device, and which media is dropped when they are too many |
 //! | `thread` | the shell around the writer |
 //! | `recover` | opens and repairs a store, whatever ended the last run |
-//! | `library`, `query`, `summary`, `shown`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
+//! | `library`, `query`, `summary`, `tally`, `shown`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
 //! | `timeline` | where a stream has tape, how much, and why it stops |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
 //! | `facts`, `sidecar`, `labels` | what people set of recordings; the files beside the tape that have it, too; where notes are in files |
@@ -65,6 +65,7 @@ mod spans;
 mod spec;
 mod summary;
 mod tail;
+mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -93,7 +94,8 @@ pub use listed::ListedSegment;
 pub use open_tape::OpenTape;
 pub use outbox::{Behind, Callback, OutboxChange, OutboxDepth, Place, Remembered, UnknownPlace};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
-pub use query::{Cursor, Query, RecordingHead};
+use query::folded;
+pub use query::{Cursor, Order, Query, RecordingHead, Sort};
 pub use read::{EventReader, NextEvent, Reader, Subscription};
 pub use recover::looked_at;
 pub use shown::HeldSpace;

@@ -1,18 +1,21 @@
 //! Lists of recordings, read a page at a time.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::str::FromStr;
 
-use super::journal::RecordingData;
+use super::journal::{Journal, RecordingData};
 use super::library::{Filter, Library, RecordingRow, RecordingState};
+use super::summary::Summary;
+use super::tally::Extent;
 use super::{RecordingSpec, StoreError};
 use crate::config::{StreamSet, Streams};
-use crate::media::{Micros, RecordingId};
+use crate::media::{Micros, RecordingId, Tracks};
+use crate::model::{CategoryId, Note, Origin};
 
 /// Recordings that [`Library::pages`] reads at once.
 const PAGE: usize = 500;
 
-/// The filter of a list of recordings, and the number that is read at one time.
+/// The filter of a list of recordings, its order, and the number that is read at one time.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// Only recordings of these streams.
@@ -21,6 +24,8 @@ pub struct Query {
     pub prefix: Option<String>,
     /// Only recordings of streams that the reader may see.
     pub within: StreamSet,
+    /// Only recordings whose names, or the names of whose streams, begin with this.
+    pub begins: Option<String>,
     /// Only recordings that end after this UTC time.
     pub from: Option<Micros>,
     /// Only recordings that start before this UTC time.
@@ -29,19 +34,88 @@ pub struct Query {
     pub state: Option<RecordingState>,
     /// Only recordings of this template.
     pub template: Option<String>,
+    /// Only recordings of this origin.
+    pub origin: Option<Origin>,
+    /// Only recordings whose publishers addressed this host.
+    pub domain: Option<String>,
     /// Only recordings with all of these tags.
     pub tags: Vec<String>,
-    /// Only recordings behind this place.
+    /// Only recordings with one of these tags.
+    pub any_tags: Vec<String>,
+    /// Only recordings of this category, or of one within it.
+    pub category: Option<CategoryId>,
+    /// Only recordings with this text in their titles, whether its letters are small or capital ones.
+    pub text: Option<String>,
+    /// Only recordings at least and at most so long. A recording that grows is longer than any.
+    pub length: (Option<Micros>, Option<Micros>),
+    /// Only recordings with at least and at most so many bytes. A recording that grows has more than any.
+    pub bytes: (Option<u64>, Option<u64>),
+    /// The order of the list.
+    pub order: Order,
+    /// Only recordings behind this place, which is one of a list in this order.
     pub after: Option<Cursor>,
     /// At most so many recordings.
     pub limit: usize,
 }
 
-/// A place in the list of all recordings, which is in the order of their starts.
+impl Query {
+    /// All recordings, oldest first, at most so many at one time.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            stream: None,
+            prefix: None,
+            within: StreamSet::All,
+            begins: None,
+            from: None,
+            to: None,
+            state: None,
+            template: None,
+            origin: None,
+            domain: None,
+            tags: Vec::new(),
+            any_tags: Vec::new(),
+            category: None,
+            text: None,
+            length: (None, None),
+            bytes: (None, None),
+            order: Order::default(),
+            after: None,
+            limit,
+        }
+    }
+}
+
+/// What a list is in the order of. A recording that is open comes behind all others in each order but that of the starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sort {
+    /// The start. It is the order of the tape, whatever the clock said.
+    #[default]
+    Start,
+    /// The end.
+    End,
+    /// The length, gaps not counted.
+    Length,
+    /// The bytes of the tape.
+    Bytes,
+}
+
+/// The order of a list. Recordings with the same value are in the order in which they were begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// What it is the order of.
+    pub sort: Sort,
+    /// The largest, or last, come first.
+    pub descending: bool,
+}
+
+/// A place in a list of recordings. It holds while recordings come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Tape time at which the recording before this place begins.
-    pub(super) start: Micros,
+    /// The order of the list.
+    pub(super) order: Order,
+    /// What the list is in the order of, of the recording before this place.
+    pub(super) value: i64,
     /// The row of that recording.
     pub(super) recording: i64,
 }
@@ -63,44 +137,87 @@ pub struct RecordingHead {
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownCursor;
 
-impl Default for Cursor {
-    fn default() -> Self {
-        Self {
-            start: Micros::MIN,
-            recording: i64::MIN,
+/// A text without a difference of small and capital letters, in any script: of each letter the small one of its capital one. So `ß`
+/// is `ss`, and all kinds of sigma are one.
+pub(super) fn folded(text: &str) -> String {
+    text.chars()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+impl Order {
+    /// How a place in a list in this order begins, as a text.
+    fn word(self) -> &'static str {
+        match (self.sort, self.descending) {
+            (Sort::Start, false) => "",
+            (Sort::Start, true) => "start-",
+            (Sort::End, false) => "end+",
+            (Sort::End, true) => "end-",
+            (Sort::Length, false) => "length+",
+            (Sort::Length, true) => "length-",
+            (Sort::Bytes, false) => "bytes+",
+            (Sort::Bytes, true) => "bytes-",
         }
     }
 }
 
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.start, self.recording)
+impl Cursor {
+    /// The place before all recordings of a list.
+    pub(super) fn before_all(order: Order) -> Self {
+        let first = if order.descending { i64::MAX } else { i64::MIN };
+        Self {
+            order,
+            value: first,
+            recording: first,
+        }
     }
-}
 
-impl FromStr for Cursor {
-    type Err = UnknownCursor;
+    /// The place behind a recording.
+    fn behind(of: &RecordingData, order: Order) -> Self {
+        let grows = of.state == RecordingState::Open;
+        let value = match order.sort {
+            Sort::Start => of.start,
+            Sort::End if grows => Micros::MAX,
+            Sort::End => of.end,
+            Sort::Length => of.length.unwrap_or(Micros::MAX),
+            Sort::Bytes => of.bytes.unwrap_or(Micros::MAX),
+        };
+        Self {
+            order,
+            value,
+            recording: of.key,
+        }
+    }
 
-    fn from_str(text: &str) -> Result<Self, UnknownCursor> {
+    /// Reads a place in a list in this order, as it was written.
+    pub fn read(text: &str, order: Order) -> Result<Self, UnknownCursor> {
         let number = |text: &str| text.parse().map_err(|_| UnknownCursor);
-        let (start, recording) = text.split_once('.').ok_or(UnknownCursor)?;
+        let place = text.strip_prefix(order.word()).ok_or(UnknownCursor)?;
+        let (value, recording) = place.split_once('.').ok_or(UnknownCursor)?;
         Ok(Self {
-            start: number(start)?,
+            order,
+            value: number(value)?,
             recording: number(recording)?,
         })
     }
 }
 
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}.{}", self.order.word(), self.value, self.recording)
+    }
+}
+
 impl Library {
-    /// A page of recordings in the order of their starts, each with its place. Only the rows of the page are read, so a page
-    /// costs about the same however many recordings there are.
+    /// A page of recordings, each with its place. Only the rows of the page are read.
     pub fn page(&self, query: &Query) -> Result<Vec<(Cursor, RecordingRow)>, StoreError> {
         let mut page = Vec::new();
         let mut query = query.clone();
         let limit = query.limit;
         while page.len() < limit {
             query.limit = limit - page.len();
-            let found = self.rows(|journal| journal.candidates(&query))?;
+            let found = self.rows(query.order, |journal| journal.candidates(&query))?;
             let all = found.len() < query.limit;
             query.after = found.last().map(|(place, _)| *place);
             page.extend(found.into_iter().filter(|(_, row)| {
@@ -114,20 +231,92 @@ impl Library {
         Ok(page)
     }
 
-    /// A page of recordings in the order of their starts, without their segments: for who is to find a few among many. Times are
+    /// A page of recordings without their tape: for who is to find a few among many. Times are
     /// compared to two minutes. A page with fewer recordings than its limit is the last one.
     pub fn heads(&self, query: &Query) -> Result<Vec<RecordingHead>, StoreError> {
         let found = self.journal().candidates(query)?;
         let head = |found: RecordingData| RecordingHead {
-            place: Cursor {
-                start: found.start,
-                recording: found.key,
-            },
+            place: Cursor::behind(&found, query.order),
             id: found.id,
             state: found.state,
             spec: found.spec,
         };
         Ok(found.into_iter().map(head).collect())
+    }
+
+    /// The rows of lists for these recordings. Each kind of rows is read with one query for all recordings, and all of them at
+    /// one moment of the journal. The sealed tape of each was added up before.
+    pub(super) fn rows(
+        &self,
+        order: Order,
+        which: impl FnOnce(&Journal) -> Result<Vec<RecordingData>, StoreError>,
+    ) -> Result<Vec<(Cursor, RecordingRow)>, StoreError> {
+        let journal = self.journal();
+        let mut zeros: HashMap<i64, Micros> = HashMap::new();
+        let (mut rows, open) = journal.snapshot(|| {
+            let mut found = which(&journal)?;
+            let keys: Vec<i64> = found.iter().map(|row| row.key).collect();
+            let places: HashMap<i64, usize> = keys.iter().copied().zip(0..).collect();
+            let mut tallies = Vec::with_capacity(found.len());
+            for row in &mut found {
+                tallies.push(match row.tally.take() {
+                    Some(tally) => tally,
+                    None => journal.added_up(row.key)?,
+                });
+            }
+            let mut publishes: Vec<i64> = tallies
+                .iter()
+                .flat_map(|tally| tally.runs.iter().map(|run| run.publish))
+                .collect();
+            publishes.sort_unstable();
+            publishes.dedup();
+            journal.zeros(&publishes, |publish, zero| {
+                zeros.insert(publish, zero);
+            })?;
+            let mut tracks: HashMap<i64, Tracks> = HashMap::new();
+            let last: Vec<i64> = tallies.iter().map(|tally| tally.last).collect();
+            journal.tracks_of_each(&last, |segment, of| drop(tracks.insert(segment, of.clone())))?;
+            let mut rows: Vec<Summary> = Vec::with_capacity(found.len());
+            for (row, tally) in found.into_iter().zip(tallies) {
+                let (place, last) = (Cursor::behind(&row, order), tally.last);
+                let mut row = Summary::new(row, place, tally);
+                if let Some(tracks) = tracks.get(&last) {
+                    row.tracks(tracks);
+                }
+                rows.push(row);
+            }
+            for (key, rendition) in journal.renditions_of(&keys)? {
+                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
+                    row.renditions(rendition);
+                }
+            }
+            let mut notes: HashMap<i64, Vec<Note>> = HashMap::new();
+            for (key, note) in journal.notes_of(&keys)? {
+                notes.entry(key).or_default().push(note);
+            }
+            for (key, notes) in notes {
+                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
+                    row.notes(notes);
+                }
+            }
+            let open = journal.open_of(&keys)?.into_iter();
+            let open =
+                open.filter_map(|(key, publish, segment)| Some((*places.get(&key)?, publish, segment)));
+            Ok((rows, open.collect::<Vec<_>>()))
+        })?;
+        drop(journal);
+        // An open segment may be part of several recordings; its file is examined once.
+        let mut extents = HashMap::new();
+        for (place, publish, segment) in open {
+            let extent = extents
+                .entry(segment.id)
+                .or_insert_with(|| self.open_extent(&segment));
+            if let (Some(row), Some(extent)) = (rows.get_mut(place), extent) {
+                zeros.insert(publish, segment.utc_zero.saturating_sub(segment.tape_zero));
+                row.add(&Extent { publish, ..*extent }, &segment.tracks);
+            }
+        }
+        Ok(rows.into_iter().map(|row| row.finish(&zeros)).collect())
     }
 
     /// Hands recordings over, oldest first, some at a time, until there are no more or `each` returns false. So the memory does
@@ -139,15 +328,9 @@ impl Library {
     ) -> Result<(), StoreError> {
         let mut query = Query {
             stream: filter.stream.clone(),
-            prefix: None,
-            within: StreamSet::All,
             from: filter.from,
             to: filter.to,
-            state: None,
-            template: None,
-            tags: Vec::new(),
-            after: None,
-            limit: PAGE,
+            ..Query::new(PAGE)
         };
         loop {
             let page = self.page(&query)?;

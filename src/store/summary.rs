@@ -1,63 +1,34 @@
-//! The figures of a recording in lists, added up segment by segment.
+//! The row of a recording in lists, made of its row in the journal and of its tally.
 
-use super::journal::{RecordingData, SegmentData};
+use std::collections::HashMap;
+
+use super::journal::RecordingData;
 use super::library::{Gap, RecordingRow, RecordingState, TrackRow};
 use super::query::Cursor;
 use super::short::{self, GAP, Stretch};
+use super::tally::{Bounds, Extent, Tally};
 use super::{Asked, Rendition};
 use crate::media::{Micros, Tracks};
 use crate::model::Note;
-
-/// A smaller difference comes from rounding ticks to microseconds.
-const ROUNDING: Micros = 1_000;
-
-/// The extent of a segment's tape.
-#[derive(Clone, Copy)]
-pub(super) struct Extent {
-    pub(super) end: Micros,
-    pub(super) bytes: u64,
-}
 
 /// A recording's row, with the figures of its tape so far.
 pub(super) struct Summary {
     row: RecordingRow,
     cursor: Cursor,
-    exact: bool,
-    start: Micros,
-    /// The tape time from which the recording is shown.
-    from: Micros,
-    limit: Micros,
-    last_end: Option<Micros>,
-    /// The interval that was asked for, and the parts of it that are on the tape.
+    bounds: Bounds,
+    tally: Tally,
+    /// The interval that was asked for.
     asked: Option<Asked>,
-    stretches: Vec<Stretch>,
     utc_start: Micros,
 }
 
-impl Extent {
-    /// The extent of a segment that is not being written.
-    pub(super) fn of(segment: &SegmentData) -> Self {
-        Self {
-            end: segment.end,
-            bytes: segment.bytes,
-        }
-    }
-}
-
 impl Summary {
-    pub(super) fn new(of: RecordingData) -> Self {
+    pub(super) fn new(of: RecordingData, cursor: Cursor, tally: Tally) -> Self {
         Self {
-            cursor: Cursor {
-                start: of.start,
-                recording: of.key,
-            },
-            exact: of.exact,
-            start: of.start,
-            from: of.spec.shown_from().map_or(of.start, |from| from.max(of.start)),
-            limit: of.limit().unwrap_or(Micros::MAX),
-            last_end: None,
+            cursor,
+            bounds: of.bounds(),
+            tally,
             asked: of.spec.asked,
-            stretches: Vec::new(),
             utc_start: of.utc_start,
             row: RecordingRow {
                 id: of.id,
@@ -84,61 +55,16 @@ impl Summary {
     }
 
     /// Adds the next segment of the recording's tape.
-    pub(super) fn add(&mut self, segment: &SegmentData, mut extent: Extent) {
-        let row = &mut self.row;
-        let mut begins = segment.start;
-        if self.exact {
-            // The part of the segment that lies within the recording, and its share of the bytes.
-            let whole = extent.end.saturating_sub(begins).max(1);
-            begins = begins.max(self.from);
-            extent.end = extent.end.min(self.limit);
-            let part = extent.end.saturating_sub(begins).max(0);
-            // The recording begins with the next segment, of another publish: no sample of this one is in it.
-            if part < whole.min(ROUNDING) {
-                return;
-            }
-            extent.bytes = share(extent.bytes, part, whole);
+    pub(super) fn add(&mut self, segment: &Extent, tracks: &Tracks) {
+        if let Some(part) = self.bounds.part(segment) {
+            self.tally.add(&part);
+            self.tracks(tracks);
         }
-        let utc = |tape: Micros| {
-            segment
-                .utc_zero
-                .saturating_add(tape.saturating_sub(segment.tape_zero))
-        };
-        let start = utc(begins);
-        if self.asked.is_some() {
-            self.stretches.push(Stretch {
-                from: begins,
-                to: extent.end,
-                utc: start.saturating_sub(begins),
-            });
-        }
-        match self.last_end {
-            None => {
-                row.start = start;
-                row.begins_later = begins.saturating_sub(self.from) > GAP;
-                if row.begins_later && self.exact {
-                    row.lost = begins.saturating_sub(self.from);
-                }
-            }
-            // The tape goes on at once after a restart of the box, however long the box was off. Only the clock tells.
-            Some(tape_end)
-                if begins.saturating_sub(tape_end) > GAP || start.saturating_sub(row.end) > GAP =>
-            {
-                row.gaps.push(Gap {
-                    from: row.end,
-                    to: start,
-                });
-            }
-            Some(_) => {}
-        }
-        // The sound of a segment may end after the picture of the next began: no moment is counted twice.
-        let new_from = self.last_end.map_or(begins, |end: Micros| end.max(begins));
-        self.last_end = Some(extent.end.max(new_from));
-        row.end = utc(extent.end);
-        row.duration += extent.end.saturating_sub(new_from).max(0);
-        row.bytes += extent.bytes;
-        row.segments += 1;
-        row.tracks = track_rows(&segment.tracks);
+    }
+
+    /// The tracks of the recording's last segment.
+    pub(super) fn tracks(&mut self, tracks: &Tracks) {
+        self.row.tracks = track_rows(tracks);
     }
 
     /// Adds a rendition of the recording that is delivered or is to be.
@@ -151,28 +77,57 @@ impl Summary {
         self.row.facts.notes = notes.try_into().unwrap_or_default();
     }
 
-    pub(super) fn finish(mut self) -> (Cursor, RecordingRow) {
-        if self.stretches.is_empty() {
-            self.stretches.push(Stretch {
-                from: self.start,
-                to: self.start,
-                utc: self.utc_start.saturating_sub(self.start),
+    /// The row. `zeros` has UTC less tape time for each publish.
+    pub(super) fn finish(mut self, zeros: &HashMap<i64, Micros>) -> (Cursor, RecordingRow) {
+        let start = self.bounds.start;
+        let stretches = self.tally.runs.iter().map(|run| Stretch {
+            from: run.from,
+            to: run.to,
+            utc: zeros
+                .get(&run.publish)
+                .copied()
+                .unwrap_or_else(|| self.utc_start.saturating_sub(start)),
+        });
+        let mut stretches: Vec<Stretch> = stretches.collect();
+        self.figures(&stretches);
+        if stretches.is_empty() {
+            stretches.push(Stretch {
+                from: start,
+                to: start,
+                utc: self.utc_start.saturating_sub(start),
             });
         }
         let open = self.row.state == RecordingState::Open;
-        let short = |asked: Asked| short::of(&asked, self.start, &self.stretches, open);
+        let short = |asked: Asked| short::of(&asked, start, &stretches, open);
         self.row.short = self.asked.and_then(short);
         (self.cursor, self.row)
     }
-}
 
-/// The part's share of so many bytes. A part that is only rounding between two time lines counts as empty.
-fn share(bytes: u64, part: Micros, whole: Micros) -> u64 {
-    if whole.saturating_sub(part) < ROUNDING {
-        return bytes;
+    fn figures(&mut self, stretches: &[Stretch]) {
+        let row = &mut self.row;
+        row.duration = self.tally.length;
+        row.bytes = self.tally.bytes;
+        row.segments = usize::try_from(self.tally.segments).unwrap_or(usize::MAX);
+        if let (Some(first), Some(last)) = (stretches.first(), stretches.last()) {
+            row.start = first.from.saturating_add(first.utc);
+            row.begins_later = first.from.saturating_sub(self.bounds.from) > GAP;
+            if row.begins_later && self.bounds.exact {
+                row.lost = first.from.saturating_sub(self.bounds.from);
+            }
+            row.end = last.to.saturating_add(last.utc);
+        }
+        for pair in stretches.windows(2) {
+            let [before, behind] = pair else { continue };
+            let (from, to) = (
+                before.to.saturating_add(before.utc),
+                behind.from.saturating_add(behind.utc),
+            );
+            // The tape goes on at once after a restart of the box, however long the box was off. Only the clock tells.
+            if behind.from.saturating_sub(before.to) > GAP || to.saturating_sub(from) > GAP {
+                row.gaps.push(Gap { from, to });
+            }
+        }
     }
-    let wide = u128::from(bytes) * u128::from(part.unsigned_abs()) / u128::from(whole.unsigned_abs().max(1));
-    u64::try_from(wide).unwrap_or(bytes).min(bytes)
 }
 
 fn track_rows(tracks: &Tracks) -> Vec<TrackRow> {

@@ -8,11 +8,11 @@ use crate::api::answer::Failure;
 use crate::api::arguments::{Limit, time, typed};
 use crate::api::paged::fitting;
 use crate::api::{Api, row};
-use crate::config::{StreamSet, Streams};
+use crate::config::Streams;
 use crate::media::Micros;
 use crate::model::Tags;
 use crate::model::reply::{self, RecordingList};
-use crate::store::{Cursor, Library, Query, RecordingRow, RecordingState};
+use crate::store::{Cursor, Library, Order, Query, RecordingRow, RecordingState};
 
 /// A list has at most this many gaps of a recording: the last ones.
 const LIST_GAPS: usize = 20;
@@ -48,26 +48,30 @@ pub(super) async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Rec
 }
 
 fn query(asked: List) -> Result<Query, Failure> {
-    let after = asked.after.map(|text| text.parse::<Cursor>());
-    let after = after
-        .transpose()
-        .map_err(|_| Failure::bad("after: expected what 'next' of the list before said").about("after"))?;
+    let after = place(asked.after.as_deref(), Order::default())?;
     Ok(Query {
         stream: asked.stream,
         prefix: asked.prefix,
-        within: StreamSet::All,
         from: asked.from,
         to: asked.to,
         state: asked.state,
         template: asked.template,
         tags: asked.tags.texts(),
         after,
-        limit: asked.limit.0,
+        ..Query::new(asked.limit.0)
+    })
+}
+
+/// The place at which a list goes on.
+pub(super) fn place(after: Option<&str>, order: Order) -> Result<Option<Cursor>, Failure> {
+    let after = after.map(|text| Cursor::read(text, order)).transpose();
+    after.map_err(|_| {
+        Failure::bad("after: expected what 'next' of the list before said, in the same order").about("after")
     })
 }
 
 /// As many of the rows as an answer may hold.
-fn page(query: &Query, rows: &[(Cursor, RecordingRow)], address: Option<&str>) -> RecordingList {
+pub(super) fn page(query: &Query, rows: &[(Cursor, RecordingRow)], address: Option<&str>) -> RecordingList {
     let recordings = fitting(rows.iter().map(|(_, row)| row::listed(row, LIST_GAPS, address)));
     let all = recordings.len() == rows.len() && rows.len() < query.limit;
     let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));

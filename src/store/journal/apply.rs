@@ -9,7 +9,7 @@ use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
 use super::{
-    audit, delivery, evict, facts, listeners, lists, owner, recordings, redate, shown, thin, tracks,
+    audit, delivery, evict, facts, listeners, lists, owner, recordings, redate, shown, tallies, thin, tracks,
 };
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
@@ -61,7 +61,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         ),
         Op::ResumeRecording { id } => execute(
             db,
-            "UPDATE recordings SET state = 'open', reason = NULL WHERE id = ?1 AND state = 'closed'",
+            "UPDATE recordings SET state = 'open', reason = NULL, runs = NULL WHERE id = ?1 AND state = 'closed'",
             params![id.to_bytes()],
         ),
         Op::EndPublish { id, reason, outcome } => end_publish(db, *id, reason, outcome, utc),
@@ -81,11 +81,14 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             tell.then_some(utc),
         ),
         Op::PauseRecording { id, end, reason } => recordings::pause(db, *id, *end, reason, utc),
-        Op::EndRecording { id, end } => execute(
-            db,
-            "UPDATE recordings SET ends = ?2, end = min(end, ?2) WHERE id = ?1 AND state = 'open'",
-            params![id.to_bytes(), end],
-        ),
+        Op::EndRecording { id, end } => {
+            execute(
+                db,
+                "UPDATE recordings SET ends = ?2, end = min(end, ?2) WHERE id = ?1 AND state = 'open'",
+                params![id.to_bytes(), end],
+            )?;
+            tallies::bounded(db, *id)
+        }
         Op::ContinueRecording { id, publish, start } => recordings::resume(db, *id, *publish, *start, utc),
         Op::Clip {
             id,
@@ -98,7 +101,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         Op::CloseRecording { id, end, reason } => recordings::close(db, *id, *end, reason, utc),
         Op::ExtendRecording { id, start, end } => execute(
             db,
-            "UPDATE recordings SET start = min(start, ?2), end = max(end, ?3) WHERE id = ?1 AND NOT exact",
+            "UPDATE recordings SET start = min(start, ?2), end = max(end, ?3), runs = NULL WHERE id = ?1 AND NOT exact",
             params![id.to_bytes(), start, end],
         ),
         Op::OpenSegment(segment) => open_segment(db, segment),
@@ -122,11 +125,14 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         Op::Blanked { id } => thin::blanked(db, *id),
         Op::Evict { id } => evict::evict(db, *id, utc),
         Op::Evicted { id } => evict::evicted(db, *id),
-        Op::Missing { id, missing } => execute(
-            db,
-            "UPDATE segments SET state = ?2 WHERE id = ?1 AND state IN ('sealed', 'missing')",
-            params![id.to_bytes(), if *missing { "missing" } else { "sealed" }],
-        ),
+        Op::Missing { id, missing } => {
+            tallies::forget_with(db, *id)?;
+            execute(
+                db,
+                "UPDATE segments SET state = ?2 WHERE id = ?1 AND state IN ('sealed', 'missing')",
+                params![id.to_bytes(), if *missing { "missing" } else { "sealed" }],
+            )
+        }
         Op::Gap {
             publish,
             from,
@@ -134,11 +140,14 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             reason,
         } => gap(db, *publish, [*from, *to], reason, utc),
         Op::MendSegment(sealed) => mend_segment(db, sealed),
-        Op::ForgetSegment { id } => execute(
-            db,
-            "DELETE FROM segments WHERE id = ?1 AND state IN ('sealed', 'missing')",
-            params![id.to_bytes()],
-        ),
+        Op::ForgetSegment { id } => {
+            tallies::forget_with(db, *id)?;
+            execute(
+                db,
+                "DELETE FROM segments WHERE id = ?1 AND state IN ('sealed', 'missing')",
+                params![id.to_bytes()],
+            )
+        }
         Op::ForgetRecording { id } => execute(
             db,
             "DELETE FROM recordings WHERE id = ?1 AND state = 'closed'",
@@ -474,10 +483,12 @@ fn seal_segment(db: &Connection, sealed: &Sealed) -> Result {
         "UPDATE recordings SET end = min(max(end, ?2), ifnull(ends, ?2))
          WHERE state = 'open' AND NOT paused AND start < ?2 AND stream = (SELECT stream FROM segments WHERE id = ?1)",
         params![sealed.id.to_bytes(), sealed.end],
-    )
+    )?;
+    tallies::sealed(db, sealed.id)
 }
 
 fn mend_segment(db: &Connection, sealed: &Sealed) -> Result {
+    tallies::forget_with(db, sealed.id)?;
     execute(
         db,
         "UPDATE segments SET end = ?2, bytes = ?3, space = ?4, crc = ?5, chunks = ?6

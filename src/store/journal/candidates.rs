@@ -37,10 +37,14 @@ pub(in crate::store) struct Blocks {
 pub(super) const BLOCKS: &str = "SELECT s.id, t.name, s.sequence, s.space, s.end
     FROM segments s CROSS JOIN streams t ON t.stream = s.stream";
 
-/// Recordings `o` that a segment `s` belongs to, or nearly belongs to: the difference is not made here. The longest recording
-/// bounds how far before the segment they begin.
-pub(super) const SHARES: &str = "o.stream = s.stream AND o.end > s.start AND o.start < s.end
-    AND o.start >= s.start - (SELECT max(end - start) FROM recordings)";
+/// Recordings `o` that a segment `s` belongs to, or nearly belongs to: the difference is not made here. The index of the lengths has
+/// recordings of about the same length beside each other. So a long one does not make others be read that ended long before.
+pub(super) const SHARING: &str =
+    "(VALUES (0, 60000000), (1, 480000000), (2, 3840000000), (3, 30720000000), (4, 245760000000), (5, 1966080000000),
+        (6, 1 << 55)) c CROSS JOIN recordings o INDEXED BY recordings_like ON o.stream = s.stream
+    AND ((o.end - o.start > 60000000) + (o.end - o.start > 480000000) + (o.end - o.start > 3840000000)
+        + (o.end - o.start > 30720000000) + (o.end - o.start > 245760000000) + (o.end - o.start > 1966080000000)) = c.column1
+    AND o.start >= s.start - c.column2 AND o.start < s.end AND o.end > s.start";
 
 /// The deleted fragments of a segment are overwritten before another segment takes over its file.
 const NOT_BLANK: &str = "NOT EXISTS (SELECT 1 FROM blanks b WHERE b.segment = s.segment)";
@@ -68,7 +72,7 @@ impl Journal {
             Class::Delivered => self.candidates_of_state("delivered", needed, limit),
             Class::Nobodys => self.nobodys(limit),
             Class::Undelivered => self
-                .unneeded("AND o.protected", Micros::MIN, limit)
+                .unneeded("WHERE o.protected", Micros::MIN, limit)
                 .map(drop_ends),
         })
     }
@@ -89,7 +93,7 @@ impl Journal {
             "SELECT s.id, t.name, s.sequence, s.space, s.end
              FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN streams t ON t.stream = s.stream
              WHERE r.recording = ?1 AND s.state = 'sealed' AND {NOT_BLANK}
-                AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND {needed})
+                AND NOT EXISTS (SELECT 1 FROM {SHARING} WHERE {needed})
              ORDER BY s.end LIMIT ?2",
             between("r.stream", "r.start", "r.end")
         );
@@ -142,7 +146,7 @@ impl Journal {
     ) -> Result<Vec<(Blocks, Micros)>, StoreError> {
         let sql = format!(
             "{BLOCKS} WHERE s.state = 'sealed' AND s.end > ?1 AND {NOT_BLANK}
-                AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} {needed})
+                AND NOT EXISTS (SELECT 1 FROM {SHARING} {needed})
              ORDER BY s.end LIMIT ?2"
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

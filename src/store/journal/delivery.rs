@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::outbox::{Result, execute, post, whole};
-use super::read::{between, number};
-use super::sql::prepare;
+use super::read::number;
+use super::sql::{WHOLE, prepare};
 use super::{Journal, facts, tracks};
 use crate::event::{Event, RecordingDelivered, rfc3339};
 use crate::format::Format;
@@ -294,7 +294,7 @@ fn restart(db: &Connection, id: RenditionId) -> Result {
 }
 
 pub(super) const RENDITION: &str =
-    "d.recording, format, part, d.state, store, d.key, url, bytes, crc, etag, upload, layout, inits,
+    "d.recording, format, part, d.state, store, d.key, url, d.bytes, crc, etag, upload, layout, inits,
         chunks, error, delivered, remove_at, master_url";
 
 impl Journal {
@@ -317,7 +317,7 @@ impl Journal {
         };
         let mut found = Vec::new();
         if open {
-            let sql = "SELECT id, spec FROM recordings WHERE state = 'open' ORDER BY recording LIMIT ?1";
+            let sql = "SELECT id, spec FROM recordings INDEXED BY recordings_open WHERE state = 'open' ORDER BY recording LIMIT ?1";
             found = self.all(sql, params![limit], read(true))?;
         }
         let direction = match order {
@@ -325,7 +325,9 @@ impl Journal {
             WaitingOrder::OldestFirst => "ASC",
         };
         let sql = format!(
-            "SELECT id, spec FROM recordings WHERE state = 'closed' AND NOT aside ORDER BY end {direction} LIMIT ?1"
+            "SELECT id, spec FROM recordings INDEXED BY recordings_deliver
+             WHERE state = 'closed' AND NOT aside AND end > {} ORDER BY end {direction} LIMIT ?1",
+            Micros::MIN
         );
         found.extend(self.all(&sql, params![limit], read(false))?);
         Ok(found)
@@ -407,11 +409,11 @@ impl Journal {
     /// The number and the size of the deliveries that wait.
     pub(in crate::store) fn backlog(&self) -> std::result::Result<Backlog, StoreError> {
         let sql = format!(
-            "SELECT count(*), ifnull(sum(aside), 0), (SELECT ifnull(sum(bytes), 0) FROM segments WHERE segment IN
-                (SELECT s.segment FROM recordings r CROSS JOIN segments s ON {} AND s.state = 'sealed'
-                 WHERE r.state = 'closed'))
-            FROM recordings WHERE state = 'closed'",
-            between("r.stream", "r.start", "r.end")
+            "SELECT {WHOLE} a.count + b.count, b.count, a.bytes + b.bytes
+             FROM (SELECT count(*) AS count, ifnull(sum(bytes), 0) AS bytes FROM recordings INDEXED BY recordings_deliver
+                    WHERE state = 'closed' AND NOT aside) a,
+                (SELECT count(*) AS count, ifnull(sum(bytes), 0) AS bytes FROM recordings INDEXED BY recordings_aside
+                    WHERE state = 'closed' AND aside) b"
         );
         let backlog = self.one(&sql, [], |row| {
             Ok(Backlog {

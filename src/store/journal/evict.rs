@@ -3,12 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit;
-use super::candidates::SHARES;
+use super::candidates::SHARING;
 use super::lists;
 use super::outbox::{Result, execute, post};
 use super::read::{between, number};
 use super::sql::prepare;
-use super::thin;
+use super::{tallies, thin};
 use crate::event::{Event, Evicted, ExpiredBy, rfc3339};
 use crate::media::{Micros, RecordingId, SegmentId};
 
@@ -85,8 +85,9 @@ pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
     })?;
     execute(db, "DELETE FROM indexes WHERE segment = ?1", params![segment])?;
     lists::remove(db, segment)?;
+    tallies::gone(db, id)?;
     let sql = format!(
-        "SELECT o.recording, o.id, o.state FROM segments s JOIN recordings o ON {SHARES} WHERE s.segment = ?1"
+        "SELECT o.recording, o.id, o.state FROM segments s CROSS JOIN {SHARING} WHERE s.segment = ?1"
     );
     let mut statement = prepare(db, &sql)?;
     let rows = statement.query_map(params![segment], |row| {

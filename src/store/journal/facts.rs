@@ -13,7 +13,7 @@ use super::read::number;
 use super::sql::prepare;
 use crate::media::{Micros, RecordingId};
 use crate::model::{Category, CategoryId, Custom, Facts, Label, Note, Notes, Tags, Words};
-use crate::store::StoreError;
+use crate::store::{StoreError, folded};
 
 /// The columns of facts, in the order of [`columns`].
 pub(super) const FACTS: &str = "r.title, r.description, r.tags, r.category, r.custom";
@@ -30,7 +30,7 @@ pub(super) fn describe(db: &Connection, id: RecordingId, facts: &Facts) -> Resul
     };
     execute(
         db,
-        "UPDATE recordings SET title = ?2, description = ?3, tags = ?4, category = ?5, custom = ?6, sidecar = 1 WHERE id = ?1",
+        "UPDATE recordings SET title = ?2, description = ?3, tags = ?4, category = ?5, custom = ?6, folded = ?7, sidecar = 1 WHERE id = ?1",
         params![
             id.to_bytes(),
             facts.title.as_ref().map(Words::as_str),
@@ -38,6 +38,7 @@ pub(super) fn describe(db: &Connection, id: RecordingId, facts: &Facts) -> Resul
             tags,
             facts.category.as_ref().map(CategoryId::as_str),
             facts.custom.as_ref().map(Custom::to_json),
+            facts.title.as_ref().map(|title| folded(title.as_str())),
         ],
     )?;
     execute(

@@ -7,6 +7,7 @@ use rusqlite::params;
 use super::Journal;
 use super::read::number;
 use crate::format::Format;
+use crate::media::Micros;
 use crate::store::figures::{MissedCounts, RecordingCounts, Waiting};
 use crate::store::{RecordingSpec, RecordingState, StoreError};
 
@@ -44,12 +45,15 @@ impl Journal {
         let formats = rows
             .into_iter()
             .filter_map(|(format, count)| Some((format.parse::<Format>().ok()?, count)));
-        let oldest = "SELECT utc_offset + boot_zero - tape_zero + r.end FROM recordings r
+        let oldest = format!(
+            "SELECT utc_offset + boot_zero - tape_zero + r.end FROM recordings r INDEXED BY recordings_deliver
                 JOIN publishes p ON p.publish = ifnull(r.last_publish, r.publish) JOIN boots USING (boot)
-            WHERE r.state = 'closed' AND NOT r.aside ORDER BY r.end LIMIT 1";
+            WHERE r.state = 'closed' AND NOT r.aside AND r.end > {} ORDER BY r.end LIMIT 1",
+            Micros::MIN
+        );
         Ok(Waiting {
             formats: formats.collect(),
-            oldest_end: self.one(oldest, [], |row| self.col(row, 0))?,
+            oldest_end: self.one(&oldest, [], |row| self.col(row, 0))?,
         })
     }
 

@@ -4,25 +4,28 @@
 use rusqlite::params;
 
 use super::delivery::RENDITION;
-use super::read::{RECORDING, RecordingData, SEGMENT, SEGMENTS, SHARED, SegmentData, between, few, number};
+use super::read::{RECORDING, RecordingData, SEGMENT, SEGMENTS, SegmentData, between, few, number};
 use super::window::Window;
 use super::{Journal, tracks};
 use crate::config::{StreamSet, Streams};
 use crate::media::{Micros, RecordingId, Tracks};
-use crate::store::{Query, RecordingState, Rendition, StoreError};
+use crate::model::{CategoryId, Origin};
+use crate::store::tally::SHARED;
+use crate::store::{Cursor, Query, Rendition, Sort, StoreError, folded};
 
 /// Slack of a search by time. Times of a recording are rounded, and begin with a segment: recordings this close are examined,
 /// too.
-const CLOSE: Micros = 120_000_000;
+pub(super) const CLOSE: Micros = 120_000_000;
 
 /// Recordings `r` whose keys are in the list `?1`.
 pub(super) const THESE: &str = "json_each(?1) k CROSS JOIN recordings r ON r.recording = k.value";
 
-/// Tape time at which a recording `r` ends, unless it grows.
-const LIMIT: &str = "iif(r.state = 'open' AND NOT r.paused, ifnull(r.ends, 4611686018427387903), r.end)";
+/// More ranges of tape time than these are searched as one.
+const WINDOWS: usize = 8;
 
-/// Up to so many streams are searched one by one. For more of them, the search reads the one list of all recordings.
-const FEW: usize = 8;
+/// Tape time at which a recording `r` ends, unless it grows.
+pub(super) const LIMIT: &str =
+    "iif(r.state = 'open' AND NOT r.paused, ifnull(r.ends, 4611686018427387903), r.end)";
 
 /// The template of a recording `r`, by which it is indexed.
 const TEMPLATE: &str = "ifnull(iif(json_valid(r.spec), json_extract(r.spec, '$.template'), NULL), 'default')";
@@ -51,205 +54,208 @@ fn globs(streams: &StreamSet) -> Option<String> {
     }
 }
 
-/// The index that a search uses. It also has the order of the starts. Other conditions are checked row by row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
-    /// The first of the tags.
-    Tag,
-    /// Open recordings.
-    Open,
-    Stream,
-    Template,
-    State,
-    Start,
+/// What a spec says of a recording `r`, as the index of searches has it.
+fn said(of: &str) -> String {
+    format!("iif(json_valid(r.spec), json_extract(r.spec, '$.{of}'), NULL)")
 }
 
-impl By {
-    fn of(query: &Query, stream: Option<i64>) -> Self {
-        match query {
-            _ if !query.tags.is_empty() => Self::Tag,
-            _ if query.state == Some(RecordingState::Open) => Self::Open,
-            _ if stream.is_some() => Self::Stream,
-            _ if query.template.is_some() => Self::Template,
-            _ if query.state.is_some() => Self::State,
-            _ => Self::Start,
-        }
-    }
+/// A category and all within it.
+const WITHIN: &str = "WITH RECURSIVE within (id) AS (VALUES (?18)
+    UNION SELECT c.id FROM within CROSS JOIN categories c ON c.parent = within.id) SELECT id FROM within";
 
-    /// The sign before a column that keeps SQLite from choosing an index other than this one.
-    fn other(self, than: &[Self]) -> &'static str {
-        if than.contains(&self) { "" } else { "+" }
+/// The value that a list is in the order of. A recording that grows comes behind all others, whatever it has by now.
+fn value(sort: Sort) -> String {
+    match sort {
+        Sort::Start => "r.start".to_owned(),
+        Sort::End => format!("iif(r.state = 'open', {}, r.end)", Micros::MAX),
+        Sort::Length => format!("ifnull(r.length, {})", Micros::MAX),
+        Sort::Bytes => format!("ifnull(r.bytes, {})", Micros::MAX),
     }
 }
 
-/// The statement of a search, of one stream or of all.
-fn statement(query: &Query, stream: Option<i64>) -> String {
-    let by = By::of(query, stream);
-    let (from, start, key) = match by {
-        By::Tag => (
-            "FROM tagged g CROSS JOIN recordings r ON r.recording = g.owner",
-            "g.begins",
-            "g.owner",
-        ),
-        _ => ("FROM recordings r", "r.start", "r.recording"),
-    };
-    let mut wheres = vec![format!(
-        "({start}, {key}) > (?1, ?2) AND {start} >= ?3 AND {start} < ?4"
-    )];
-    if by == By::Tag {
-        wheres.push("g.tag = ?12".to_owned());
-    }
-    if let Some(state) = query.state {
-        let other = by.other(&[By::Open, By::State]);
-        wheres.push(format!("{other}r.state = '{}'", state.as_str()));
-    }
-    if stream.is_some() {
-        wheres.push(format!("{}r.stream = ?5", by.other(&[By::Stream])));
+/// The conditions that a recording has one of these tags, or all of them. The index has the tags as JSON: a tag is a part of that
+/// text. Only where a letter of it is escaped may it be a part of another tag.
+fn tagged(tags: &[String], parameter: &str, all: bool) -> Vec<String> {
+    let part = |at| format!("instr(r.tags, json_extract({parameter}, '$[{at}]'))");
+    let parts: Vec<String> = (0..tags.len()).map(part).collect();
+    let own = "SELECT value FROM json_each(iif(json_valid(r.tags), r.tags, '[]'))";
+    let wanted = format!("SELECT json_extract(w.value, '$') FROM json_each({parameter}) w");
+    let (parts, exact) = if all {
+        (parts.join(" AND "), format!("NOT EXISTS ({wanted} EXCEPT {own})"))
     } else {
-        // In a list of all streams, SQLite reads the stream from the index, and reads only the rows of the wanted streams.
-        match &query.stream {
-            Some(Streams::One(_)) => {
-                wheres.push("+r.stream = (SELECT stream FROM streams WHERE name = ?11)".to_owned())
-            }
-            Some(Streams::Fitting(_)) => {
-                wheres.push("+r.stream IN (SELECT stream FROM streams WHERE name GLOB ?11)".to_owned())
-            }
-            None => (),
-        }
-        if query.prefix.is_some() {
-            wheres.push(
-                "+r.stream IN (SELECT stream FROM streams WHERE substr(name, 1, length(?6)) = ?6)".to_owned(),
-            );
-        }
-        if !query.within.is_all() {
-            wheres.push(seen("?13"));
-        }
+        (parts.join(" OR "), format!("EXISTS ({wanted} INTERSECT {own})"))
+    };
+    // The tag `,` looks like what is between two tags.
+    let exact = if tags.iter().any(|tag| tag == ",") {
+        exact
+    } else {
+        format!("(NOT instr(r.tags, '\\') OR {exact})")
+    };
+    vec![format!("({parts})"), exact]
+}
+
+/// Tags as one value of a statement, each as it is written in a row.
+fn quoted(tags: &[String]) -> String {
+    let quoted: Vec<String> = tags
+        .iter()
+        .map(|tag| serde_json::Value::from(tag.as_str()).to_string())
+        .collect();
+    serde_json::Value::from(quoted).to_string()
+}
+
+/// The statement of a search. It walks along one index, which has everything that it asks, in the order of the starts.
+fn statement(query: &Query, windows: &[Window]) -> String {
+    let (value, descending) = (value(query.order.sort), query.order.descending);
+    let (behind, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
+    let mut wheres = vec![format!(
+        "r.start >= ?1 AND r.start < ?2 AND ({value}, r.recording) {behind} (?3, ?4)"
+    )];
+    if let Some(state) = query.state {
+        wheres.push(format!("r.state = '{}'", state.as_str()));
     }
-    if query.template.is_some() {
-        wheres.push(format!("{}{TEMPLATE} = ?7", by.other(&[By::Template])));
+    let of_streams = |which: &str| format!("r.stream IN (SELECT stream FROM streams WHERE {which})");
+    match &query.stream {
+        Some(Streams::One(_)) => wheres.push(of_streams("name = ?5")),
+        Some(Streams::Fitting(_)) => wheres.push(of_streams("name GLOB ?5")),
+        None => {}
     }
-    if query.tags.len() > 1 {
-        wheres.push(
-            "NOT EXISTS (SELECT value FROM json_each(?8)
-                EXCEPT SELECT value FROM json_each(iif(json_valid(r.tags), r.tags, '[]')))"
-                .to_owned(),
-        );
+    if query.prefix.is_some() {
+        wheres.push(of_streams("substr(name, 1, length(?6)) = ?6"));
+    }
+    if query.begins.is_some() {
+        let of_stream = of_streams("substr(name, 1, length(?13)) = ?13");
+        wheres.push(format!(
+            "(substr({}, 1, length(?13)) = ?13 OR {of_stream})",
+            said("name")
+        ));
+    }
+    if !query.within.is_all() {
+        wheres.push(seen("?10"));
+    }
+    let wanted = [
+        (query.template.is_some(), format!("{TEMPLATE} = ?7")),
+        (query.origin.is_some(), format!("{} = ?11", said("origin.kind"))),
+        (query.domain.is_some(), format!("{} = ?12", said("domain"))),
+        (query.category.is_some(), format!("r.category IN ({WITHIN})")),
+        (query.text.is_some(), "instr(r.folded, ?19)".to_owned()),
+        (query.length.0.is_some(), "ifnull(r.length >= ?14, 1)".to_owned()),
+        (query.length.1.is_some(), "r.length <= ?15".to_owned()),
+        (query.bytes.0.is_some(), "ifnull(r.bytes >= ?16, 1)".to_owned()),
+        (query.bytes.1.is_some(), "r.bytes <= ?17".to_owned()),
+    ];
+    wheres.extend(
+        wanted
+            .into_iter()
+            .filter_map(|(is_asked, condition)| is_asked.then_some(condition)),
+    );
+    if !query.tags.is_empty() {
+        wheres.extend(tagged(&query.tags, "?8", true));
+    }
+    if !query.any_tags.is_empty() {
+        wheres.extend(tagged(&query.any_tags, "?9", false));
     }
     if query.from.is_some() || query.to.is_some() {
-        // The UTC of a recording's end comes from the segment in which it ends. That segment may be of another publish and
-        // another boot than the beginning.
-        wheres.push(
-            "utc_offset + boot_zero - tape_zero + r.start < ?9
-            AND (r.state = 'open' OR utc_offset + boot_zero - tape_zero + r.end > ?10 OR ?10 < (
-                SELECT c.utc_offset + q.boot_zero - q.tape_zero + r.end
-                FROM segments s JOIN publishes q ON q.publish = s.publish JOIN boots c ON c.boot = q.boot
-                WHERE s.stream = r.stream AND s.end >= r.end ORDER BY s.end LIMIT 1))"
-                .to_owned(),
-        );
+        let within = |window: &Window| {
+            format!(
+                "(r.start < {} AND (r.end > {} OR r.state = 'open'))",
+                window.to, window.from
+            )
+        };
+        let within: Vec<String> = windows.iter().map(within).collect();
+        wheres.push(format!("({})", within.join(" OR ")));
     }
     let wheres = wheres.join("\n    AND ");
-    let columns = RECORDING.replacen("FROM recordings r", from, 1);
-    format!("{columns} WHERE {wheres} ORDER BY {start}, {key} LIMIT ?14")
+    format!(
+        "SELECT r.recording FROM recordings r INDEXED BY recordings_search WHERE {wheres}
+         ORDER BY {value} {direction}, r.recording {direction} LIMIT ?20"
+    )
 }
 
 impl Journal {
-    /// Recordings that may answer a query, behind its place, in the order of their starts. Times are compared only as far as
-    /// they can be without the tape.
+    /// Recordings that may answer a query, behind its place, in its order. Times are compared only as far as they can be without
+    /// the tape.
     pub(in crate::store) fn candidates(&self, query: &Query) -> Result<Vec<RecordingData>, StoreError> {
-        let starts = self.starts(query.from, query.to)?;
-        let streams = match By::of(query, None) {
-            By::Tag => None,
-            _ => self.few_streams(query)?,
+        let windows = self.windows(query.from, query.to)?;
+        let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
+            return Ok(Vec::new());
         };
-        let Some(streams) = streams else {
-            return self.searched(query, None, starts);
-        };
-        let mut all = Vec::new();
-        for stream in streams {
-            all.extend(self.searched(query, Some(stream), starts)?);
+        let (mut from, mut to) = (self.began(first.from)?, last.to);
+        let after = query.after.unwrap_or(Cursor::before_all(query.order));
+        match (query.order.sort, query.order.descending) {
+            (Sort::Start, false) => from = from.max(after.value),
+            (Sort::Start, true) => to = to.min(after.value.saturating_add(1)),
+            _ => {}
         }
-        all.sort_by_key(|found| (found.start, found.key));
-        all.truncate(query.limit);
-        Ok(all)
-    }
-
-    /// The keys of the query's streams, if these are few.
-    fn few_streams(&self, query: &Query) -> Result<Option<Vec<i64>>, StoreError> {
-        if query.stream.is_none() && query.prefix.is_none() && query.within.is_all() {
-            return Ok(None);
-        }
-        let (name, glob) = match &query.stream {
-            Some(Streams::One(name)) => (Some(name.as_str()), None),
-            Some(Streams::Fitting(pattern)) => (None, Some(as_glob(pattern.as_str()))),
-            None => (None, None),
-        };
-        let sql =
-            "SELECT stream FROM streams WHERE (?1 IS NULL OR name = ?1) AND (?2 IS NULL OR name GLOB ?2)
-            AND (?3 IS NULL OR substr(name, 1, length(?3)) = ?3)
-            AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(?4) w WHERE name GLOB w.value)) LIMIT ?5";
-        let most = i64::try_from(FEW).unwrap_or(0).saturating_add(1);
-        let values = params![name, glob, query.prefix, globs(&query.within), most];
-        let streams: Vec<i64> = self.all(sql, values, |row| self.col(row, 0))?;
-        Ok((streams.len() <= FEW).then_some(streams))
-    }
-
-    fn searched(
-        &self,
-        query: &Query,
-        stream: Option<i64>,
-        (from, to): (Micros, Micros),
-    ) -> Result<Vec<RecordingData>, StoreError> {
-        let after = query.after.unwrap_or_default();
         let name = query.stream.as_ref().map(|streams| match streams {
             Streams::One(name) => name.as_str().to_owned(),
             Streams::Fitting(pattern) => as_glob(pattern.as_str()),
         });
+        let bytes = |bytes: Option<u64>| bytes.map(super::outbox::whole);
         let values = params![
-            after.start,
-            after.recording,
             from,
             to,
-            stream,
+            after.value,
+            after.recording,
+            name,
             query.prefix.as_deref(),
             query.template.as_deref(),
-            serde_json::Value::from(query.tags.as_slice()).to_string(),
-            query.to.map_or(Micros::MAX, |to| to.saturating_add(CLOSE)),
-            query.from.map_or(Micros::MIN, |from| from.saturating_sub(CLOSE)),
-            name,
-            query.tags.first(),
+            quoted(&query.tags),
+            quoted(&query.any_tags),
             globs(&query.within),
+            query.origin.map(Origin::as_str),
+            query.domain.as_deref(),
+            query.begins.as_deref(),
+            query.length.0,
+            query.length.1,
+            bytes(query.bytes.0),
+            bytes(query.bytes.1),
+            query.category.as_ref().map(CategoryId::as_str),
+            query.text.as_deref().map(folded),
             i64::try_from(query.limit).unwrap_or(i64::MAX),
         ];
-        self.all(&statement(query, stream), values, |row| self.recording_data(row))
+        let found: Vec<i64> = self.all(&statement(query, &windows), values, |row| self.col(row, 0))?;
+        let rows = RECORDING.replacen("FROM recordings r", &format!("FROM {THESE}"), 1);
+        self.all(&format!("{rows} ORDER BY k.key"), params![keys(&found)], |row| {
+            self.recording_data(row)
+        })
     }
 
-    /// Tape time from which, and before which, a recording begins that may share a moment with an interval (UTC).
-    pub(in crate::store) fn starts(
-        &self,
-        from: Option<Micros>,
-        to: Option<Micros>,
-    ) -> Result<(Micros, Micros), StoreError> {
+    /// Ranges of tape time that may share a moment with an interval (UTC).
+    fn windows(&self, from: Option<Micros>, to: Option<Micros>) -> Result<Vec<Window>, StoreError> {
+        let whole = Window {
+            from: Micros::MIN,
+            to: Micros::MAX,
+        };
         if from.is_none() && to.is_none() {
-            return Ok((Micros::MIN, Micros::MAX));
+            return Ok(vec![whole]);
         }
-        let close =
-            |time: Option<Micros>, or: Micros, by: Micros| time.map_or(or, |time| time.saturating_add(by));
-        let window = Window::of(
+        let windows = Window::each(
             &self.boots()?,
-            close(from, Micros::MIN, -CLOSE),
-            close(to, Micros::MAX, CLOSE),
+            from.map_or(Micros::MIN, |from| from.saturating_sub(CLOSE)),
+            to.map_or(Micros::MAX, |to| to.saturating_add(CLOSE)),
         );
+        Ok(if windows.len() > WINDOWS {
+            vec![Window::around(&windows)]
+        } else {
+            windows
+        })
+    }
+
+    /// The earliest tape time at which a recording begins that goes on at a moment of the tape, or later.
+    fn began(&self, at: Micros) -> Result<Micros, StoreError> {
+        if at == Micros::MIN {
+            return Ok(at);
+        }
         let sql = "SELECT (SELECT max(end - start) FROM recordings),
             (SELECT min(start) FROM recordings WHERE state = 'open')";
         let (longest, open): (Option<Micros>, Option<Micros>) = self
             .one(sql, [], |row| Ok((self.col(row, 0)?, self.col(row, 1)?)))?
             .unwrap_or_default();
-        let from = window
-            .from
+        let began = at
             .saturating_sub(longest.unwrap_or(0).max(0))
             .saturating_sub(CLOSE);
         // The length of an open recording is not known.
-        Ok((from.min(open.unwrap_or(Micros::MAX)), window.to))
+        Ok(began.min(open.unwrap_or(Micros::MAX)))
     }
 
     /// The recordings of these streams whose ids lie between two, the smaller ones first.
@@ -311,20 +317,21 @@ impl Journal {
         })
     }
 
-    /// The open segments that may belong to recordings: of the stream of each, those that began before its end.
+    /// The open segments that may belong to recordings, with their publishes: of the stream of each, those that began before its end.
     pub(in crate::store) fn open_of(
         &self,
         recordings: &[i64],
-    ) -> Result<Vec<(i64, SegmentData)>, StoreError> {
+    ) -> Result<Vec<(i64, i64, SegmentData)>, StoreError> {
         let sql = format!(
-            "SELECT r.recording, {SEGMENT} FROM {THESE} CROSS JOIN {SEGMENTS}
+            "SELECT r.recording, s.publish, {SEGMENT} FROM {THESE} CROSS JOIN {SEGMENTS}
              WHERE {} AND +s.stream = r.stream
                 AND s.start < {LIMIT} - iif(r.exact, 0, min(?2, ({LIMIT} - r.start) / 2))",
             few("open"),
         );
         let mut decode = memo();
         self.all(&sql, params![keys(recordings), SHARED], |row| {
-            Ok((self.col(row, 0)?, self.segment_data_at(row, 1, &mut decode)?))
+            let segment = self.segment_data_at(row, 2, &mut decode)?;
+            Ok((self.col(row, 0)?, self.col(row, 1)?, segment))
         })
     }
 
@@ -344,7 +351,7 @@ impl Journal {
 }
 
 /// A reader of tracks that remembers the last row: most rows have the tracks of the row before.
-fn memo() -> impl FnMut(&str) -> Option<Tracks> {
+pub(super) fn memo() -> impl FnMut(&str) -> Option<Tracks> {
     let mut known: Option<(String, Tracks)> = None;
     move |text| match &known {
         Some((same, tracks)) if same == text => Some(tracks.clone()),
@@ -365,102 +372,92 @@ pub(super) fn keys(recordings: &[i64]) -> String {
 mod tests {
     use super::*;
     use crate::config::Pattern;
+    use crate::store::{Order, RecordingState};
 
-    fn all() -> Query {
-        Query {
-            stream: None,
-            prefix: None,
-            within: StreamSet::All,
-            from: None,
-            to: None,
-            state: None,
-            template: None,
-            tags: Vec::new(),
-            after: None,
-            limit: 100,
-        }
-    }
-
-    /// The plan of SQLite for a search: the step that finds recordings, and whether SQLite has to sort them.
+    /// The plan of SQLite for a search: its steps, the outermost ones first.
     #[expect(
         clippy::disallowed_methods,
         reason = "it is about the statement, not one of them"
     )]
-    fn plan(journal: &Journal, query: &Query, stream: Option<i64>) -> (String, bool) {
-        let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, stream));
+    fn plan(journal: &Journal, query: &Query) -> Vec<String> {
+        let windows = [Window { from: 5, to: 9 }, Window { from: 12, to: 15 }];
+        let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &windows));
         let mut statement = journal.connection.prepare(&sql).unwrap();
         let mut rows = statement.raw_query();
-        let mut steps: Vec<(i64, String)> = Vec::new();
+        let mut steps = Vec::new();
         while let Some(row) = rows.next().unwrap() {
-            steps.push((row.get(1).unwrap(), row.get(3).unwrap()));
+            steps.push((row.get::<_, i64>(1).unwrap(), row.get(3).unwrap()));
         }
         steps.retain(|(within, _)| *within == 0);
-        let finds = |step: &str| {
-            let of = ["SEARCH r ", "SEARCH g ", "SCAN r", "SCAN g"];
-            of.iter().any(|of| step.starts_with(of))
-        };
-        let found = steps.iter().find(|(_, step)| finds(step)).unwrap().1.clone();
-        (found, steps.iter().any(|(_, step)| step.contains("ORDER BY")))
+        steps.into_iter().map(|(_, step)| step).collect()
     }
 
     #[test]
-    fn each_search_goes_by_an_index_that_has_what_is_asked_for_and_the_order() {
+    fn each_search_reads_one_index_alone_whatever_is_asked_and_in_whatever_order() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::open(dir.path()).unwrap();
-        let fitting: Streams = "live/*".parse().unwrap();
-        let one: Streams = "live/a".parse().unwrap();
-        let some = StreamSet::of([Pattern::try_from("live/a*".to_owned()).unwrap()]);
-        let states = [
-            None,
-            Some(RecordingState::Open),
-            Some(RecordingState::Closed),
-            Some(RecordingState::Delivered),
+        let all = Query::new(100);
+        let text = || Some("x".to_owned());
+        let within = StreamSet::of([Pattern::try_from("live/a*".to_owned()).unwrap()]);
+        let tags = vec!["x".to_owned(), "y".to_owned()];
+        let queries = [
+            all.clone(),
+            Query {
+                stream: Some("live/a".parse().unwrap()),
+                ..all.clone()
+            },
+            Query {
+                stream: Some("live/*".parse().unwrap()),
+                prefix: text(),
+                within,
+                ..all.clone()
+            },
+            Query {
+                begins: text(),
+                template: text(),
+                domain: text(),
+                origin: Some(Origin::Clip),
+                ..all.clone()
+            },
+            Query {
+                from: Some(5),
+                to: Some(9),
+                state: Some(RecordingState::Open),
+                ..all.clone()
+            },
+            Query {
+                length: (Some(1), Some(2)),
+                bytes: (Some(1), Some(2)),
+                ..all.clone()
+            },
+            Query {
+                category: CategoryId::try_from("school".to_owned()).ok(),
+                text: text(),
+                ..all.clone()
+            },
+            Query {
+                any_tags: tags.clone(),
+                tags,
+                ..all
+            },
         ];
-        for state in states {
-            for template in [None, Some("lesson".to_owned())] {
-                for tags in [vec![], vec!["x".to_owned()], vec!["x".to_owned(), "y".to_owned()]] {
-                    for times in [(None, None), (Some(5), Some(9))] {
-                        for (stream, within, known) in [
-                            (None, &StreamSet::All, None),
-                            (None, &some, None),
-                            (Some(&one), &StreamSet::All, Some(1)),
-                            (Some(&fitting), &StreamSet::All, None),
-                            (Some(&fitting), &some, Some(1)),
-                        ] {
-                            let query = Query {
-                                stream: stream.cloned(),
-                                within: within.clone(),
-                                prefix: stream.map(|_| "live/".to_owned()),
-                                state,
-                                template: template.clone(),
-                                tags: tags.clone(),
-                                from: times.0,
-                                to: times.1,
-                                ..all()
-                            };
-                            let wanted = match By::of(&query, known) {
-                                By::Tag => "SEARCH g USING PRIMARY KEY (tag=? AND ",
-                                // Open recordings are few, so SQLite may sort them.
-                                By::Open => "SEARCH r USING INDEX recordings_",
-                                By::Stream => {
-                                    "SEARCH r USING INDEX recordings_of (stream=? AND start>? AND start<?)"
-                                }
-                                By::Template => {
-                                    "SEARCH r USING INDEX recordings_template (<expr>=? AND start>? AND start<?)"
-                                }
-                                By::State => {
-                                    "SEARCH r USING INDEX recordings_state (state=? AND start>? AND start<?)"
-                                }
-                                By::Start => "SEARCH r USING INDEX recordings_start (start>? AND start<?)",
-                            };
-                            let (found, sorts) = plan(&journal, &query, known);
-                            assert!(found.starts_with(wanted), "{query:?}: {found}, and not {wanted}");
-                            assert!(
-                                !sorts || By::of(&query, known) == By::Open,
-                                "{query:?} is put in order"
-                            );
-                        }
-                    }
+        for sort in [Sort::Start, Sort::End, Sort::Length, Sort::Bytes] {
+            for descending in [false, true] {
+                for query in &queries {
+                    let order = Order { sort, descending };
+                    let steps = plan(
+                        &journal,
+                        &Query {
+                            order,
+                            ..query.clone()
+                        },
+                    );
+                    let wanted = "SEARCH r USING COVERING INDEX recordings_search (start>? AND start<?)";
+                    let read: Vec<&String> = steps.iter().filter(|step| step.contains(" r ")).collect();
+                    assert_eq!(read, [wanted], "{query:?}");
+                    // A list in the order of the starts is not put in order.
+                    let sorts = steps.iter().any(|step| step.contains("ORDER BY"));
+                    assert!(!sorts || sort != Sort::Start, "{query:?}: {steps:?}");
                 }
             }
         }

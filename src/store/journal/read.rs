@@ -11,6 +11,7 @@ use crate::media::{
     ChunkNumbers, ChunkStart, Micros, PublishId, RecordingId, SegmentId, StreamName, TargetDuration, Tracks,
 };
 use crate::model::Facts;
+use crate::store::tally::{Bounds, SHARED, Tally};
 use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
 
 /// The life of a segment.
@@ -113,6 +114,11 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) end: Micros,
     /// UTC of its start.
     pub(in crate::store) utc_start: Micros,
+    /// Its sealed tape; `None` where the row does not have it.
+    pub(in crate::store) tally: Option<Tally>,
+    /// Its length, gaps not counted, and its bytes; `None` while it grows.
+    pub(in crate::store) length: Option<Micros>,
+    pub(in crate::store) bytes: Option<i64>,
 }
 
 impl RecordingData {
@@ -123,11 +129,20 @@ impl RecordingData {
             _ => Some(self.end),
         }
     }
-}
 
-/// A segment belongs to a recording that is not exact when they share this much tape, or half of the segment if that is less. A
-/// smaller share comes from two tracks that end or begin a frame apart, and nobody asked for it.
-pub(super) const SHARED: Micros = 250_000;
+    /// Which tape the recording has.
+    pub(in crate::store) fn bounds(&self) -> Bounds {
+        Bounds {
+            exact: self.exact,
+            start: self.start,
+            from: self
+                .spec
+                .shown_from()
+                .map_or(self.start, |from| from.max(self.start)),
+            limit: self.limit().unwrap_or(Micros::MAX),
+        }
+    }
+}
 
 pub(super) const SEGMENT: &str =
     "s.id, name, sequence, s.state, base_video, base_audio, s.start, s.end, s.bytes, s.crc,
@@ -140,7 +155,7 @@ pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publis
 /// The columns of recordings. The query reads recordings first; a query for many of them adds the order.
 pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected & 1,
-        paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom
+        paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom, r.runs, r.length, r.bytes
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";
 
@@ -285,7 +300,11 @@ impl Journal {
     pub(in crate::store) fn segments_of(&self, of: &RecordingData) -> Result<Vec<SegmentData>, StoreError> {
         let mut segments = Vec::new();
         self.sealed_of(&[of.key], |_, segment| segments.push(segment))?;
-        segments.extend(self.open_of(&[of.key])?.into_iter().map(|(_, segment)| segment));
+        segments.extend(
+            self.open_of(&[of.key])?
+                .into_iter()
+                .map(|(_, _, segment)| segment),
+        );
         segments.sort_by_key(|segment| segment.sequence);
         Ok(segments)
     }
@@ -490,6 +509,11 @@ impl Journal {
             start: self.col(row, 3)?,
             end: self.col(row, 4)?,
             utc_start: self.col(row, 5)?,
+            tally: self
+                .col::<Option<String>>(row, 17)?
+                .and_then(|runs| Tally::read(&runs)),
+            length: self.col(row, 18)?,
+            bytes: self.col(row, 19)?,
         })
     }
 

@@ -4,13 +4,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::facts;
 use super::outbox::{Result, execute, post};
-use super::read::{SHARED, between, few};
+use super::read::{between, few};
 use super::sql::prepare;
+use super::tallies;
 use crate::event::{Event, RecordingClosed, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::model::Origin;
 use crate::store::RecordingSpec;
 use crate::store::short::{self, Stretch};
+use crate::store::tally::SHARED;
 
 /// Begins a recording; `tell` is the time of its event, if there is to be one.
 pub(super) fn start(
@@ -38,7 +40,7 @@ pub(super) fn start(
         // The files found the recording again, and they know segments only. Here its specification is added.
         prepare(
             db,
-            "UPDATE recordings SET spec = ?2, exact = 1, start = ifnull(?3, start), keep = ?4
+            "UPDATE recordings SET spec = ?2, exact = 1, start = ifnull(?3, start), keep = ?4, runs = NULL
              WHERE id = ?1 AND spec = ''",
         )?
         .execute(params![id.to_bytes(), spec.written(), start, keep])?;
@@ -82,6 +84,7 @@ pub(super) fn pause(
         "UPDATE recordings SET paused = 1, end = ?2 WHERE recording = ?1",
         params![found.recording, end],
     )?;
+    tallies::bounded(db, id)?;
     let event = Event::RecordingPaused {
         stream: found.stream,
         recording: id.to_string(),
@@ -107,7 +110,7 @@ pub(super) fn resume(
     let tape = tape(db, &found, found.grown)?;
     execute(
         db,
-        "UPDATE recordings SET state = 'open', reason = NULL, paused = 0, last_publish = (SELECT publish FROM publishes WHERE id = ?2)
+        "UPDATE recordings SET state = 'open', reason = NULL, paused = 0, runs = NULL, last_publish = (SELECT publish FROM publishes WHERE id = ?2)
          WHERE recording = ?1",
         params![found.recording, publish.to_bytes()],
     )?;
@@ -190,6 +193,7 @@ pub(super) fn close(
             "UPDATE recordings SET state = 'closed', paused = 0, ends = NULL, end = ?2, reason = ?3 WHERE recording = ?1",
             params![found.recording, end, reason],
         )?;
+        tallies::bounded(db, id)?;
     }
     // A listener that has the event of the start gets the event of the end, also when there is no media.
     let (first, last) = (tape.first.unwrap_or(utc), tape.last.unwrap_or(utc));

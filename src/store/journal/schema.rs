@@ -393,6 +393,37 @@ pub(super) const STEPS: &[&str] = &["
     CREATE TRIGGER recordings_sidecar_gone AFTER DELETE ON recordings WHEN old.sidecar > 0 BEGIN
         INSERT OR IGNORE INTO sidecars_gone (id) VALUES (old.id);
     END;
+", "
+    -- What the tape of a recording adds up to. runs: as a JSON list, '' where it is too long, none until it is added up. length, bytes:
+    -- none while the recording is open.
+    ALTER TABLE recordings ADD COLUMN runs TEXT;
+    ALTER TABLE recordings ADD COLUMN length INTEGER;
+    ALTER TABLE recordings ADD COLUMN bytes INTEGER;
+    -- folded: the title without a difference of small and capital letters, as a search looks for it.
+    ALTER TABLE recordings ADD COLUMN folded TEXT;
+    UPDATE recordings SET folded = lower(title) WHERE title IS NOT NULL;
+    CREATE INDEX recordings_added_up ON recordings (recording) WHERE runs IS NULL;
+
+    -- All that recordings are searched by, so that a search reads no other rows than those that it finds.
+    DROP INDEX recordings_start;
+    DROP INDEX recordings_template;
+    DROP TRIGGER recordings_tagged;
+    DROP TRIGGER recordings_untagged;
+    DROP TABLE tagged;
+    CREATE INDEX recordings_search ON recordings (start, recording, stream, state, end, length, bytes,
+        ifnull(iif(json_valid(spec), json_extract(spec, '$.template'), NULL), 'default'),
+        iif(json_valid(spec), json_extract(spec, '$.origin.kind'), NULL),
+        iif(json_valid(spec), json_extract(spec, '$.name'), NULL),
+        iif(json_valid(spec), json_extract(spec, '$.domain'), NULL), category, tags, folded);
+
+    -- Recordings of a stream of about the same length, each eight times as long as the one before.
+    CREATE INDEX recordings_like ON recordings (stream,
+        ((end - start > 60000000) + (end - start > 480000000) + (end - start > 3840000000)
+            + (end - start > 30720000000) + (end - start > 245760000000) + (end - start > 1966080000000)), start);
+
+    -- What waits for delivery, and how much it is.
+    DROP INDEX recordings_deliver;
+    CREATE INDEX recordings_deliver ON recordings (end, bytes) WHERE state = 'closed' AND NOT aside;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -410,7 +441,6 @@ pub(super) const CHECKED: &[&str] = &[
     "segments",
     "gaps",
     "recordings",
-    "tagged",
     "notes",
     "categories",
     "sidecars_gone",

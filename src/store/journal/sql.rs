@@ -52,7 +52,9 @@ mod plan {
     ];
 
     /// Indexes with so few rows that they may be read whole.
-    const SHORT: [&str; 7] = [
+    const SHORT: [&str; 9] = [
+        "recordings_open",
+        "recordings_added_up",
         "renditions_failed",
         "renditions_gone",
         "renditions_removing",

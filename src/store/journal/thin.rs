@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::candidates::{BLOCKS, SHARES};
+use super::candidates::{BLOCKS, SHARING};
 use super::lead_in::{self, LeadIn};
 use super::outbox::{Result, execute};
 use super::read::{between, number};
 use super::sql::prepare;
-use super::{Blocks, Journal, lists, tracks};
+use super::{Blocks, Journal, lists, tallies, tracks};
 use crate::format::TrackBase;
 use crate::format::index::SampleIndex;
 use crate::media::{Micros, RecordingId, SegmentId, Tracks};
@@ -76,6 +76,7 @@ pub(super) struct Removed {
 pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) -> Result<Removed> {
     let own = lead_in::of(db, recording)?;
     let leads = lead_in::of_others(db, recording, own.map_or(span.0, |own| own.from))?;
+    tallies::forget_expired(db, recording)?;
     let mut parts = wipe(db, recording, &leads)?;
     let mut left = Left::new(span);
     let mut pieces = shared(db, recording)?;
@@ -122,7 +123,7 @@ fn wipe(db: &Connection, recording: i64, leads: &[LeadIn]) -> Result<Vec<Part>> 
         "SELECT {COLUMNS}, s.state = 'spare'
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
          WHERE r.recording = ?1 AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
-            AND NOT EXISTS (SELECT 1 FROM recordings o WHERE {SHARES} AND o.recording <> ?1
+            AND NOT EXISTS (SELECT 1 FROM {SHARING} WHERE o.recording <> ?1
                 AND (o.state <> 'expired' OR o.protected)))",
         between("r.stream", "r.start", "r.end")
     );
@@ -178,6 +179,7 @@ fn cut(
     }
     if index.fragments.is_empty() {
         // Other recordings share a moment with the segment, and no sample.
+        tallies::forget_with(db, id)?;
         return Ok(vec![wiped(db, key, id)?]);
     }
     execute(
@@ -265,6 +267,7 @@ pub(super) fn replay(db: &Connection, id: RecordingId, parts: &[Part]) -> Result
             .filter(|other| other.segment == part.segment)
             .collect();
         if of.iter().any(|part| part.is_whole()) {
+            tallies::forget_with(db, part.segment)?;
             execute(
                 db,
                 "UPDATE segments SET state = 'wipe' WHERE id = ?1 AND state IN ('sealed', 'spare', 'missing')",
@@ -326,7 +329,7 @@ fn keeps(db: &Connection, segment: i64, but: i64) -> Result<Vec<(Micros, Micros)
     let sql = format!(
         "SELECT iif(o.exact, o.start, {}),
             iif(NOT o.exact, {}, iif(o.state = 'open' AND NOT o.paused, ifnull(o.ends, {}), o.end))
-         FROM segments s CROSS JOIN recordings o ON {SHARES}
+         FROM segments s CROSS JOIN {SHARING}
          WHERE s.segment = ?1 AND o.recording <> ?2 AND (o.state <> 'expired' OR o.protected)",
         Micros::MIN,
         Micros::MAX,

@@ -3,6 +3,8 @@
 
 use rusqlite::params;
 
+use super::candidates::SHARING;
+use super::query::CLOSE;
 use super::read::{SEGMENT, SEGMENTS, SegmentData, between, few, number};
 use super::window::Window;
 use super::{Journal, tracks};
@@ -99,12 +101,17 @@ impl Journal {
     pub(in crate::store) fn recording_spans(
         &self,
         stream: i64,
-        (from, to): (Micros, Micros),
+        window: Window,
     ) -> Result<Vec<RecordingSpan>, StoreError> {
-        let sql = "SELECT id, spec, start, iif(state = 'open' AND NOT paused, ifnull(ends, ?4), end), reason
-             FROM recordings WHERE stream = ?1 AND start >= ?2 AND start < ?3 AND +state <> 'expired'
-             ORDER BY start";
-        self.all(sql, params![stream, from, to, Micros::MAX], |row| {
+        const COLUMNS: &str = "o.id, o.spec, o.start, iif(o.state = 'open' AND NOT o.paused, ifnull(o.ends, ?4), o.end), o.reason";
+        let sql = format!(
+            "SELECT {COLUMNS} FROM (SELECT ?1 AS stream, ?2 AS start, ?3 AS end) s CROSS JOIN {SHARING}
+                AND +o.state NOT IN ('open', 'expired')
+             UNION ALL SELECT {COLUMNS} FROM recordings o INDEXED BY recordings_open WHERE o.stream = ?1 AND o.state = 'open' AND o.start < ?3
+             ORDER BY 3"
+        );
+        let values = params![stream, window.from.saturating_sub(CLOSE), window.to, Micros::MAX];
+        self.all(&sql, values, |row| {
             let spec = RecordingSpec::read(&self.col::<String>(row, 1)?);
             let start: Micros = self.col(row, 2)?;
             Ok(RecordingSpan {

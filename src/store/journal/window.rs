@@ -25,9 +25,14 @@ pub(in crate::store) struct Window {
 }
 
 impl Window {
-    /// All tape that may lie between two moments. The boots are in the order of the tape: tape of one boot lies before the tape
-    /// of the next, whatever their clocks said.
+    /// All tape that may lie between two moments.
     pub(in crate::store) fn of(boots: &[BootSpan], from: Micros, to: Micros) -> Self {
+        Self::around(&Self::each(boots, from, to))
+    }
+
+    /// The ranges of tape that may lie between two moments, in order; ranges that meet are one. The boots are in the order of the
+    /// tape: tape of one boot lies before the tape of the next, whatever their clocks said.
+    pub(super) fn each(boots: &[BootSpan], from: Micros, to: Micros) -> Vec<Self> {
         let nexts = boots.iter().skip(1).map(|next| next.begins).chain([Micros::MAX]);
         let windows = boots.iter().zip(nexts).map(|(boot, next)| Self {
             from: from
@@ -35,16 +40,28 @@ impl Window {
                 .max(boot.begins.saturating_sub(BEFORE)),
             to: to.saturating_sub(boot.zero[0]).min(next),
         });
-        windows.filter(|window| window.from < window.to).fold(
-            Self {
-                from: Micros::MAX,
-                to: Micros::MIN,
-            },
-            |all, window| Self {
-                from: all.from.min(window.from),
-                to: all.to.max(window.to),
-            },
-        )
+        let mut each: Vec<Self> = Vec::new();
+        for window in windows.filter(|window| window.from < window.to) {
+            match each.last_mut() {
+                Some(last) if window.from <= last.to => {
+                    *last = Self::around(&[*last, window]);
+                }
+                _ => each.push(window),
+            }
+        }
+        each
+    }
+
+    /// One range with all of these.
+    pub(super) fn around(windows: &[Self]) -> Self {
+        let none = Self {
+            from: Micros::MAX,
+            to: Micros::MIN,
+        };
+        windows.iter().fold(none, |all, window| Self {
+            from: all.from.min(window.from),
+            to: all.to.max(window.to),
+        })
     }
 }
 

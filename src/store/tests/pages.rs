@@ -146,22 +146,11 @@ fn a_list_longer_than_a_page_is_whole_and_in_order() {
 const UTC: i64 = 1_780_000_000_000_000;
 
 pub(super) fn all() -> Query {
-    Query {
-        within: StreamSet::All,
-        stream: None,
-        prefix: None,
-        from: None,
-        to: None,
-        state: None,
-        template: None,
-        tags: Vec::new(),
-        after: None,
-        limit: 100,
-    }
+    Query::new(100)
 }
 
 /// The ids on all pages of a query, in order.
-fn pages_of(library: &Library, query: &Query) -> Vec<RecordingId> {
+pub(super) fn pages_of(library: &Library, query: &Query) -> Vec<RecordingId> {
     let mut ids = Vec::new();
     let mut query = query.clone();
     loop {

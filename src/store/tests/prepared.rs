@@ -252,7 +252,7 @@ const PREPARED: &[&str] = &[
     "CREATE TABLE more (x)",
     "CREATE VIEW more AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n",
     "CREATE INDEX more ON outbox (body)",
-    "DROP INDEX recordings_start",
+    "DROP INDEX recordings_search",
     "DROP TRIGGER recordings_gone",
     "ALTER TABLE recordings ADD COLUMN more TEXT",
     "DROP TABLE answers; CREATE VIEW answers AS SELECT 'x' AS id, 'x' AS command, 1 AS begun, NULL AS answer",

@@ -59,6 +59,8 @@ impl Store {
         let sql = "DELETE FROM segments WHERE sequence = ?1 AND stream = (SELECT stream FROM streams WHERE name = ?2)";
         other.pragma_update(None, "foreign_keys", true).unwrap();
         assert_eq!(other.execute(sql, (sequence, format!("live/{name}"))).unwrap(), 1);
+        // What its recordings add up to is gone with it.
+        other.execute("UPDATE recordings SET runs = NULL", []).unwrap();
         self.read(&format!("tape/live+{name}/{sequence:08}.mp4"))
     }
 

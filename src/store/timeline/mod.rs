@@ -26,8 +26,7 @@ impl Library {
                 return Ok(None);
             };
             let window = journal.window(query.from, query.to)?;
-            let starts = journal.starts(Some(query.from), Some(query.to))?;
-            let recordings = journal.recording_spans(key, starts)?;
+            let recordings = journal.recording_spans(key, window)?;
             let gaps = journal.gap_spans(key, window)?;
             let mut sweep = Sweep::new(recordings, gaps);
             journal.segment_spans(key, window, |segment| sweep.segment(segment, &mut line))?;

@@ -23,7 +23,6 @@ use super::Put;
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
 use crate::channel::{Channel, Name, Play};
-use crate::config::StreamSet;
 use crate::event::{Event, rfc3339};
 use crate::media::{Micros, RecordingId};
 use crate::store::{Change, Command as StoreCommand, Query, RecordingRow};
@@ -56,16 +55,10 @@ fn name(row: &RecordingRow) -> Result<Name, Failure> {
 /// Recordings of a template that may have ended between two moments.
 fn of_template(template: &str, from: Micros, to: Micros) -> Query {
     Query {
-        stream: None,
-        prefix: None,
-        within: StreamSet::All,
         from: Some(from),
         to: Some(to),
-        state: None,
         template: Some(template.to_owned()),
-        tags: Vec::new(),
-        after: None,
-        limit: PAGE,
+        ..Query::new(PAGE)
     }
 }
 
