@@ -3,6 +3,7 @@
 mod delete;
 mod facts;
 mod list;
+mod search;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use self::delete::delete;
 use self::facts::{set, tag};
 use self::list::{get, get_alone, list, list_alone};
+use self::search::{search, search_alone};
 
 use super::Api;
 use super::answer::{Code, Failure};
@@ -111,6 +113,15 @@ pub(super) const COMMANDS: &[Command] = &[
             AFTER,
         ],
         carry_out: carries_out!(list -> RecordingList, or list_alone),
+    },
+    Command {
+        name: "recording.search",
+        about: "Find recordings by text, tags, category, length and more, in an order of your choice",
+        effect: Effect::Reads,
+        right: Right::Watch,
+        reach: Reach::Streams,
+        arguments: search::ARGUMENTS,
+        carry_out: carries_out!(search -> RecordingList, or search_alone),
     },
     Command {
         name: "recording.get",

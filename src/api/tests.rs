@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 mod deleting;
 mod facts;
 mod scope;
+mod search;
 mod timeline;
 
 use super::*;

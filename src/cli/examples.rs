@@ -142,6 +142,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Recordings that ended in the last 24 hours",
             ),
             (
+                "edgereel recording search --text algebra --sort length --descending true",
+                "Find recordings by their titles, the longest first",
+            ),
+            (
                 "edgereel recording get last",
                 "All details of the newest recording",
             ),

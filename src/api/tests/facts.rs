@@ -7,7 +7,7 @@ use crate::media::{PublishId, RecordingId};
 use crate::store::{Command, RecordingSpec, testing};
 
 /// A closed recording of a second.
-async fn recorded(the_box: &Box) -> String {
+pub(super) async fn recorded(the_box: &Box) -> String {
     let (publish, recording) = (PublishId::new(1), RecordingId::new(7));
     for command in [
         Command::PublishStarted {
