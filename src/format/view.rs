@@ -155,12 +155,17 @@ impl ViewSegment {
 
     /// A tape time that no sample of the segment is before.
     pub fn begins(&self) -> Micros {
+        self.first().max(self.kept.from)
+    }
+
+    /// A tape time that no sample of the segment's file is before.
+    pub(in crate::format) fn first(&self) -> Micros {
         let kinds = [TrackKind::Video, TrackKind::Audio];
         let known = kinds
             .into_iter()
             .filter(|kind| self.tracks.timescale(*kind).is_some());
         let begins = known.map(|kind| self.tape(kind, 0)).min();
-        begins.unwrap_or(self.publish_zero).max(self.kept.from)
+        begins.unwrap_or(self.publish_zero)
     }
 }
 

@@ -94,7 +94,9 @@ async fn media(
         )
     };
     if !hls.serves(name, folder.growing) {
-        let is_lost = hls.is_of_lost(name, folder.growing);
+        // The gaps of a recording may be of media that was there.
+        let has_lost = row.begins_later || !row.gaps.is_empty();
+        let is_lost = has_lost && Hls::<()>::is_of_media(name);
         return Err(if is_lost { lost() } else { no_file(name) });
     }
     let tape = folder.source.renewed();
@@ -197,7 +199,7 @@ pub(super) async fn find(
         return Ok(folder);
     }
     let laying = door.laying().await?;
-    let prefix = match door.layouts.take_earlier(&key) {
+    let prefix = match door.layouts.take_earlier(&key, version.start) {
         Some(Layout::Folder(folder)) => folder
             .prefix
             .lock()

@@ -211,10 +211,12 @@ impl Layouts {
         }
     }
 
-    /// The layout of an earlier version that the recording has grown out of. It is not kept any more.
-    pub(super) fn take_earlier(&self, key: &Key) -> Option<Layout> {
+    /// The layout of an earlier version that the recording has grown out of, with the same beginning. It is not kept any more: the
+    /// next one has all its files. One with another beginning stays for those who play it.
+    pub(super) fn take_earlier(&self, key: &Key, start: Micros) -> Option<Layout> {
         let mut kept = self.kept();
-        let grew = |kept: &Kept| kept.key == *key && kept.version.grown.is_some();
+        let grew =
+            |kept: &Kept| kept.key == *key && kept.version.grown.is_some() && kept.version.start == start;
         let at = kept.iter().position(grew)?;
         kept.remove(at).map(|kept| kept.layout)
     }

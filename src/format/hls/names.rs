@@ -10,7 +10,7 @@
 //! Chunks and fragments are counted from the first segment that is there. A recording that loses its beginning, or a segment in its
 //! middle, has other chunks behind that place. So a name also has a mark, of all that the bytes depend on: the segments up to and
 //! including the chunk, its fragments, and how they are placed in time. A name that was served once stands for the same bytes for
-//! ever, or for nothing.
+//! ever, or for nothing. A mark has 32 bits: that another chunk has the same number and mark happens once in 4,000 million times.
 
 use std::fmt;
 use std::ops::Range;
@@ -28,7 +28,7 @@ use super::{Hls, HlsFile, Plan};
 use crate::format::line::Part;
 use crate::format::mark::Marker;
 use crate::format::{TapeSource, ViewSegment};
-use crate::media::SegmentId;
+use crate::media::{Micros, SegmentId};
 
 /// The name of an init, counted from 0.
 pub fn init_name(number: usize) -> String {
@@ -58,7 +58,9 @@ impl Marks {
             let mut marker = Marker::default();
             marker.numbers(&before);
             marker.bytes(&segment.id.to_bytes());
-            marker.numbers(&[segment.kept.from.cast_unsigned()]);
+            // A cut before its first sample leaves the segment whole, and comes and goes with the end of the recording.
+            let cut = Some(segment.kept.from).filter(|from| *from > segment.first());
+            marker.numbers(&[cut.unwrap_or(Micros::MIN).cast_unsigned()]);
             let mark = marker.finish().short();
             // Later segments also depend on how many fragments this one has: it is complete when another one follows.
             before = [mark.into(), own as u64];
@@ -175,14 +177,13 @@ impl<S> Hls<S> {
         }
     }
 
-    /// True when a chunk or a keyframe of this name, which is not [served](Self::serves), cannot come any more: the recording has
-    /// lost a part since it was named.
-    pub fn is_of_lost(&self, name: &str, growing: bool) -> bool {
-        match name.parse() {
-            Ok(ServedName::Chunk { number, .. }) => !growing || number < self.settled(),
-            Ok(ServedName::Key { .. }) => !growing,
-            Ok(ServedName::Init(_) | ServedName::KeyInit(_)) | Err(NoName) => false,
-        }
+    /// True for the name of a chunk or a keyframe. One that is not [served](Self::serves) may be of media that the recording has
+    /// lost since.
+    pub fn is_of_media(name: &str) -> bool {
+        matches!(
+            name.parse(),
+            Ok(ServedName::Chunk { .. } | ServedName::Key { .. })
+        )
     }
 
     /// The segments that have the media of a file that a door serves.

@@ -27,11 +27,18 @@ const PREFIX: &str = "live-";
 
 /// How long the playlist of the stream's chunks says that the recording has ended.
 const SAYS_SO: Micros = 60_000_000;
+/// How far the end may lie ahead of the clock: an encoder's time runs a little faster than the box's.
+const AHEAD: Micros = 10_000_000;
 
 /// True when a file of a recording that has lost its beginning is one of the stream's.
 pub(in crate::doors::http) fn is_of_stream(name: &str, row: &RecordingRow, now: Micros) -> bool {
-    let just_now = || row.state == RecordingState::Open || now.saturating_sub(row.end) < SAYS_SO;
+    let just_now = || row.state == RecordingState::Open || ended_just_now(row.end, now);
     name.starts_with(PREFIX) || (matches!(name, PLAYLIST | MASTER) && just_now())
+}
+
+/// True when a recording ended a moment ago. A clock that was set back says that the end is still to come: that is no such end.
+fn ended_just_now(end: Micros, now: Micros) -> bool {
+    (-AHEAD..SAYS_SO).contains(&now.saturating_sub(end))
 }
 
 /// Answers with a file of the recording's HLS.
@@ -85,5 +92,26 @@ impl Now {
         // A chunk is listed when it is complete: the recording may have ended within the next one.
         self.ended |= end.is_some_and(|end| ends_at.is_some_and(|ends_at| ends_at >= end));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_has_ended_just_now_by_any_clock() {
+        let end = 1_780_000_000_000_000;
+        for (later, wanted) in [
+            (0, true),
+            (59_000_000, true),
+            (60_000_000, false),
+            (-5_000_000, true),
+            // The box has no battery: it is 1970, or an hour ago.
+            (-3_600_000_000, false),
+            (-end, false),
+        ] {
+            assert_eq!(ended_just_now(end, end + later), wanted, "{later}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::format::hls::growing::{next, takes};
 use crate::format::hls::{Hls, Served, Start, Update, Uris};
 use crate::format::testing::{self, all};
 use crate::format::{TapeSource, View};
-use crate::media::TrackKind;
+use crate::media::{Micros, TrackKind};
 
 const TARGET_MS: u32 = 1_500;
 
@@ -85,10 +85,32 @@ proptest! {
         if lost > 0 && let Some(after) = check(&view, false)? {
             for name in named(&before, false).iter().filter(|name| name.ends_with(".m4s")) {
                 prop_assert!(!after.serves(name, false) && after.served_file(name).is_none(), "{}", name);
-                prop_assert!(after.is_of_lost(name, false), "{}", name);
+                prop_assert!(Hls::<()>::is_of_media(name), "{}", name);
             }
             for name in named(&after, false).iter().filter(|name| name.ends_with(".m4s")) {
                 prop_assert!(!before.serves(name, false), "{}", name);
+            }
+        }
+    }
+
+    /// RFC 8216 §6.2.1: a playlist of the type EVENT only grows. Its end cuts the last segment, and maybe nothing of it.
+    #[test]
+    fn what_is_listed_while_a_recording_grows_is_listed_when_it_has_ended(
+        parts in prop::collection::vec((next(), 1_000_i64..6_000), 2..7),
+        first_ms in 0_i64..90,
+        start_ms in 0_i64..2_000,
+    ) {
+        let takes = takes(&parts, first_ms);
+        let steps = testing::steps(&testing::view(&takes), true);
+        let Some(whole) = steps.last().cloned() else { return Ok(()) };
+        let from = whole.segments[0].begins() + start_ms * 1_000;
+        let ended = Hls::growing(whole.cut(from, Micros::MAX - 1).unwrap(), TARGET_MS);
+        let Ok(ended) = ended else { return Ok(()) };
+        let names = named(&ended, false);
+        for view in steps {
+            let Ok(grows) = Hls::growing(view.cut(from, Micros::MAX).unwrap(), TARGET_MS) else { continue };
+            for name in named(&grows, true) {
+                prop_assert!(names.contains(&name), "{} is not in {:?}", name, names);
             }
         }
     }
@@ -127,10 +149,7 @@ fn each_file_has_one_name() {
         ] {
             if other != *name {
                 assert!(hls.served_file(&other).is_none(), "{other}");
-                assert!(
-                    !hls.serves(&other, false) && !hls.is_of_lost(&other, false),
-                    "{other}"
-                );
+                assert!(!hls.serves(&other, false), "{other}");
             }
         }
     }
