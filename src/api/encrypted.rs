@@ -13,8 +13,9 @@ use super::paged::{Window, paged};
 use super::recording::row_of;
 use crate::format::hls::encryption::{KeyId, NoKeyId};
 use crate::media::StreamName;
+use crate::model::Encrypt;
 use crate::model::reply::{RecordingKey, RecordingKeys};
-use crate::model::{Encrypt, Output};
+use crate::store::RecordingSpec;
 
 /// What to do about a recording that is had encrypted alone.
 pub const CLOSED: &str = "it is encrypted, and this would give it away in clear: play its HLS, or write also_clear = true beside encrypt \
@@ -27,13 +28,13 @@ impl Api {
     }
 
     /// How the HLS of a recording, or of all recordings of a stream, is encrypted, if it is.
-    pub fn encrypt(&self, stream: &StreamName, output: Option<&Output>) -> Option<Encrypt> {
-        self.recorder.encrypt(stream, output)
+    pub fn encrypt(&self, stream: &StreamName, recorded: Option<&RecordingSpec>) -> Option<Encrypt> {
+        self.recorder.encrypt(stream, recorded)
     }
 
     /// True for media that is had encrypted alone.
-    pub fn is_closed(&self, stream: &StreamName, output: Option<&Output>) -> bool {
-        self.encrypt(stream, output)
+    pub fn is_closed(&self, stream: &StreamName, recorded: Option<&RecordingSpec>) -> bool {
+        self.encrypt(stream, recorded)
             .is_some_and(|encrypt| !encrypt.also_clear)
     }
 }
@@ -73,7 +74,7 @@ pub(super) async fn keys(api: &Api, arguments: Map<String, Value>) -> Result<Rec
 /// The ids of all keys that the chunks of a recording have so far.
 async fn all(api: &Api, recording: String) -> Result<Vec<KeyId>, Failure> {
     let row = row_of(api, recording).await?;
-    let Some(encrypt) = api.encrypt(&row.stream, Some(&row.spec.output)) else {
+    let Some(encrypt) = api.encrypt(&row.stream, Some(&row.spec)) else {
         let text = format!("recording {} is not encrypted", row.id);
         return Err(Failure::new(Code::Conflict, text).about("recording"));
     };

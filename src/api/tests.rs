@@ -64,6 +64,7 @@ fn a_box_with(clock: Arc<dyn Clock>) -> Box {
         takeover_after: 5_000_000,
         live_window: 0,
         is_viewed: false,
+        has_master_key: false,
     };
     let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
     let api = Api::new(

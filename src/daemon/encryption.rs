@@ -18,7 +18,7 @@ pub(super) struct Encrypting {
 
 impl Ciphers for Encrypting {
     fn of(&self, row: &RecordingRow) -> Result<Option<Ciphered>, String> {
-        let encrypt = self.recorder.encrypt(&row.stream, Some(&row.spec.output));
+        let encrypt = self.recorder.encrypt(&row.stream, Some(&row.spec));
         let ciphered = encrypt.map(|encrypt| {
             let encryption = self.keys.encryption(row.id, encrypt, KeysAt::Service)?;
             Ok(Ciphered {

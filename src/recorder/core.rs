@@ -36,6 +36,8 @@ pub struct RecorderSettings {
     pub live_window: Micros,
     /// There is a server for viewers, who play streams by their names.
     pub is_viewed: bool,
+    /// There is a master key: what nobody knows how to treat any more is not given away in clear.
+    pub has_master_key: bool,
 }
 
 pub(super) struct Core {

@@ -12,6 +12,7 @@ use crate::config::{
 use crate::format::Format;
 use crate::media::StreamName;
 use crate::model::{About, Encrypt, Media, Origin, Output, Span};
+use crate::store::RecordingSpec;
 
 /// Most rules that commands may put, so that a list fits where lists are shown and a publish is not held up.
 const MOST_RULES: usize = 10_000;
@@ -25,6 +26,8 @@ pub(super) struct Rulebook {
     /// The rules by rank: the first rule that fits applies.
     order: Vec<Rule>,
     templates: BTreeMap<String, Template>,
+    /// There is a master key: what nobody knows how to treat any more is closed.
+    has_master_key: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -47,8 +50,8 @@ pub enum RuleError {
     NoRule(String),
     /// The template encrypts, and viewers would see the stream in clear.
     #[error(
-        "template '{template}' encrypts, and '{stream}' can be watched in clear, because its rule names a template that does not: let \
-         the stream's rule name a template that encrypts"
+        "template '{template}' encrypts, and '{stream}' can be watched in clear, because its rule names a template that does not \
+         encrypt, or that has also_clear = true: let the stream's rule name a template that encrypts as this one does"
     )]
     InClear {
         /// The template.
@@ -77,6 +80,11 @@ impl Rulebook {
     pub(super) fn configure(&mut self, templates: Vec<Template>, rules: Vec<Rule>) {
         self.configured = RuleSet { templates, rules };
         self.arrange();
+    }
+
+    /// Says whether there is a master key.
+    pub(super) fn set_master_key(&mut self, is_there: bool) {
+        self.has_master_key = is_there;
     }
 
     /// The plan of a publish from its first frame on, or the reason why it is not recorded.
@@ -146,7 +154,9 @@ impl Rulebook {
         let name = name.or_else(ruled).unwrap_or(DEFAULT_TEMPLATE);
         let template = self.templates.get(name).filter(|template| !template.is_off());
         let template = template.ok_or_else(|| RuleError::NoTemplate(name.to_owned()))?;
-        if template.encrypt().is_some() && self.encrypt(stream).is_none() {
+        let closes = |encrypt: Option<Encrypt>| encrypt.map(|encrypt| !encrypt.also_clear);
+        // What the template closes more than the stream is would be watched in clear beside its recordings.
+        if closes(template.encrypt()) > closes(self.encrypt(stream)) {
             return Err(RuleError::InClear {
                 template: name.to_owned(),
                 stream: stream.clone(),
@@ -170,35 +180,68 @@ impl Rulebook {
             }
             (!output.formats.is_empty()).then(|| Arc::new(self.closed(stream, output)))
         };
-        template.outputs.iter().filter_map(of).collect()
+        let mut outputs: Vec<Arc<Output>> = Vec::new();
+        for output in template.outputs.iter().filter_map(of) {
+            // Of a closed stream, several formats may have become HLS.
+            if !outputs.contains(&output) {
+                outputs.push(output);
+            }
+        }
+        outputs
     }
 
-    /// An output, as closed as its stream.
-    pub(super) fn closed(&self, stream: &StreamName, output: Output) -> Output {
+    /// An output, as closed as its stream. What is closed is HLS: no other format of it could be had or delivered.
+    pub(super) fn closed(&self, stream: &StreamName, mut output: Output) -> Output {
         let said = [output.encrypt, self.encrypt(stream)];
-        Output {
-            encrypt: said.into_iter().flatten().reduce(Encrypt::and),
-            ..output
+        output.encrypt = said.into_iter().flatten().reduce(Encrypt::and);
+        if output.is_closed() && output.formats != [Format::Hls] {
+            let formats: Vec<&str> = output.formats.iter().map(|format| format.as_str()).collect();
+            tracing::warn!(
+                %stream,
+                "recorded as hls instead of {}: the stream is encrypted, and other formats would give it away in clear",
+                formats.join(", ")
+            );
+            output.formats = vec![Format::Hls];
         }
+        output
     }
 
     /// How the HLS of a stream is encrypted, if a template of its rules says so. What one of them closes is closed: a viewer names no
-    /// domain of a publisher.
+    /// domain of a publisher. Where a template is gone, nobody knows what it said.
     pub(super) fn encrypt(&self, stream: &StreamName) -> Option<Encrypt> {
-        let said = self.applying(stream).filter_map(Template::encrypt);
+        let lost = || self.has_master_key.then(Encrypt::default);
+        let said = self
+            .applying(stream)
+            .filter_map(|template| template.map_or_else(lost, Template::encrypt));
         said.reduce(Encrypt::and)
+    }
+
+    /// How the HLS of a recording is encrypted, if it is: as it was decided when it began, or as the rules of its stream say now. Of a
+    /// recording that was found again it is not known what was decided: it is closed, unless a rule says something about its stream.
+    pub(super) fn encrypt_recorded(&self, stream: &StreamName, spec: &RecordingSpec) -> Option<Encrypt> {
+        let is_unknown = self.has_master_key && !spec.is_known() && !self.says_something(stream);
+        let lost = is_unknown.then(Encrypt::default);
+        let said = [spec.output.encrypt, self.encrypt(stream), lost];
+        said.into_iter().flatten().reduce(Encrypt::and)
+    }
+
+    /// True when a rule that somebody wrote holds for a stream, whichever domain its publisher names.
+    fn says_something(&self, stream: &StreamName) -> bool {
+        let fits = |rule: &Rule| rule.domain.is_any() && rule.stream.fits(stream.as_str());
+        !self.is_built_in() && self.order.iter().any(fits)
     }
 
     /// How far back viewers of a stream may go by time shift, if that is limited. A viewer names no domain of a publisher, so where rules
     /// of several domains fit the stream, the shortest of their limits holds.
     pub(super) fn time_shift(&self, stream: &StreamName) -> Option<Span> {
         self.applying(stream)
+            .flatten()
             .filter_map(|template| template.time_shift)
             .min()
     }
 
-    /// The templates of the rules that may apply to a stream, whichever domain its publisher names.
-    fn applying(&self, stream: &StreamName) -> impl Iterator<Item = &Template> {
+    /// The templates of the rules that may apply to a stream, whichever domain its publisher names. None for one that is not there.
+    fn applying(&self, stream: &StreamName) -> impl Iterator<Item = Option<&Template>> {
         let mut fitting = self.order.iter().filter(|rule| rule.stream.fits(stream.as_str()));
         // Rules of domains stand before those of any domain. Of the rules of a domain, and of those of any, the first one applies.
         let mut applying: Vec<&Rule> = Vec::new();
@@ -214,7 +257,7 @@ impl Rulebook {
         let of_any = of_any.map_or(DEFAULT_TEMPLATE, |rule| &rule.template);
         let of_domains = applying.into_iter().map(|rule| rule.template.as_str());
         let names = of_domains.chain([of_any]);
-        names.filter_map(|name| self.templates.get(name))
+        names.map(|name| self.templates.get(name))
     }
 
     pub(super) fn templates(&self) -> impl Iterator<Item = (&Template, bool)> {
@@ -387,61 +430,4 @@ impl Rulebook {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rulebook(text: &str) -> Rulebook {
-        let text = format!(
-            "[encryption]\nmaster_key = \"0123456789abcdef0123456789abcdef\"\n\
-             [[template]]\nname = \"open\"\nformats = [\"hls\", \"mp4\"]\n\
-             [[template]]\nname = \"closed\"\nformats = [\"hls\"]\nhls = {{ encrypt = \"aes-128\", key_chunks = 5 }}\n\
-             [[template]]\nname = \"both\"\nformats = [\"hls\", \"mp4\"]\nhls = {{ encrypt = \"aes-128\", also_clear = true }}\n{text}"
-        );
-        let config =
-            crate::config::Config::parse(Some((std::path::Path::new("box.toml"), &text)), [], "box").unwrap();
-        let mut rulebook = Rulebook::default();
-        rulebook.configure(config.templates, config.rules);
-        rulebook
-    }
-
-    fn stream(text: &str) -> StreamName {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_stream_is_as_closed_as_the_most_closed_of_its_rules() {
-        let rules = rulebook(
-            "[[rule]]\nstream = \"live/*\"\ntemplate = \"open\"\n\
-             [[rule]]\nstream = \"live/*\"\ndomain = \"a.example.com\"\ntemplate = \"both\"\n\
-             [[rule]]\nstream = \"live/a\"\ndomain = \"b.example.com\"\ntemplate = \"closed\"\n\
-             [[rule]]\nstream = \"hall/*\"\ntemplate = \"open\"\n",
-        );
-        let also_clear = |text: &str| rules.encrypt(&stream(text)).map(|encrypt| encrypt.also_clear);
-        assert_eq!(also_clear("live/a"), Some(false));
-        assert_eq!(also_clear("live/b"), Some(true));
-        assert_eq!((also_clear("hall/a"), also_clear("yard/a")), (None, None));
-        // Every recording of the stream is closed, whoever wants it.
-        let pushed = PushParameters::parse("record=mp4");
-        let Verdict::Record { plan, .. } = rules.verdict(&stream("live/a"), None, &pushed) else {
-            panic!("a push that asks for it is recorded");
-        };
-        assert!(plan.outputs.iter().all(|output| output.is_closed()));
-        let Verdict::Record { plan, .. } = rules.verdict(&stream("hall/a"), None, &pushed) else {
-            panic!("a push that asks for it is recorded");
-        };
-        assert!(plan.outputs.iter().all(|output| output.encrypt.is_none()));
-    }
-
-    #[test]
-    fn a_template_that_encrypts_is_no_use_where_the_stream_is_watched_in_clear() {
-        let rules =
-            rulebook("[[rule]]\nstream = \"live/*\"\ntemplate = \"closed\"\n[[rule]]\ntemplate = \"open\"\n");
-        assert!(rules.template(Some("closed"), &stream("live/a")).is_ok());
-        assert!(rules.template(Some("open"), &stream("hall/a")).is_ok());
-        let error = rules.template(Some("closed"), &stream("hall/a")).unwrap_err();
-        assert!(
-            error.to_string().contains("'hall/a' can be watched in clear"),
-            "{error}"
-        );
-    }
-}
+mod tests;

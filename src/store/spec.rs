@@ -153,6 +153,12 @@ impl RecordingSpec {
             .and_then(|asked| asked.to)
     }
 
+    /// False for a recording of which the journal was lost: what it was of and for is not known, and it counts as one of the built-in
+    /// template.
+    pub fn is_known(&self) -> bool {
+        !self.about.session.is_empty()
+    }
+
     /// The recording of the built-in template, which applies without an order.
     pub fn built_in() -> Self {
         use crate::config::{DEFAULT_TEMPLATE, Template};

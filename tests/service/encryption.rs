@@ -9,8 +9,9 @@ use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{Array, BlockModeDecrypt as _, KeyIvInit as _};
 use serde_json::{Value, json};
 
+use crate::support::delivered::{all_delivered, files};
 use crate::support::http::{Reply, ask, get};
-use crate::support::{Service, edgereel_of, home, record_sample, typed, wait_for};
+use crate::support::{Service, edgereel_of, home, record_sample, typed, wait_for, wait_until};
 
 const MASTER: &str = "4c1f0c5ae29b4f63886b0e4f9a2c51d74c1f0c5ae29b4f63886b0e4f9a2c51d7";
 const STAFF: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
@@ -200,13 +201,12 @@ fn nothing_gives_an_encrypted_recording_away_in_clear() {
             reply.text()
         );
     }
-    for path in [format!("/r/{id}/iframes.m3u8"), format!("/r/{id}/key-00001.m4s")] {
-        assert_eq!(
-            get(door, &path, &[("Authorization", &bearer)]).status,
-            404,
-            "{path}"
-        );
-    }
+    let keyframes = get(
+        door,
+        &format!("/r/{id}/iframes.m3u8"),
+        &[("Authorization", &bearer)],
+    );
+    assert_eq!(keyframes.status, 404);
     for (arguments, why) in [
         (&["channel", "put", "evening", &id][..], "give it away in clear"),
         (
@@ -230,4 +230,37 @@ fn what_may_be_had_in_clear_too_is() {
     assert_eq!(of(format!("/r/{id}.mp4")).status, 200);
     assert_eq!(of("/live/cam1.m3u8".to_owned()).status, 200);
     assert!(!chunks(of(format!("/r/{id}/index.m3u8")).text()).is_empty());
+}
+
+#[test]
+fn what_only_a_lost_journal_knew_to_be_encrypted_stays_closed() {
+    let (home, target) = (home(), crate::support::home());
+    let sections = format!(
+        "[http]\nlisten = [\"127.0.0.1:0\"]\n\
+         [encryption]\nmaster_key = \"{MASTER}\"\nkey_url = \"https://kms.example.com/{{KeyId}}\"\n\
+         [[viewer]]\nname = \"guest\"\nkey = \"{GUEST}\"\n"
+    );
+    let service = Service::start_with(home.path(), &sections);
+    let id = record_sample(&service, "live/cam1").id;
+    let data = service.data();
+    service.stop();
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(data.join(format!("journal.db{suffix}")));
+    }
+    let sync = format!("[sync]\nurl = \"file://{}\"\n", target.path().display());
+    let service = Service::start_with(home.path(), &(sections + &sync));
+    let bearer = format!("Bearer {GUEST}");
+    let of = |path: &str| get(service.http(), path, &[("Authorization", &bearer)]);
+    assert_eq!(of(&format!("/r/{id}.mp4")).status, 403);
+    assert!(!chunks(of(&format!("/r/{id}/index.m3u8")).text()).is_empty());
+    wait_until("it to be delivered", || all_delivered(&data, 1));
+    let sent = files(target.path());
+    let is_clear = |key: &&String| key.ends_with(".mp4") && !key.ends_with("/init.mp4");
+    assert_eq!(sent.keys().find(is_clear), None);
+    let playlist = sent
+        .iter()
+        .find(|(key, _)| key.ends_with("index.m3u8"))
+        .unwrap()
+        .1;
+    assert!(!chunks(&std::fs::read_to_string(playlist).unwrap()).is_empty());
 }

@@ -49,6 +49,7 @@ pub(super) fn recorder_settings(config: &Config) -> RecorderSettings {
         takeover_after: config.rtmp.takeover_after.as_micros(),
         live_window: config.http.live_window.map_or(0, |window| window.as_micros()),
         is_viewed: config.http.is_on(),
+        has_master_key: !config.encryption.master_keys().is_empty(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::store::RecordingRow;
 
 /// Refuses a recording in clear, where it is had encrypted alone.
 pub(super) fn in_clear(door: &Door, row: &RecordingRow) -> Result<(), Refusal> {
-    if door.api.is_closed(&row.stream, Some(&row.spec.output)) {
+    if door.api.is_closed(&row.stream, Some(&row.spec)) {
         return Err(Refusal::refused(format!("recording {}: {CLOSED}", row.id)));
     }
     Ok(())
@@ -39,14 +39,14 @@ pub(super) fn stream_in_clear(door: &Door, stream: &StreamName) -> Result<(), Re
 
 /// How the chunks of a recording are encrypted, if they are.
 pub(super) fn encryption(door: &Door, row: &RecordingRow) -> Result<Option<Arc<Encryption>>, Refusal> {
-    let encrypt = door.api.encrypt(&row.stream, Some(&row.spec.output));
+    let encrypt = door.api.encrypt(&row.stream, Some(&row.spec));
     let encryption = encrypt.map(|encrypt| door.api.hls_keys().encryption(row.id, encrypt, KeysAt::Door));
     Ok(encryption.transpose().map_err(of_key)?.map(Arc::new))
 }
 
 /// Answers with the 16 bytes of a key.
 pub(super) fn key(door: &Door, row: &RecordingRow, id: &KeyId, method: &Method) -> Result<Answer, Refusal> {
-    if door.api.encrypt(&row.stream, Some(&row.spec.output)).is_none() {
+    if door.api.encrypt(&row.stream, Some(&row.spec)).is_none() {
         return Err(Refusal::not_found(format!(
             "recording {} is not encrypted",
             row.id

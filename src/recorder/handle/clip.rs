@@ -22,7 +22,7 @@ impl Recorder {
         let spec = RecordingSpec {
             about: About {
                 origin: Origin::Clip,
-                formats: order.formats.clone(),
+                formats: output.formats.clone(),
                 session: recording.to_string(),
                 number: 1,
                 name: order.name.clone(),

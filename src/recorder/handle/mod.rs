@@ -180,6 +180,7 @@ impl Recorder {
     pub fn reconfigure(&self, settings: RecorderSettings, templates: Vec<Template>, rules: Vec<Rule>) {
         let mut core = self.shared.core();
         core.settings = settings;
+        core.rulebook.set_master_key(settings.has_master_key);
         core.rulebook.configure(templates, rules);
     }
 

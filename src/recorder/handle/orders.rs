@@ -6,12 +6,12 @@ use super::Recorder;
 use crate::config::{Advice, Rule, StreamSet, Streams, Template, TemplateSource};
 use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
-use crate::model::{Encrypt, Facts, FactsChange, Output, Span};
+use crate::model::{Encrypt, Facts, FactsChange, Span};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
 use crate::recorder::tasks::{Task, TaskState};
-use crate::store::{CategoryChange, ClipBounds, Command, FactsCommand, FactsError};
+use crate::store::{CategoryChange, ClipBounds, Command, FactsCommand, FactsError, RecordingSpec};
 
 /// The reason why an order was not carried out, or may not survive a power cut.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -161,12 +161,13 @@ impl Recorder {
         self.shared.core().rulebook.time_shift(stream)
     }
 
-    /// How the HLS of a recording is encrypted, if it is: as it was decided when it began, or as the rules of its stream say now. So a
-    /// recording of which nothing else is known is as closed as its stream.
-    pub fn encrypt(&self, stream: &StreamName, output: Option<&Output>) -> Option<Encrypt> {
-        let own = output.and_then(|output| output.encrypt);
-        let ruled = self.shared.core().rulebook.encrypt(stream);
-        own.into_iter().chain(ruled).reduce(Encrypt::and)
+    /// How the HLS of a recording is encrypted, if it is; without one, that of all recordings of the stream.
+    pub fn encrypt(&self, stream: &StreamName, recorded: Option<&RecordingSpec>) -> Option<Encrypt> {
+        let core = self.shared.core();
+        match recorded {
+            Some(spec) => core.rulebook.encrypt_recorded(stream, spec),
+            None => core.rulebook.encrypt(stream),
+        }
     }
 
     /// Every rule in the order in which they apply, and whether a command put it.

@@ -33,6 +33,7 @@ fn recorder(dir: &std::path::Path, queue_soft: usize) -> (Recorder, Store) {
         takeover_after: 5_000_000,
         live_window: 0,
         is_viewed: false,
+        has_master_key: false,
     };
     let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
     (recorder, store)
@@ -87,6 +88,7 @@ async fn an_encoder_that_slept_with_the_box_has_to_connect_anew() {
         takeover_after: 5_000_000,
         live_window: 0,
         is_viewed: false,
+        has_master_key: false,
     };
     let recorder = Recorder::new(settings, store.clone(), clock.clone(), opened.tape_base);
     let hours = 5 * 3_600 * 1_000_000;
@@ -175,6 +177,7 @@ async fn while_the_store_is_full_nobody_new_is_let_in_and_who_is_there_stays() {
         takeover_after: 5_000_000,
         live_window: 0,
         is_viewed: false,
+        has_master_key: false,
     };
     let recorder = Recorder::new(settings, store.clone(), clock, opened.tape_base);
     // The lack of space shows when there is media to write.

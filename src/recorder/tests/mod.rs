@@ -44,6 +44,7 @@ const SETTINGS: RecorderSettings = RecorderSettings {
     takeover_after: 5_000_000,
     live_window: 0,
     is_viewed: false,
+    has_master_key: false,
 };
 
 impl Rig {
