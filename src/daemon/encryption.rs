@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{keys, may_block};
-use crate::api::{HlsKeys, KeysAt, NoKey};
+use crate::api::{HlsKeys, KeysAt};
 use crate::config::Config;
-use crate::delivery::{Ciphered, Ciphers};
+use crate::delivery::{Cipher, Ciphers};
 use crate::https::with_causes;
 use crate::recorder::Recorder;
 use crate::store::RecordingRow;
@@ -17,16 +17,16 @@ pub(super) struct Encrypting {
 }
 
 impl Ciphers for Encrypting {
-    fn of(&self, row: &RecordingRow) -> Result<Option<Ciphered>, String> {
+    fn is_closed(&self, row: &RecordingRow) -> bool {
         let encrypt = self.recorder.encrypt(&row.stream, Some(&row.spec));
-        let ciphered = encrypt.map(|encrypt| {
-            let encryption = self.keys.encryption(row.id, encrypt, KeysAt::Service)?;
-            Ok(Ciphered {
-                encryption: Arc::new(encryption),
-                also_clear: encrypt.also_clear,
-            })
-        });
-        ciphered.transpose().map_err(|error: NoKey| error.to_string())
+        encrypt.is_some_and(|encrypt| !encrypt.also_clear)
+    }
+
+    fn of(&self, row: &RecordingRow) -> Result<Option<Cipher>, String> {
+        let encrypt = self.recorder.encrypt(&row.stream, Some(&row.spec));
+        let encryption = encrypt.map(|encrypt| self.keys.encryption(row.id, encrypt, KeysAt::Service));
+        let encryption = encryption.transpose().map_err(|error| error.to_string());
+        Ok(encryption?.map(Arc::new))
     }
 }
 

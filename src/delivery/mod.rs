@@ -38,7 +38,7 @@ mod status;
 mod tally;
 
 pub use check::{CheckStep, SyncCheck};
-pub use ciphers::{Ciphered, Ciphers};
+pub use ciphers::{Cipher, Ciphers};
 pub use handle::{NAMESPACE, Said, Stopping, Uploader, UploaderError, UploaderSettings};
 pub use keys::{AccessKey, Keys};
 #[doc(hidden)]

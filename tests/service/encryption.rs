@@ -9,8 +9,10 @@ use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{Array, BlockModeDecrypt as _, KeyIvInit as _};
 use serde_json::{Value, json};
 
-use crate::support::delivered::{all_delivered, files};
+use crate::support::bucket::Bucket;
+use crate::support::delivered::{HEAVY, MP4, all_delivered, files, publish, push, send, sync_to};
 use crate::support::http::{Reply, ask, get};
+use crate::support::programme::Programme;
 use crate::support::{Service, edgereel_of, home, record_sample, typed, wait_for, wait_until};
 
 const MASTER: &str = "4c1f0c5ae29b4f63886b0e4f9a2c51d74c1f0c5ae29b4f63886b0e4f9a2c51d7";
@@ -263,4 +265,47 @@ fn what_only_a_lost_journal_knew_to_be_encrypted_stays_closed() {
         .unwrap()
         .1;
     assert!(!chunks(&std::fs::read_to_string(playlist).unwrap()).is_empty());
+}
+
+#[test]
+fn an_upload_in_clear_is_given_up_when_its_stream_is_closed() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start(dir.path());
+    let sections = format!(
+        "[encryption]\nmaster_key = \"{MASTER}\"\nkey_url = \"https://kms.example.com/{{KeyId}}\"\n\
+         [[template]]\nname = \"closed\"\nformats = [\"hls\"]\nhls = {{ encrypt = \"aes-128\" }}\n"
+    );
+    let service = Service::start_with(
+        home.path(),
+        &(sections + &sync_to(&bucket, "when = \"live\"") + MP4),
+    );
+    let programme = Programme::marked("live/cam", 0, HEAVY);
+    let (mut client, mut next) = (publish(&service, "live/cam"), 0);
+    send(&mut client, &programme, &mut next, 60);
+    wait_until("an upload to be under way", || bucket.uploads().len() == 1);
+    typed(
+        home.path(),
+        &["rule", "put", "--stream", "live/*", "--template", "closed"],
+    );
+    send(&mut client, &programme, &mut next, 90);
+    wait_until("the upload to be given up", || bucket.uploads().is_empty());
+    assert!(bucket.objects().is_empty() && bucket.uploads().is_empty());
+}
+
+#[test]
+fn what_is_delivered_in_clear_too_needs_no_master_key() {
+    let (home, target) = (home(), crate::support::home());
+    let sections = format!(
+        "[encryption]\nmaster_key_file = \"missing\"\nkey_url = \"https://kms.example.com/{{KeyId}}\"\n\
+         [sync]\nurl = \"file://{}\"\n\
+         [[template]]\nname = \"both\"\nformats = [\"hls\", \"mp4\"]\nresume_window = \"0s\"\n\
+         hls = {{ encrypt = \"aes-128\", also_clear = true }}\n[[rule]]\ntemplate = \"both\"\n",
+        target.path().display()
+    );
+    let service = Service::start_with(home.path(), &sections);
+    push(&service, "live/cam", 8, 0);
+    wait_until("the MP4 to be there", || {
+        files(target.path()).keys().any(|key| key.ends_with(".mp4"))
+    });
+    assert_eq!(files(target.path()).len(), 1, "HLS has no keys");
 }

@@ -219,7 +219,7 @@ impl Transfer<'_> {
     }
 
     /// Gives up every upload that was begun under the key.
-    async fn sweep(&mut self) -> Result<(), End> {
+    pub(super) async fn sweep(&mut self) -> Result<(), End> {
         let key = self.rendition.key.clone();
         match self.ask(Request::Uploads { key: key.clone() }).await {
             Ok(Answer::Uploads(uploads)) => {

@@ -48,8 +48,7 @@ impl Transfer<'_> {
         let id = self.rendition.id;
         let grows = self.cx.is_live();
         let mut look = self.cx.looks().remove(&self.job).unwrap_or_default();
-        let encryption = self.material.ciphered.as_ref();
-        let encryption = encryption.map(|ciphered| ciphered.encryption.clone());
+        let encryption = self.material.encryption.clone();
         let opened = self.cx.read(move |library| {
             let pieces = library.pieces(id)?;
             let mark_of = |name: &str| pieces.iter().find(|piece| piece.name == name);

@@ -11,7 +11,7 @@ mod name;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::ciphers::Ciphered;
+use super::ciphers::Cipher;
 use super::context::{Context, End, OnTheWay};
 use super::dates::dated;
 use super::planner::{Job, Outcome};
@@ -65,7 +65,10 @@ struct Facts {
     row: crate::store::RecordingRow,
     closed: bool,
     found_again: bool,
-    ciphered: Option<Ciphered>,
+    /// It may be sent encrypted alone.
+    encrypted_alone: bool,
+    /// How its HLS is encrypted.
+    encryption: Option<Cipher>,
     visit: Arc<Visit>,
 }
 
@@ -136,10 +139,14 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
         known,
         found_again,
     } = visit.looking(cx, look).await?;
-    // Nothing of a recording is sent before it is known how it is encrypted.
-    let ciphered = cx.ciphers.of(&row).map_err(NoMaterial::Tape)?;
+    // No HLS is sent before it is known how it is encrypted. Other formats need no keys.
+    let encryption = match job.format {
+        Format::Hls => cx.ciphers.of(&row).map_err(NoMaterial::Tape)?,
+        Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac => None,
+    };
     let facts = Facts {
-        ciphered,
+        encrypted_alone: cx.ciphers.is_closed(&row),
+        encryption,
         closed: row.state != crate::store::RecordingState::Open,
         row,
         found_again,
@@ -224,20 +231,19 @@ impl Visit {
 /// Why a file of an encrypted recording is not sent.
 const IN_CLEAR: &str = "the recording is encrypted, and this file would give it away in clear: also_clear = true beside encrypt under \
                         [template.hls] sends it for recordings to come";
+/// The same for a recording that has no HLS, so that nothing of it is sent.
+const ALL_IN_CLEAR: &str = "the stream is encrypted now, and this recording has no HLS that could be sent: it stays on the box. Export it \
+                            (edgereel export) and delete it, or let the stream's rule name a template that does not encrypt, and then \
+                            'edgereel sync retry'";
 
 impl Transfer<'_> {
     async fn send(&mut self, view: View<LibrarySource>, complete: bool) -> Result<Reached, End> {
         self.cx.may_go_on()?;
         self.follow_configuration().await?;
-        let is_closed = self
-            .material
-            .ciphered
-            .as_ref()
-            .is_some_and(|ciphered| !ciphered.also_clear);
         let sent = match self.job.format {
             Format::Hls => self.send_folder(view, complete).await,
-            Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac if is_closed => {
-                Err(NoMaterial::Void(IN_CLEAR.to_owned()).into())
+            Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac if self.material.encrypted_alone => {
+                self.give_up_in_clear(complete).await
             }
             Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac => self.send_file(view, complete).await,
         };
@@ -251,6 +257,22 @@ impl Transfer<'_> {
             Err(End::Material(NoMaterial::Void(_))) => Ok(Reached::Tape(SECOND)),
             other => other,
         }
+    }
+
+    /// Sends no file that would give an encrypted recording away. An upload that was begun before is given up at the store, too.
+    async fn give_up_in_clear(&mut self, complete: bool) -> Result<Reached, End> {
+        match self.rendition.upload.as_ref().map(|upload| upload.id.is_some()) {
+            Some(true) => {
+                let restart = DeliveryChange::Restart(self.rendition.id);
+                self.cx.commit(vec![restart]).await?;
+                self.rendition.upload = None;
+            }
+            // The store's name of it is not known.
+            Some(false) => self.sweep().await?,
+            None => {}
+        }
+        let has_hls = self.material.row.spec.output.formats.contains(&Format::Hls);
+        Ok(in_clear(has_hls, complete)?)
     }
 
     /// Sends a request to the object store.
@@ -438,6 +460,16 @@ impl Transfer<'_> {
     }
 }
 
+/// What becomes of a file in clear that is not sent, beside HLS that is, or alone.
+fn in_clear(has_hls: bool, complete: bool) -> Result<Reached, NoMaterial> {
+    match (has_hls, complete) {
+        (true, _) => Err(NoMaterial::Void(IN_CLEAR.to_owned())),
+        // It must not count as delivered: that would let it be evicted.
+        (false, true) => Err(NoMaterial::Tape(ALL_IN_CLEAR.to_owned())),
+        (false, false) => Ok(Reached::Tape(SECOND)),
+    }
+}
+
 fn senseless(to: &str) -> End {
     End::Fault(Fault::Damaged(format!(
         "the store's answer to {to} makes no sense"
@@ -447,6 +479,19 @@ fn senseless(to: &str) -> End {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recording_of_which_nothing_may_be_sent_has_failed_and_is_not_void() {
+        for complete in [false, true] {
+            assert!(matches!(in_clear(true, complete), Err(NoMaterial::Void(_))));
+        }
+        assert!(matches!(in_clear(false, false), Ok(Reached::Tape(_))));
+        let Err(NoMaterial::Tape(reason)) = in_clear(false, true) else {
+            panic!("it counts as delivered");
+        };
+        let ended = outcome(Err(NoMaterial::Tape(reason.clone()).into()));
+        assert_eq!(ended, Outcome::Broken(reason));
+    }
 
     #[test]
     fn what_was_recorded_while_a_chunk_was_sent_is_not_waited_for_again() {
