@@ -7,6 +7,7 @@ use aes::Aes128;
 use cbc::Decryptor;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{Array, BlockModeDecrypt as _, KeyIvInit as _};
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use crate::support::bucket::Bucket;
@@ -18,6 +19,7 @@ use crate::support::{Service, edgereel_of, home, record_sample, typed, wait_for,
 const MASTER: &str = "4c1f0c5ae29b4f63886b0e4f9a2c51d74c1f0c5ae29b4f63886b0e4f9a2c51d7";
 const STAFF: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
 const GUEST: &str = "8e1f0c5ae29b4f63886b0e4f9a2c51d8";
+const CLOUD: &str = "5d1f0c5ae29b4f63886b0e4f9a2c51d9";
 const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
 
 /// A service that records everything encrypted, and delivers it to a folder.
@@ -29,7 +31,8 @@ fn encrypting(home: &Path, more: &str) -> Service {
          [[template]]\nname = \"lesson\"\nformats = [\"hls\"]\nkey = \"{{RecordId}}\"\nhls = {{ encrypt = \"aes-128\"{more} }}\n\
          [[rule]]\ntemplate = \"lesson\"\n\
          [[viewer]]\nname = \"staff\"\nkey = \"{STAFF}\"\nmay = [\"watch\", \"download\", \"operate\", \"keys\"]\n\
-         [[viewer]]\nname = \"guest\"\nkey = \"{GUEST}\"\nmay = [\"watch\", \"download\"]\n",
+         [[viewer]]\nname = \"guest\"\nkey = \"{GUEST}\"\nmay = [\"watch\", \"download\"]\n\
+         [[viewer]]\nname = \"clouds\"\ntencent_key = \"{CLOUD}\"\naliyun_key = \"{CLOUD}\"\nstreams = \"live/*\"\n",
         home.join("delivered").display()
     );
     std::fs::create_dir(home.join("delivered")).unwrap();
@@ -232,6 +235,53 @@ fn what_may_be_had_in_clear_too_is() {
     assert_eq!(of(format!("/r/{id}.mp4")).status, 200);
     assert_eq!(of("/live/cam1.m3u8".to_owned()).status, 200);
     assert!(!chunks(of(format!("/r/{id}/index.m3u8")).text()).is_empty());
+}
+
+#[test]
+fn a_signature_of_a_playlist_opens_its_keys_and_a_token_for_a_time_opens_none() {
+    let home = home();
+    let service = encrypting(home.path(), "");
+    let (door, id) = (service.http(), record_sample(&service, "live/cam1").id);
+    let sum = |text: String| -> String {
+        Md5::digest(text)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.unwrap().as_secs();
+    let aliyun = |path: &str| format!("auth_key={now}-0-0-{}", sum(format!("{path}-{now}-0-0-{CLOUD}")));
+    let tencent = format!("txSecret={}&txTime=F0000000", sum(format!("{CLOUD}cam1F0000000")));
+    let (index, master) = (format!("/r/{id}/index.m3u8"), format!("/r/{id}/master.m3u8"));
+    for query in [aliyun(&index), aliyun(&master), tencent] {
+        let playlist = get(door, &format!("{index}?{query}"), &[]);
+        let (chunk, key, _) = chunks(playlist.text()).remove(0);
+        let key = key.strip_prefix("../..").unwrap();
+        assert!(key.ends_with(&query), "{key}");
+        assert_eq!(get(door, key, &[]).body.len(), 16, "{key}");
+        assert_eq!(get(door, &format!("/r/{id}/{chunk}"), &[]).status, 200);
+        let other = key.replace(&id, "0198f3a2-5b7c-7d00-8000-0123456789ab");
+        assert_ne!(get(door, &other, &[]).status, 200);
+    }
+
+    let start = typed(home.path(), &["recording", "get", &id])["start"].clone();
+    let start = start.as_str().unwrap();
+    let (seconds, _) = start.split_once('.').unwrap();
+    let staff = get(door, &index, &[("Authorization", &format!("Bearer {STAFF}"))]);
+    let (chunk, key, _) = chunks(staff.text()).remove(0);
+    let key = key.strip_prefix("../..").unwrap();
+    for (from, status) in [(start.to_owned(), 200), (format!("{seconds}.999999Z"), 403)] {
+        let made = typed(
+            home.path(),
+            &["token", "create", "--recording", &id, "--from", &from],
+        );
+        let under = format!("/t/{}", made["token"].as_str().unwrap());
+        for path in [&index, &master, &format!("/r/{id}/{chunk}"), key] {
+            let got = get(door, &format!("{under}{path}"), &[]);
+            assert_eq!(got.status, status, "{from} {path}: {}", got.text());
+            assert!(status == 200 || got.text().contains("Use a token without times"));
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::flow::Pace;
 use super::layouts::{Key, LaidFolder, Layout, Version, What};
 use super::live;
 use super::query::Query;
+use super::range::Part;
 use crate::format::hls::{
     Hls, KEYFRAMES, MASTER, PLAYLIST, Served, Start, TARGET_MS, Update, Uris, with_notes,
 };
@@ -23,6 +24,9 @@ use crate::store::{Library, RecordingRow, RecordingState};
 
 /// Playlists of at least this many bytes are compressed for clients that can read it.
 const WORTH_COMPRESSING: usize = 1 << 10;
+
+/// A response that begins further within an encrypted chunk than this is no player's: it waits for those of players.
+const FAR: u64 = 256 << 10;
 
 /// Answers a request for a file of a recording's HLS.
 pub(super) async fn file(
@@ -33,7 +37,9 @@ pub(super) async fn file(
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let is_open = row.state == RecordingState::Open;
-    let encryption = encrypted::encryption(door, row)?;
+    let encryption = encrypted::encryption(door, row, bounds)?;
+    // Chunks that are encrypted are those of the whole recording: their numbers are in their IVs.
+    let bounds = encryption.as_ref().map_or(bounds, |_| (None, None));
     let of_stream = row.begins_later && bounds == (None, None) && live::is_of_stream(name, row, door.utc());
     match &encryption {
         None if of_stream => {
@@ -57,7 +63,13 @@ pub(super) async fn file(
             None => find(door, row, bounds).await?,
         };
         let hls = folder.encrypted(encryption.as_ref());
-        return media(door, (&folder, row), (name, &hls), (until, how)).await;
+        return media(
+            door,
+            (&folder, row),
+            (name, &hls, encryption.is_some()),
+            (until, how),
+        )
+        .await;
     }
     let folder = find(door, row, bounds).await?;
     let uris = Uris::new("", inherited).map_err(|error| Refusal::bad_request(error.to_string()))?;
@@ -85,7 +97,7 @@ pub(super) async fn file(
 async fn media(
     door: &Arc<Door>,
     (folder, row): (&LaidFolder, &RecordingRow),
-    (name, hls): (&str, &Hls<()>),
+    (name, hls, is_encrypted): (&str, &Hls<()>, bool),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let lost = || {
@@ -111,17 +123,27 @@ async fn media(
     }
     let file = hls.with(tape.clone()).served_file(name);
     let file = file.ok_or_else(|| no_file(name))?;
+    let (len, etag) = (file.len(), format!("\"{}\"", file.tag()));
+    let start = match Part::of(how.1, &etag, len) {
+        Part::Range { start, .. } if is_encrypted => start,
+        _ => 0,
+    };
     let sent = Sent {
-        len: file.len(),
-        etag: format!("\"{}\"", file.tag()),
+        len,
+        etag,
         source: Arc::new(Reading::new(file)),
         tape: Some(tape),
         media_type: "video/mp4",
-        pace: Pace::Player,
+        pace: pace(start),
         changed: Some(folder.end),
         until,
     };
     Ok(send(door, &sent, how))
+}
+
+/// The pace of an encrypted chunk that is read from `start` on. All before it is encrypted first, by a thread that others wait for.
+fn pace(start: u64) -> Pace {
+    if start > FAR { Pace::File } else { Pace::Player }
 }
 
 fn no_file(name: &str) -> Refusal {
@@ -284,6 +306,12 @@ mod tests {
         ] {
             assert_eq!(reads_gzip(accepted), wanted, "{accepted}");
         }
+    }
+
+    #[test]
+    fn who_begins_far_within_an_encrypted_chunk_goes_behind_players() {
+        assert_eq!((pace(0), pace(FAR)), (Pace::Player, Pace::Player));
+        assert_eq!((pace(FAR + 1), pace(u64::MAX)), (Pace::File, Pace::File));
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Asking<'_> {
             }
             Target::Key(id) => {
                 let of = self.recording(asked, id.recording, Right::Watch).await?;
-                encrypted::key(self.door, &of.row, id, self.method)
+                encrypted::key(self.door, &of.row, (id, of.bounds), self.method)
             }
             Target::Frame(recording) => {
                 let of = self.recording(asked, *recording, Right::Watch).await?;

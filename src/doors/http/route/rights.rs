@@ -10,10 +10,11 @@ use crate::access::viewer::{By, MediaAddress, Viewer, What};
 use crate::config::stream_path;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::files::{self, Bounds};
-use crate::doors::http::target::Asked;
+use crate::doors::http::target::{Asked, Target};
 use crate::doors::http::{cors, gate};
+use crate::format::hls::{MASTER, PLAYLIST};
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::model::Right;
+use crate::model::{Right, recording_path};
 use crate::store::RecordingRow;
 
 /// A recording that a viewer may have.
@@ -64,11 +65,8 @@ impl Asking<'_> {
         let row = files::row(self.door, recording).await;
         // A stranger does not learn which recordings there are.
         let stream = row.as_ref().ok().map(|row| row.stream.clone());
-        let path = self.uri.path();
-        let playlist = path
-            .rsplit_once('/')
-            .map(|(folder, _)| format!("{folder}/index.m3u8"));
-        let paths = [path, playlist.as_deref().unwrap_or(path)];
+        let playlists = playlists(self.uri.path(), &asked.target);
+        let paths = [self.uri.path(), &playlists[0], &playlists[1]];
         let media = stream.as_ref().map(|stream| MediaAddress {
             stream,
             paths: &paths,
@@ -147,6 +145,19 @@ impl Asking<'_> {
     }
 }
 
+/// The paths of the playlists that lead to a file of a recording, or to its key: a signature may be of one of them.
+fn playlists(path: &str, target: &Target) -> [String; 2] {
+    let folder = match target {
+        // A key is beside the folders of recordings.
+        Target::Key(id) => recording_path(id.recording),
+        _ => path
+            .rsplit_once('/')
+            .map_or(path, |(folder, _)| folder)
+            .to_owned(),
+    };
+    [PLAYLIST, MASTER].map(|name| format!("{folder}/{name}"))
+}
+
 /// A recording, as a viewer's rights are asked about it.
 fn of_row(row: &RecordingRow) -> What<'_> {
     What {
@@ -190,4 +201,23 @@ pub(super) fn sees(viewer: &Viewer, stream: &StreamName) -> bool {
         span: None,
     };
     viewer.may(Right::Metrics, &what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_of_a_playlist_is_one_of_its_files_and_keys() {
+        let id = "0198f3a2-5b7c-7d00-8000-0123456789ab";
+        let wanted = [format!("/r/{id}/index.m3u8"), format!("/r/{id}/master.m3u8")];
+        for path in [
+            format!("/r/{id}/00001-0a1b2c3d.m4s"),
+            format!("/r/{id}/index.m3u8"),
+            format!("/k/{id}-5f2a90c1-7"),
+        ] {
+            let asked = Asked::parse(&path).unwrap();
+            assert_eq!(playlists(&path, &asked.target), wanted, "{path}");
+        }
+    }
 }
