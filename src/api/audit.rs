@@ -34,6 +34,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
 /// Arguments that name the object of a command. No other argument is written down, because it may be long or a secret.
 const OBJECTS: &[&str] = &[
     "recording",
+    "key",
     "stream",
     "task",
     "template",

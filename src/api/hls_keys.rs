@@ -75,6 +75,19 @@ impl HlsKeys {
         ))
     }
 
+    /// How a recording is encrypted, and how each older master key encrypted it, if it did: what was delivered keeps its keys.
+    pub fn encryptions(&self, recording: RecordingId, encrypt: Encrypt) -> Result<Vec<Encryption>, NoKey> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.masters.is_empty() {
+            return Err(NoKey::NoMaster);
+        }
+        let by = |master: &MasterKey| {
+            let uris = KeyUris::beside_recordings();
+            Encryption::new(recording, master.clone(), encrypt.key_chunks, uris)
+        };
+        Ok(known.masters.iter().map(by).collect())
+    }
+
     /// Checks that recordings can be encrypted, also for deliveries if there are any.
     pub fn ready(&self, delivers: bool) -> Result<(), NoKey> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);

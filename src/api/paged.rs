@@ -32,6 +32,11 @@ impl Window {
         Self::new(limit, after.as_deref())
     }
 
+    /// The number of rows before the page.
+    pub(super) fn skip(self) -> usize {
+        self.skip
+    }
+
     /// `after` is the number of rows that were listed before, as `next` gave it.
     pub(super) fn new(limit: Limit, after: Option<&str>) -> Result<Self, Failure> {
         let skip = after.map_or(Ok(0), str::parse);

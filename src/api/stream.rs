@@ -10,6 +10,7 @@ use super::command::{Command, Effect, PAGE, Reach, Right, STREAM, carries_out};
 use super::paged::{Window, paged};
 use crate::config::{is_reserved, stream_path};
 use crate::media::{LeftOut, StreamName, Tracks};
+use crate::model::recording_path;
 use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, Track};
 use crate::recorder::StreamStatus;
 
@@ -75,7 +76,6 @@ async fn kick(api: &Api, arguments: Map<String, Value>) -> Result<StreamKicked, 
 /// A stream as answers and `stream/…` show it. `address` is the one under which viewers reach the box, without a slash at its end,
 /// if they can.
 pub fn row(stream: &StreamStatus, address: Option<&str>) -> Stream {
-    let url = |address| format!("{address}{}/master.m3u8", stream_path(&stream.stream));
     Stream {
         stream: stream.stream.to_string(),
         publish: stream.publish.to_string(),
@@ -93,13 +93,27 @@ pub fn row(stream: &StreamStatus, address: Option<&str>) -> Stream {
         recorded: stream.recorded.clone(),
         left_out: stream.left_out.iter().map(left_out).collect(),
         recordings: stream.recordings.iter().map(ToString::to_string).collect(),
-        url: address.filter(|_| stream.plays).map(url),
+        url: address
+            .zip(played_at(stream))
+            .map(|(address, path)| format!("{address}{path}")),
     }
+}
+
+/// Where a stream plays that is on the air: by its name, or as its recording where the stream itself would be in clear.
+fn played_at(stream: &StreamStatus) -> Option<String> {
+    let recording = stream.recordings.first().copied();
+    let path = match recording.filter(|_| stream.closed) {
+        Some(recording) => format!("{}/master.m3u8?start=live", recording_path(recording)),
+        None if stream.closed || !stream.plays => return None,
+        None => format!("{}/master.m3u8", stream_path(&stream.stream)),
+    };
+    Some(path)
 }
 
 /// What a user should know of a stream, in sentences.
 fn notes(stream: &StreamStatus, address: Option<&str>) -> Vec<String> {
-    let elsewhere = address.filter(|_| is_reserved(&stream.stream)).map(|address| {
+    let is_elsewhere = is_reserved(&stream.stream) && !stream.closed;
+    let elsewhere = address.filter(|_| is_elsewhere).map(|address| {
         format!(
             "its app is a word of the HTTP server, so it plays under {address}{}",
             stream_path(&stream.stream)

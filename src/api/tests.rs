@@ -13,7 +13,7 @@ mod search;
 mod timeline;
 
 use super::*;
-use crate::model::Right;
+use crate::model::{Encrypt, Right};
 use crate::recorder::RecorderSettings;
 use crate::store::{
     Change, RealClock, RealDisk, RecordingRow, RecordingSpec, RecordingState, Store, StoreSettings,
@@ -682,4 +682,41 @@ async fn a_box_tells_how_it_is_and_not_more_than_it_knows() {
     let (code, ..) = a_box.refused("device.info", &json!({})).await;
     assert_eq!(code, "unavailable");
     a_box.done().await;
+}
+
+#[tokio::test]
+async fn what_encrypts_without_a_key_is_told_of_and_what_a_rule_closed_has_no_address_in_clear() {
+    let the_box = a_box();
+    let api = &the_box.api;
+    let template = json!({"name": "lesson", "formats": ["hls"], "hls": {"encrypt": "aes-128"}});
+    api.hls_keys().set(&[b"master".to_vec()], None);
+    assert_eq!(the_box.ask("template.put", &template).await["ok"], true);
+    assert_eq!(api.unready(false), None);
+    assert!(api.unready(true).unwrap().contains("encryption.key_url"));
+    let row = closed_row();
+    let shown = || api.as_closed(&row, recording_row(&row, Some("http://box-17:8080")));
+    assert!(shown().mp4_url.is_some() && !shown().about.encrypted);
+    let rule = json!({"stream": "live/*", "template": "lesson"});
+    assert_eq!(the_box.ask("rule.put", &rule).await["ok"], true);
+    assert!(shown().mp4_url.is_none() && shown().about.encrypted && shown().url.is_some());
+    // The audit says which key somebody had.
+    let id = api
+        .hls_keys()
+        .encryption(row.id, Encrypt::default(), KeysAt::Door);
+    let id = id.unwrap().key_id(0).to_string();
+    assert_eq!(
+        the_box.ask("recording.keys", &json!({"key": id})).await["ok"],
+        true
+    );
+    let audit = the_box.ask("audit.list", &json!({})).await;
+    let object = audit.to_string();
+    assert!(object.contains(&format!("\"key\":\"{id}\"")), "{audit}");
+    // A restart finds the template, and no master key.
+    api.hls_keys().set(&[], None);
+    let told = api.unready(false).unwrap();
+    assert!(
+        told.contains("'lesson'") && told.contains("encryption.master_key_file"),
+        "{told}"
+    );
+    the_box.done().await;
 }

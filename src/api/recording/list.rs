@@ -44,7 +44,7 @@ pub(super) async fn list(api: &Api, arguments: Map<String, Value>) -> Result<Rec
     };
     let rows = api.read(move |library| library.page(&query).map(|rows| (query, rows)));
     let (query, rows) = rows.await?;
-    Ok(page(&query, &rows, api.address().as_deref()))
+    Ok(page(&query, &rows, Some(api)))
 }
 
 fn query(asked: List) -> Result<Query, Failure> {
@@ -70,9 +70,17 @@ pub(super) fn place(after: Option<&str>, order: Order) -> Result<Option<Cursor>,
     })
 }
 
-/// As many of the rows as an answer may hold.
-pub(super) fn page(query: &Query, rows: &[(Cursor, RecordingRow)], address: Option<&str>) -> RecordingList {
-    let recordings = fitting(rows.iter().map(|(_, row)| row::listed(row, LIST_GAPS, address)));
+/// As many of the rows as an answer may hold. `api` says where they play.
+pub(super) fn page(query: &Query, rows: &[(Cursor, RecordingRow)], api: Option<&Api>) -> RecordingList {
+    let address = api.and_then(Api::address);
+    let shown = |(_, row): &(Cursor, RecordingRow)| {
+        let shown = row::listed(row, LIST_GAPS, address.as_deref());
+        match api {
+            Some(api) => api.as_closed(row, shown),
+            None => shown,
+        }
+    };
+    let recordings = fitting(rows.iter().map(shown));
     let all = recordings.len() == rows.len() && rows.len() < query.limit;
     let last = recordings.len().checked_sub(1).and_then(|last| rows.get(last));
     let last = last.map(|(place, _)| place.to_string());
@@ -91,7 +99,8 @@ struct One {
 pub(super) async fn get(api: &Api, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
     let One { recording } = typed(arguments)?;
     let row = row_of(api, recording).await?;
-    Ok(row::bounded(&row, MOST_GAPS, api.address().as_deref()))
+    let shown = row::bounded(&row, MOST_GAPS, api.address().as_deref());
+    Ok(api.as_closed(&row, shown))
 }
 
 /// The same list as [`list`], from the store alone.

@@ -153,7 +153,7 @@ pub(super) async fn search(api: &Api, arguments: Map<String, Value>) -> Result<R
     };
     let found = api.read(move |library| found(library, &query).map(|rows| (query, rows)));
     let (query, rows) = found.await?;
-    Ok(page(&query, &rows.map_err(unknown)?, api.address().as_deref()))
+    Ok(page(&query, &rows.map_err(unknown)?, Some(api)))
 }
 
 /// The same list as [`search`], from the store alone.

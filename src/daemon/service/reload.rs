@@ -25,6 +25,10 @@ impl Service {
                 "the keys of encrypted recordings stay as they were: {error}"
             ));
         }
+        // Commands put templates whatever the configuration says now.
+        if let Some(error) = self.api.unready(config.sync.is_some()) {
+            warnings.push(error);
+        }
         self.store.set_queue_hard(stall_memory(&config));
         self.admission.set_limits(rtmp::limits(&config.rtmp));
         let keys = config.clone();

@@ -76,6 +76,9 @@ impl Service {
         if let Some(error) = encryption::take_over(api.hls_keys(), &config).await {
             tracing::error!("encrypted recordings are neither played nor delivered: {error}");
         }
+        if let Some(error) = api.unready(config.sync.is_some()) {
+            tracing::error!("{error}");
+        }
         let ciphers = Arc::new(Encrypting {
             recorder: recorder.clone(),
             keys: api.hls_keys().clone(),

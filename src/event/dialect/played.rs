@@ -52,7 +52,10 @@ pub(super) fn files(posted: &Posted, body: &Body, sender: &Sender) -> Vec<(Strin
         return Vec::new();
     };
     let mut formats: Vec<&str> = body.texts("formats").take(MOST_FORMATS).collect();
-    if formats.is_empty() {
+    if body.says("encrypted") {
+        // Any other format would give it away in clear.
+        formats = vec!["hls"];
+    } else if formats.is_empty() {
         formats.push("mp4");
     }
     let file = |format: &str| match format {

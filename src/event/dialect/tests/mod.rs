@@ -251,6 +251,12 @@ fn what_is_delivered_nowhere_plays_on_the_box() {
         let file = |uri: &Value| ("record_file".to_owned(), uri.clone());
         assert_eq!(uris, [file(&mp4), file(&playlist)]);
     }
+    let mut encrypted = closed("rule");
+    encrypted.about.encrypted = true;
+    let encrypted = Event::RecordingClosed(encrypted);
+    let files = told(Dialect::Aliyun, &encrypted).into_iter();
+    let files: Vec<Value> = files.map(|(_, mut body)| body["uri"].take()).collect();
+    assert_eq!(files, [playlist], "no address that is refused");
     let nothing = RecordingClosed {
         bytes: 0,
         ..*closed("rule")

@@ -51,13 +51,12 @@ impl KeyUris {
         if after.contains(KEY_ID) {
             return Err(BadKeyUri::NoId);
         }
-        let host = ["https://", "http://"]
+        let behind_scheme = ["https://", "http://"]
             .iter()
             .find_map(|scheme| before.strip_prefix(scheme));
-        let host = host.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
         // An id within the name of a host, or behind a fragment, is no address of a key.
-        let is_behind_host = host.is_some_and(|host| !host.is_empty() && before.len() > host.len() + 8);
-        if !is_behind_host || before.contains('#') {
+        let host = behind_scheme.and_then(|rest| rest.split_once(['/', '?']));
+        if host.is_none_or(|(host, _)| host.is_empty()) || before.contains('#') {
             return Err(BadKeyUri::NotAbsolute);
         }
         Ok(Self {
@@ -85,6 +84,8 @@ mod tests {
                 format!("https://kms.example.com/{id}"),
             ),
             ("http://kms/k?id={KeyId}&v=1", format!("http://kms/k?id={id}&v=1")),
+            ("http://kms/{KeyId}", format!("http://kms/{id}")),
+            ("http://kms?{KeyId}", format!("http://kms?{id}")),
         ] {
             assert_eq!(KeyUris::of_service(address).unwrap().of(&id), wanted);
         }
@@ -101,6 +102,9 @@ mod tests {
             ("kms.example.com/{KeyId}", BadKeyUri::NotAbsolute),
             ("https:///{KeyId}", BadKeyUri::NotAbsolute),
             ("https://{KeyId}", BadKeyUri::NotAbsolute),
+            ("http://{KeyId}", BadKeyUri::NotAbsolute),
+            ("http:///{KeyId}", BadKeyUri::NotAbsolute),
+            ("http://kms{KeyId}", BadKeyUri::NotAbsolute),
             ("https://{KeyId}.example.com/", BadKeyUri::NotAbsolute),
             ("https://kms/#{KeyId}", BadKeyUri::NotAbsolute),
             ("file:///{KeyId}", BadKeyUri::NotAbsolute),
