@@ -134,6 +134,7 @@ impl From<FactsError> for Failure {
             FactsError::Category(CategoryRefusal::Parent { .. }) | FactsError::InUse { .. } => {
                 (Code::Conflict, Some("category"))
             }
+            FactsError::Category(CategoryRefusal::Deep(_)) => (Code::Refused, Some("parent")),
             FactsError::Category(CategoryRefusal::Full) => (Code::Refused, None),
             FactsError::Unwritten(_) => (Code::Unavailable, None),
         };

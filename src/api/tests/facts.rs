@@ -108,6 +108,7 @@ async fn what_cannot_be_set_is_refused_by_its_field_and_changes_nothing() {
         ("title", json!(long)),
         ("title", json!("\u{1b}]0;x\u{7}")),
         ("title", json!(7)),
+        ("title", json!("  ")),
         ("description", json!("x".repeat(513))),
         ("description", json!("\u{202e}")),
         ("tags", json!(vec!["x".repeat(33)])),
@@ -121,6 +122,10 @@ async fn what_cannot_be_set_is_refused_by_its_field_and_changes_nothing() {
         ("notes", json!({})),
         ("custom", json!([])),
         ("custom", json!({ "x": "x".repeat(2048) })),
+        (
+            "custom",
+            json!({ "x": (0..16).fold(json!(1), |inner, _| json!([inner])) }),
+        ),
     ] {
         let body = with(&id, json!({ field: value }));
         let (code, about, message) = the_box.refused("recording.set", &body).await;
@@ -167,6 +172,22 @@ async fn a_category_in_use_says_which_recordings_are_in_it() {
     assert_eq!((code.as_str(), about.as_str()), ("conflict", "parent"));
     let (code, about, _) = put(json!({ "category": "c", "parent": "none" })).await;
     assert_eq!((code.as_str(), about.as_str()), ("not_found", "parent"));
+    for n in 2..16 {
+        let parent = if n == 2 {
+            "b".to_owned()
+        } else {
+            format!("d{}", n - 1)
+        };
+        let one = json!({ "category": format!("d{n}"), "parent": parent });
+        assert_eq!(the.ask("category.put", &one).await["ok"], true);
+    }
+    let (code, about, message) = put(json!({ "category": "d16", "parent": "d15" })).await;
+    assert_eq!((code.as_str(), about.as_str()), ("refused", "parent"));
+    assert!(message.contains("'d16'"), "{message}");
+    for n in (2..16).rev() {
+        let one = json!({ "category": format!("d{n}") });
+        assert_eq!(the.ask("category.delete", &one).await["ok"], true);
+    }
     let (code, about, _) = put(json!({ "category": "c", "name": "x".repeat(65) })).await;
     assert_eq!((code.as_str(), about.as_str()), ("bad_request", "name"));
     the_box

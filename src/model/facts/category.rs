@@ -9,6 +9,8 @@ use super::Words;
 
 /// The most categories.
 pub(super) const MOST_CATEGORIES: usize = 1_000;
+/// The most categories within each other.
+pub(super) const MOST_LEVELS: usize = 16;
 /// The most characters of an id.
 const MOST_ID: usize = 64;
 
@@ -30,7 +32,7 @@ pub struct Category {
     pub parent: Option<CategoryId>,
 }
 
-/// All categories, by id. No category is within itself, and every parent is there.
+/// All categories, by id. No category is within itself, every parent is there, and no more than 16 are within each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Categories(BTreeMap<CategoryId, Category>);
 
@@ -58,6 +60,11 @@ pub enum CategoryRefusal {
         /// One of them.
         one: CategoryId,
     },
+    /// The category, or one within it, would be too deep.
+    #[error(
+        "category '{0}' would make more than {MOST_LEVELS} categories within each other; no more are taken"
+    )]
+    Deep(CategoryId),
     /// There are too many.
     #[error("there are {MOST_CATEGORIES} categories, and no more are taken; delete one first")]
     Full,
@@ -99,7 +106,7 @@ impl fmt::Display for CategoryId {
 
 impl Categories {
     /// A tree of these categories. Those that cannot be in it are given back: their parent is missing, they are within
-    /// themselves, or they are too many.
+    /// themselves, or they are too many or too deep.
     pub fn of(all: impl IntoIterator<Item = Category>) -> (Self, Vec<Category>) {
         let mut left: Vec<Category> = all.into_iter().collect();
         let mut tree = Self::default();
@@ -124,6 +131,13 @@ impl Categories {
                     parent: parent.clone(),
                 });
             }
+        }
+        let above = category
+            .parent
+            .as_ref()
+            .map_or(0, |parent| self.above(parent).count() + 1);
+        if above + 1 + self.levels_below(&category.category) > MOST_LEVELS {
+            return Err(CategoryRefusal::Deep(category.category));
         }
         if self.0.len() >= MOST_CATEGORIES && !self.has(&category.category) {
             return Err(CategoryRefusal::Full);
@@ -168,6 +182,16 @@ impl Categories {
             .collect();
         names.reverse();
         names.join(" / ")
+    }
+
+    /// The most categories within each other that are within a category.
+    fn levels_below(&self, id: &CategoryId) -> usize {
+        if !self.has(id) {
+            return 0;
+        }
+        let below = |other| self.above(other).position(|above| above == id);
+        let levels = self.0.keys().filter_map(below).map(|between| between + 1);
+        levels.max().unwrap_or(0)
     }
 
     /// The parents of a category, the nearest first.

@@ -1,10 +1,15 @@
 use serde_json::{Value, json};
 
-use super::category::MOST_CATEGORIES;
+use super::category::{MOST_CATEGORIES, MOST_LEVELS};
 use super::*;
 
 fn facts(value: Value) -> Result<Facts, String> {
     serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// An object of so many levels: lists within it, the innermost one empty.
+fn deep(levels: usize) -> Value {
+    json!({ "k": (2..levels).fold(json!([]), |inner, _| json!([inner])) })
 }
 
 #[test]
@@ -54,8 +59,26 @@ fn every_limit_is_kept_by_one_and_by_a_million() {
     for len in [2_041, 1_000_000] {
         assert!(!custom(len));
     }
+    assert!(facts(json!({ "custom": deep(16) })).is_ok());
+    for levels in [17, 120] {
+        let error = facts(json!({ "custom": deep(levels) })).unwrap_err();
+        assert!(error.contains("more than 16 objects and lists"), "{error}");
+    }
     let category = |len: usize| facts(json!({ "category": "c".repeat(len) })).is_ok();
     assert!(category(64) && ![0, 65, 1_000_000].into_iter().any(category));
+}
+
+#[test]
+fn a_text_of_only_white_space_is_none() {
+    for blank in [" ", "   ", "\u{a0}", "\u{3000} "] {
+        for field in ["title", "description"] {
+            let error = facts(json!({ field: blank })).unwrap_err();
+            assert!(error.contains("no white space"), "{error}");
+        }
+        assert!(facts(json!({ "tags": ["a", blank] })).is_err());
+        assert!(facts(json!({ "notes": [{"at_s": 0, "text": blank}] })).is_err());
+    }
+    assert!(facts(json!({ "title": " a " })).is_ok());
 }
 
 #[test]
@@ -192,16 +215,48 @@ fn categories_are_a_tree_without_a_circle() {
 
 #[test]
 fn a_thousand_categories_are_kept_and_one_more_is_not() {
-    let deep = (0..MOST_CATEGORIES).map(|n| {
-        let parent = n.checked_sub(1).map(|above| format!("c{above}"));
+    // Each is in the one of half its number.
+    let many = (1..=MOST_CATEGORIES).map(|n| {
+        let parent = Some(n / 2).filter(|above| *above > 0);
+        let parent = parent.map(|above| format!("c{above}"));
         category(&format!("c{n}"), &parent.unwrap_or_default())
     });
-    let (mut tree, left) = Categories::of(deep);
+    let (mut tree, left) = Categories::of(many);
     assert!(left.is_empty());
     assert_eq!(tree.put(category("more", "")), Err(CategoryRefusal::Full));
     tree.put(category("c999", "")).unwrap();
     assert!(matches!(
-        tree.put(category("c0", "c998")),
+        tree.put(category("c1", "c998")),
         Err(CategoryRefusal::Circle { .. })
     ));
+}
+
+/// A chain of so many categories: `c1` at the top, each other one in the one before.
+fn chain(count: usize) -> impl Iterator<Item = Category> {
+    (1..=count).map(|n| match n {
+        1 => category("c1", ""),
+        _ => category(&format!("c{n}"), &format!("c{}", n - 1)),
+    })
+}
+
+#[test]
+fn sixteen_categories_within_each_other_are_kept_and_one_more_is_not() {
+    let (mut tree, left) = Categories::of(chain(MOST_LEVELS));
+    assert!(left.is_empty());
+    assert_eq!(
+        tree.put(category("c17", "c16")),
+        Err(CategoryRefusal::Deep(id("c17")))
+    );
+    tree.put(category("c17", "c15")).unwrap();
+    // A branch counts with all that is in it.
+    tree.put(category("top", "")).unwrap();
+    let refused = tree.put(category("c1", "top")).unwrap_err();
+    assert_eq!(refused, CategoryRefusal::Deep(id("c1")));
+    assert!(refused.to_string().contains("'c1'"), "{refused}");
+    tree.put(category("c2", "top")).unwrap();
+    let (tree, left) = Categories::of(chain(MOST_CATEGORIES));
+    assert_eq!(
+        (tree.iter().count(), left.len()),
+        (MOST_LEVELS, MOST_CATEGORIES - MOST_LEVELS)
+    );
 }

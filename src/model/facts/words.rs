@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The most tags of a recording.
 const MOST_TAGS: usize = 16;
 
-/// A text of 1 to `MOST` characters (Unicode scalar values), without control characters, line breaks and overrides of the
-/// direction of writing. Such a text can be shown in a line of a terminal, a log or a page.
+/// A text of 1 to `MOST` characters (Unicode scalar values), of which one is no white space, without control characters, line
+/// breaks and overrides of the direction of writing. Such a text can be shown in a line of a terminal, a log or a page.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
 #[serde(try_from = "String", into = "String")]
@@ -23,8 +23,8 @@ pub struct Tags(Vec<Words<32>>);
 /// The reason why a text is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WordsError {
-    /// There is no text.
-    #[error("expected a text of 1 to {most} characters, and it is empty")]
+    /// There is no text, or nothing but white space.
+    #[error("expected a text of 1 to {most} characters, with one that is no white space")]
     Empty {
         /// The most characters.
         most: usize,
@@ -75,6 +75,7 @@ impl<const MOST: usize> TryFrom<String> for Words<MOST> {
             _ if count == 0 => Err(WordsError::Empty { most: MOST }),
             _ if count > MOST => Err(WordsError::Long { count, most: MOST }),
             Some(character) => Err(WordsError::Misleads(character)),
+            None if text.trim().is_empty() => Err(WordsError::Empty { most: MOST }),
             None => Ok(Self(text)),
         }
     }
