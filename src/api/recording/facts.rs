@@ -97,6 +97,7 @@ struct Tag {
 pub(super) async fn tag(api: &Api, arguments: Map<String, Value>) -> Result<RecordingTagged, Failure> {
     let Tag { recording, tags } = typed(arguments)?;
     let recording = row_of(api, recording).await?.id;
+    api.is_about(recording);
     let change = FactsChange {
         tags: Some(tags),
         ..FactsChange::default()

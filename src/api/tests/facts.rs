@@ -236,3 +236,26 @@ async fn the_most_that_can_be_set_fits_in_an_answer() {
     assert_eq!(one["result"]["notes"], set["result"]["notes"]);
     the_box.done().await;
 }
+
+#[tokio::test]
+async fn the_audit_knows_whose_facts_were_set_however_the_recording_was_named() {
+    let the_box = a_box();
+    let id: RecordingId = recorded(&the_box).await.parse().unwrap();
+    for (command, fields) in [
+        ("recording.set", json!({ "title": "x" })),
+        ("recording.tag", json!({ "tags": ["a"] })),
+    ] {
+        let answer = the_box.ask(command, &with("last", fields)).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
+    the_box.api.recorder.flush().await.unwrap();
+    let journal = the_box._dir.path().join("store/journal.db");
+    let journal = rusqlite::Connection::open(journal).unwrap();
+    let sql = "SELECT count(*) FROM audit WHERE recording = ?1 AND command = ?2";
+    for command in ["recording.set", "recording.tag"] {
+        let about = (id.to_bytes(), command);
+        let count: i64 = journal.query_row(sql, about, |row| row.get(0)).unwrap();
+        assert_eq!(count, 1, "{command}");
+    }
+    the_box.done().await;
+}
