@@ -8,6 +8,9 @@ use crate::store::{LibrarySource, Piece, RecordingRow};
 /// from its first byte to its last one, whatever people write meanwhile.
 const HEAD: &str = "head";
 
+/// The name of the piece that has the head.
+const FIRST: &str = "1";
+
 /// True for files whose head has what people wrote about the recording.
 pub(super) fn has_head(format: Format) -> bool {
     matches!(format, Format::Mp4 | Format::Aac)
@@ -43,10 +46,14 @@ pub(super) fn labels(
     sent(pieces).or_else(written).unwrap_or_default()
 }
 
-/// What is written in the part that the store has.
+/// What is written in the part that the store has. Earlier releases wrote nothing of the kind: their first part has no such piece
+/// beside it.
 fn sent(pieces: &[Piece]) -> Option<Labels> {
-    let head = pieces.iter().find(|piece| piece.name == HEAD)?;
-    serde_json::from_str(&head.mark).ok()
+    let of = |name: &str| pieces.iter().find(|piece| piece.name == name);
+    match of(HEAD) {
+        Some(head) => serde_json::from_str(&head.mark).ok(),
+        None => of(FIRST).map(|_| Labels::default()),
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +73,13 @@ mod tests {
         assert_eq!(sent(&[part.clone(), head(&began)]), Some(began));
         // A recording without facts keeps that, too.
         assert_eq!(sent(&[head(&Labels::default())]), Some(Labels::default()));
-        assert_eq!(sent(&[part]), None);
+        // An upload that an earlier release began has no words in its head, whatever people write meanwhile.
+        assert_eq!(sent(std::slice::from_ref(&part)), Some(Labels::default()));
+        let later = Piece {
+            name: "2".to_owned(),
+            ..part
+        };
+        assert_eq!((sent(&[later]), sent(&[])), (None, None));
         // It is no number of a part.
         assert!(HEAD.parse::<u32>().is_err());
     }
