@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Damage, Sidecar};
 use crate::media::RecordingId;
-use crate::store::disk::Disk;
+use crate::store::disk::{Disk, DiskFile};
 use crate::store::{StoreError, paths};
 
 /// The longest file that is read or written.
@@ -142,14 +142,17 @@ pub(in crate::store) fn write(
         }
     };
     let bytes = change(before).encode();
-    let written = || -> io::Result<()> {
+    let mut made = false;
+    let mut written = || -> io::Result<()> {
         let folder = paths::sidecars(dir);
         // The syncs also follow where the folders are there: earlier ones may have failed.
         disk.create_dir(&folder)?;
         disk.create_dir(&folder.join(NEW))?;
         disk.sync_dir(dir)?;
         disk.sync_dir(&folder)?;
+        made = true;
         if disk.is_there(&path) {
+            empty_replaced(disk.open(&path), &path);
             disk.unlink(&path)?;
         }
         let file = disk.create(&path)?;
@@ -159,17 +162,25 @@ pub(in crate::store) fn write(
     };
     written().map_err(|error| {
         // The caller says that nothing was changed: so nothing of it is to be found later.
-        let _ = disk.unlink(&path);
+        if made && clear(disk, &path).is_err() {
+            let _ = disk.unlink(&path);
+        }
         StoreError::disk("write", &path)(error)
     })
 }
 
-/// Brings a sidecar that was written into its place: durable when this returns.
+/// Brings a sidecar that was written into its place: durable when this returns. Then the blocks of the one before are emptied.
 pub(in crate::store) fn put(disk: &dyn Disk, dir: &Path, name: Name) -> Result<(), StoreError> {
     let (from, to) = (name.new_path(dir), name.path(dir));
+    // It has no name afterwards by which it could be opened.
+    let replaced = disk.is_there(&to).then(|| disk.open(&to));
     disk.replace(&from, &to)
         .and_then(|()| disk.sync_dir(&paths::sidecars(dir)))
-        .map_err(StoreError::disk("replace", &to))
+        .map_err(StoreError::disk("replace", &to))?;
+    if let Some(replaced) = replaced {
+        empty_replaced(replaced, &to);
+    }
+    Ok(())
 }
 
 /// Brings a sidecar into agreement with the journal, whatever a crash left: `change` gives it what the journal says. `None`
@@ -192,18 +203,34 @@ pub(in crate::store) fn settle(
 /// Removes a sidecar: its blocks are emptied, because what people wrote goes with the recording.
 pub(in crate::store) fn remove(disk: &dyn Disk, dir: &Path, name: Name) -> Result<(), StoreError> {
     for path in [name.new_path(dir), name.path(dir)] {
-        let removed = || -> io::Result<()> {
-            if !disk.is_there(&path) {
-                return Ok(());
-            }
-            let file = disk.open(&path)?;
-            file.punch(file.size()?)?;
-            file.sync()?;
-            drop(file);
-            disk.unlink(&path)?;
-            path.parent().map_or(Ok(()), |folder| disk.sync_dir(folder))
-        };
-        removed().map_err(StoreError::disk("remove", &path))?;
+        clear(disk, &path).map_err(StoreError::disk("remove", &path))?;
     }
     Ok(())
+}
+
+/// Empties and removes a file, if there is one: durable when this returns.
+fn clear(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    if !disk.is_there(path) {
+        return Ok(());
+    }
+    let file = disk.open(path)?;
+    empty(file.as_ref())?;
+    drop(file);
+    disk.unlink(path)?;
+    path.parent().map_or(Ok(()), |folder| disk.sync_dir(folder))
+}
+
+fn empty(file: &dyn DiskFile) -> io::Result<()> {
+    file.punch(file.size()?)?;
+    file.sync()
+}
+
+/// Empties what another file took the place of. The change is true all the same where that fails.
+fn empty_replaced(file: io::Result<Box<dyn DiskFile>>, path: &Path) {
+    if let Err(error) = file.and_then(|file| empty(file.as_ref())) {
+        tracing::warn!(
+            "{}: its text before stays in free blocks of the storage device: {error}",
+            path.display()
+        );
+    }
 }

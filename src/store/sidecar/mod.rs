@@ -6,6 +6,7 @@
 //! - A sidecar in place is whole: it is written to `new/`, synced, and takes the place of the old one by a rename.
 //! - A change is durable in `new/` before the journal's commit makes it true, and in its place afterwards. After a crash in
 //!   between, the next start asks the journal ([`settle`]). Where the journal is lost, too, the newer file counts.
+//! - What is replaced or removed is emptied: its blocks read as zeros.
 //! - Sections of later releases are kept, and nothing of them is read.
 //!
 //! ```text

@@ -128,3 +128,43 @@ fn a_file_that_cannot_be_written_leaves_the_one_before_and_nothing_of_itself() {
         assert_eq!(newer(&disk, dir).unwrap().0, [], "{fault:?}");
     }
 }
+
+#[test]
+fn what_is_replaced_is_in_no_block_any_more() {
+    let (disk, dir) = (CrashDisk::default(), Path::new(DIR));
+    let to = |words: &str| {
+        let words = facts(words);
+        settle(
+            &disk,
+            dir,
+            name(1),
+            Some(|before: Sidecar| before.with_facts(words)),
+        )
+    };
+    let node = |path: &Path| disk.node_of(path).unwrap();
+    let is_empty = |node| disk.held(node).unwrap().iter().all(|byte| *byte == 0);
+    let (place, new) = (
+        name(1).path(dir),
+        dir.join("recordings/new").join(name(1).to_string()),
+    );
+    to("secret").unwrap();
+    let first = node(&place);
+    // This one waits in `new/` until the next one takes its place.
+    disk.fail_next(Fault::Rename);
+    to("secret, too").unwrap_err();
+    let second = node(&new);
+    assert!(!is_empty(first) && !is_empty(second));
+    to("known").unwrap();
+    assert!(is_empty(first) && is_empty(second));
+    assert_eq!(title(&disk, name(1)), Some("known".to_owned()));
+    // A file that is not replaced stays as it is.
+    let third = node(&place);
+    disk.fail_next(Fault::Rename);
+    to("never").unwrap_err();
+    assert!(!is_empty(third));
+    // What could not be written is in no block either.
+    let fourth = node(&new);
+    disk.fail_next(Fault::Create);
+    to("never").unwrap_err();
+    assert!(is_empty(fourth) && !disk.is_there(&new) && !is_empty(third));
+}
