@@ -136,7 +136,7 @@ impl From<FactsError> for Failure {
             }
             FactsError::Category(CategoryRefusal::Deep(_)) => (Code::Refused, Some("parent")),
             FactsError::Category(CategoryRefusal::Full) => (Code::Refused, None),
-            FactsError::Unwritten(_) => (Code::Unavailable, None),
+            FactsError::Unwritten(_) | FactsError::Waits(_) => (Code::Unavailable, None),
         };
         let mut failure = Self::new(code, error.to_string());
         failure.field = field.map(str::to_owned);

@@ -26,6 +26,17 @@ pub enum FactsCommand {
     },
 }
 
+/// The facts of a file that the journal has not, with the tags that an earlier release set in the journal meanwhile.
+pub(super) fn together(read: Facts, known: Facts) -> Facts {
+    if known.tags.is_empty() {
+        return read;
+    }
+    Facts {
+        tags: known.tags,
+        ..read
+    }
+}
+
 /// A change of the tree of categories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CategoryChange {
@@ -35,7 +46,7 @@ pub enum CategoryChange {
     Delete(CategoryId),
 }
 
-/// The reason why nothing was changed.
+/// The reason why nothing was changed, or not yet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FactsError {
     /// There is no such recording.
@@ -57,4 +68,7 @@ pub enum FactsError {
     /// The storage device or the journal does not take it.
     #[error("not written: {0}")]
     Unwritten(String),
+    /// The journal does not take it now. The change waits for the next commit, and is lost if the service ends before.
+    #[error("not written yet, and may become true when the journal can be written again: {0}")]
+    Waits(String),
 }

@@ -61,6 +61,7 @@ struct Shared {
     observer: Mutex<Option<Observer>>,
     faults: Mutex<Vec<Fault>>,
     readers: Mutex<Vec<PathBuf>>,
+    unreadable: Mutex<Vec<PathBuf>>,
     gate: Mutex<Gate>,
     moved: Condvar,
     read_only: AtomicBool,
@@ -184,6 +185,21 @@ impl CrashDisk {
         readers.extend(held.then(|| path.to_owned()));
     }
 
+    /// From now on the medium does not read this file or folder, or it does again.
+    pub(super) fn unreadable(&self, path: &Path, unreadable: bool) {
+        let mut all = self.shared.unreadable.lock().unwrap();
+        all.retain(|other| other != path);
+        all.extend(unreadable.then(|| path.to_owned()));
+    }
+
+    fn expect_readable(&self, path: &Path) -> io::Result<()> {
+        let all = self.shared.unreadable.lock().unwrap();
+        if all.iter().any(|other| other == path) {
+            return Err(Fault::Read.error());
+        }
+        Ok(())
+    }
+
     /// The content of a file by its number, also when its name is gone.
     pub(super) fn held(&self, node: u64) -> Option<Vec<u8>> {
         self.image().nodes.get(&node).map(|node| node.live.clone())
@@ -194,11 +210,12 @@ impl CrashDisk {
         self.shared.read_only.store(read_only, Ordering::Relaxed);
     }
 
-    /// Ends all faults: none waits any more, the disk is writable, and no file is read.
+    /// Ends all faults: none waits any more, the disk is writable, no file is held by a reader, and every one can be read.
     pub(super) fn mend(&self) {
         self.read_only(false);
         self.shared.faults.lock().unwrap().clear();
         self.shared.readers.lock().unwrap().clear();
+        self.shared.unreadable.lock().unwrap().clear();
     }
 
     /// The fault that hits an operation, if there is one. The operation uses it up.
@@ -258,6 +275,7 @@ impl Disk for CrashDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.expect_readable(path)?;
         let id = self.image().node(path)?.0;
         Ok(Box::new(CrashFile {
             disk: self.clone(),
@@ -281,6 +299,7 @@ impl Disk for CrashDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
+        self.expect_readable(dir)?;
         let image = self.image();
         let inside = image.live.iter().filter(|(path, _)| path.parent() == Some(dir));
         Ok(inside

@@ -158,6 +158,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         Op::SidecarWritten { id } => facts::written(db, *id),
         Op::SidecarGone { id } => facts::gone(db, *id),
         Op::SidecarsRead => facts::read(db),
+        Op::SidecarsUnread => facts::unread(db),
         Op::Change(change) => changed(db, change, utc),
         Op::Bind { own } => owner::bind(db, own, utc),
         Op::Adopt { own } => owner::adopt(db, own, utc),

@@ -53,7 +53,7 @@ pub(super) fn describe(db: &Connection, id: RecordingId, facts: &Facts) -> Resul
             params![id.to_bytes(), note.at, note.text.as_str()],
         )?;
     }
-    read(db)
+    Ok(())
 }
 
 /// Replaces the tree of categories.
@@ -70,14 +70,14 @@ pub(super) fn categorize(db: &Connection, all: &[Category]) -> Result {
             ],
         )?;
     }
-    read(db)
+    Ok(())
 }
 
-/// Notes that the file of a recording has its facts.
+/// Notes that the file of a recording, which was to be written, has its facts.
 pub(super) fn written(db: &Connection, id: RecordingId) -> Result {
     execute(
         db,
-        "UPDATE recordings SET sidecar = 1 WHERE id = ?1",
+        "UPDATE recordings SET sidecar = 1 WHERE id = ?1 AND sidecar = 2",
         params![id.to_bytes()],
     )
 }
@@ -98,6 +98,11 @@ pub(super) fn read(db: &Connection) -> Result {
         "INSERT OR IGNORE INTO counters (name, value) VALUES (?1, 1)",
         params![READ],
     )
+}
+
+/// Notes that the files may have what the journal lacks.
+pub(super) fn unread(db: &Connection) -> Result {
+    execute(db, "DELETE FROM counters WHERE name = ?1", params![READ])
 }
 
 /// The facts of a recording that its events carry.
@@ -205,10 +210,23 @@ impl Journal {
         Ok((count.unwrap_or(0), found))
     }
 
-    /// True when the files beside the tape may have what this journal lacks: it was made again, or is of an earlier release.
+    /// True when the files beside the tape may have what this journal lacks: it was made again, or is of an earlier release, or
+    /// lost recordings that were found again.
     pub(in crate::store) fn lacks_sidecars(&self) -> std::result::Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM counters WHERE name = ?1)";
         Ok(self.one(sql, params![READ], |row| self.col(row, 0))? != Some(true))
+    }
+
+    /// True for a recording whose facts the journal has, whatever its file says.
+    pub(in crate::store) fn is_described(&self, id: RecordingId) -> std::result::Result<bool, StoreError> {
+        let sql = "SELECT r.sidecar = 1 FROM recordings r WHERE r.id = ?1";
+        Ok(self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))? == Some(true))
+    }
+
+    /// True for a recording whose file is to be written.
+    pub(in crate::store) fn is_sidecar_due(&self, id: RecordingId) -> std::result::Result<bool, StoreError> {
+        let sql = "SELECT r.sidecar = 2 FROM recordings r WHERE r.id = ?1";
+        Ok(self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))? == Some(true))
     }
 
     /// Some of the recordings whose files are to be written.

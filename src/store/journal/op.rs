@@ -217,8 +217,20 @@ pub(in crate::store) enum Op {
     },
     /// The journal has what the files beside the tape have.
     SidecarsRead,
+    /// The files beside the tape may have what the journal lacks.
+    SidecarsUnread,
     /// A change that does not concern the tape.
     Change(Change),
+}
+
+impl Op {
+    /// The recording that this deletes.
+    pub(in crate::store) fn deleted(&self) -> Option<RecordingId> {
+        match self {
+            Self::Delete { id } => Some(*id),
+            _ => None,
+        }
+    }
 }
 
 /// The clocks of a boot.

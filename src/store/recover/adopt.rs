@@ -209,10 +209,11 @@ impl Recovery<'_> {
     }
 
     pub(super) fn adopt_recordings(&mut self, journal: &Journal, live: &Live) -> Result<(), StoreError> {
+        let mut found = false;
         for (id, (publish, start, end)) in std::mem::take(&mut self.adopted) {
             let known = journal.recording(id)?;
             if known.is_none() {
-                self.found.insert(id);
+                found = true;
                 self.ops.push(Op::StartRecording {
                     id,
                     publish,
@@ -230,6 +231,10 @@ impl Recovery<'_> {
                     reason: "found again".to_owned(),
                 });
             }
+        }
+        if found {
+            // Their files beside the tape are read. A crash before that leaves it to the next start.
+            self.ops.push(Op::SidecarsUnread);
         }
         Ok(())
     }

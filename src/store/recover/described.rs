@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 
 use super::gone::Deleted;
 use super::pace::Pace;
-use crate::media::{Micros, RecordingId};
-use crate::model::{Categories, Facts};
+use crate::media::Micros;
+use crate::model::Categories;
 use crate::store::StoreError;
 use crate::store::disk::Disk;
+use crate::store::facts::together;
 use crate::store::journal::{Journal, Op};
 use crate::store::sidecar::{self, Damage, Name, Sidecar};
 use crate::store::writer::settle;
 
-/// Files that are read for one commit.
-const ROUND: usize = 100;
+/// Files that are read for one commit, and files of removed recordings that one start removes. Tests have few files, and need
+/// several commits.
+const ROUND: usize = if cfg!(test) { 2 } else { 100 };
 
 /// The files of a storage directory, and the journal that they are read into.
 pub(super) struct Described<'a, 'p> {
@@ -27,37 +29,50 @@ pub(super) struct Described<'a, 'p> {
     pub(super) utc: Micros,
 }
 
+/// What reading the files came to.
+#[derive(Default)]
+struct Came {
+    /// Files that nobody can read or that nothing is known of.
+    strays: Vec<PathBuf>,
+    /// Files that stay as they are: those of `strays`, and those that could not be read or removed.
+    stay: BTreeSet<Name>,
+    /// Something could not be read, or not removed. The next start tries again.
+    failed: bool,
+}
+
 impl Described<'_, '_> {
     /// Reads what the journal lacks, and brings files into their places that a crash left in `new/`. Gives the files that nobody
     /// can read or that nothing is known of: they go to `lost+found`.
     ///
-    /// A file that the storage device does not read is no reason not to record: it is named, and stays.
-    pub(super) fn read(&mut self, found: &BTreeSet<RecordingId>) -> Result<Vec<PathBuf>, StoreError> {
-        let mut strays = Vec::new();
-        let (newer, others) = self.listed(sidecar::newer);
+    /// A file that the storage device does not read, or does not let go, is no reason not to record: it is named, and stays.
+    /// After a crash at any point, or such a failure, the next start reads what this one did not.
+    pub(super) fn read(&mut self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut came = Came::default();
+        let newer = self.listed(sidecar::newer);
         if self.journal.lacks_sidecars()? {
-            let (names, mut more) = self.listed(sidecar::names);
-            strays.append(&mut more);
-            strays.extend(others);
-            let mut names: BTreeSet<Name> = names.into_iter().chain(newer.iter().copied()).collect();
-            if !names.is_empty() {
-                if names.remove(&Name::Categories) {
-                    self.read_categories(&mut strays)?;
-                }
-                self.read_facts(names, &mut strays)?;
+            let places = self.listed(sidecar::names);
+            came.failed = newer.is_none() || places.is_none();
+            let mut names = BTreeSet::new();
+            for (found, others) in [&places, &newer].into_iter().flatten() {
+                names.extend(found.iter().copied());
+                came.strays.extend(others.iter().cloned());
+            }
+            if names.remove(&Name::Categories) {
+                self.read_categories(&mut came)?;
+            }
+            self.read_facts(names, &mut came)?;
+            if !came.failed {
                 self.journal.commit(&[Op::SidecarsRead], self.utc)?;
             }
-        } else {
-            let found = found.iter().map(|id| Name::Recording(*id)).collect();
-            self.read_facts(found, &mut strays)?;
         }
-        for name in newer {
+        let newer = newer.map(|(names, _)| names).unwrap_or_default();
+        for name in newer.into_iter().filter(|name| !came.stay.contains(name)) {
             if let Err(error) = settle(self.disk, self.dir, self.journal, name) {
                 tracing::warn!("{error}");
             }
         }
         self.remove_gone()?;
-        Ok(strays)
+        Ok(came.strays)
     }
 
     /// Removes the files of recordings that were removed before a crash.
@@ -76,34 +91,36 @@ impl Described<'_, '_> {
         self.journal.commit(&ops, self.utc)
     }
 
+    /// A folder that cannot be listed is not an empty one.
     fn listed(
         &self,
         list: impl FnOnce(&dyn Disk, &Path) -> Result<(Vec<Name>, Vec<PathBuf>), StoreError>,
-    ) -> (Vec<Name>, Vec<PathBuf>) {
-        list(self.disk, self.dir).unwrap_or_else(|error| {
-            tracing::error!("what people set of recordings is not read: {error}");
-            Default::default()
-        })
+    ) -> Option<(Vec<Name>, Vec<PathBuf>)> {
+        list(self.disk, self.dir)
+            .inspect_err(|error| tracing::error!("what people set of recordings is not read: {error}"))
+            .ok()
     }
 
-    fn read_facts(&mut self, names: BTreeSet<Name>, strays: &mut Vec<PathBuf>) -> Result<(), StoreError> {
+    fn read_facts(&mut self, names: BTreeSet<Name>, came: &mut Came) -> Result<(), StoreError> {
         let mut ops = Vec::new();
         for name in names {
             let Name::Recording(id) = name else { continue };
-            let path = name.path(self.dir);
-            self.pace.step(&path);
+            self.pace.step(&name.path(self.dir));
             if self.deleted.has(id) {
-                sidecar::remove(self.disk, self.dir, name)?;
+                if let Err(error) = sidecar::remove(self.disk, self.dir, name) {
+                    came.keep(name, &error);
+                }
                 continue;
             }
-            let Some(read) = self.newest(name, strays) else {
+            // What was read before a crash, or set since then, is in the journal. Files of removed recordings go below.
+            if self.journal.is_described(id)? || self.journal.is_sidecar_gone(id)? {
+                continue;
+            }
+            let Some(read) = self.newest(name, came) else {
                 continue;
             };
             match self.journal.facts(id)? {
-                None => {
-                    tracing::warn!("{}: there is no recording of this name", path.display());
-                    strays.push(path);
-                }
+                None => self.set_aside(name, "there is no recording of this name", came),
                 Some((known, _)) => {
                     let facts = Box::new(together(read.facts.unwrap_or_default(), known));
                     ops.push(Op::Describe { id, facts });
@@ -119,8 +136,11 @@ impl Described<'_, '_> {
         self.journal.commit(&ops, self.utc)
     }
 
-    fn read_categories(&mut self, strays: &mut Vec<PathBuf>) -> Result<(), StoreError> {
-        let Some(read) = self.newest(Name::Categories, strays) else {
+    fn read_categories(&mut self, came: &mut Came) -> Result<(), StoreError> {
+        if !self.journal.categories()?.is_empty() {
+            return Ok(());
+        }
+        let Some(read) = self.newest(Name::Categories, came) else {
             return Ok(());
         };
         let (tree, left) = Categories::of(read.categories.unwrap_or_default());
@@ -131,44 +151,51 @@ impl Described<'_, '_> {
         self.journal.commit(&[Op::Categorize { all }], self.utc)
     }
 
-    /// The newest content of a file that is whole: the one in `new/` was written last.
-    fn newest(&self, name: Name, strays: &mut Vec<PathBuf>) -> Option<Sidecar> {
-        if let Ok(Some(Ok(newest))) = sidecar::writing(self.disk, self.dir, name) {
-            return Some(newest);
-        }
-        let path = name.path(self.dir);
-        match sidecar::read(self.disk, self.dir, name) {
+    /// The newest content of a file that is whole.
+    fn newest(&self, name: Name, came: &mut Came) -> Option<Sidecar> {
+        match sidecar::newest(self.disk, self.dir, name) {
             Ok(None) => None,
             Ok(Some(Ok(read))) => Some(read),
             Ok(Some(Err(Damage::Empty))) => {
                 // It was being removed.
                 if let Err(error) = sidecar::remove(self.disk, self.dir, name) {
-                    tracing::warn!("{error}");
+                    came.keep(name, &error);
                 }
                 None
             }
-            Ok(Some(Err(damage))) => {
-                tracing::warn!("{}: {damage}", path.display());
-                if matches!(damage, Damage::Torn(_)) {
-                    strays.push(path);
-                }
+            Ok(Some(Err(damage @ Damage::Torn(_)))) => {
+                self.set_aside(name, &damage.to_string(), came);
+                None
+            }
+            Ok(Some(Err(damage @ Damage::Later(_)))) => {
+                tracing::warn!("{}: {damage}", name.path(self.dir).display());
+                came.stay.insert(name);
                 None
             }
             Err(error) => {
-                tracing::warn!("{error}");
+                came.keep(name, &error);
                 None
             }
         }
     }
+
+    /// Leaves a file, in its place and in `new/`, for `lost+found`.
+    fn set_aside(&self, name: Name, why: &str, came: &mut Came) {
+        for path in [name.path(self.dir), name.new_path(self.dir)] {
+            if self.disk.is_there(&path) {
+                tracing::warn!("{}: {why}", path.display());
+                came.strays.push(path);
+            }
+        }
+        came.stay.insert(name);
+    }
 }
 
-/// The facts of a file, with the tags that an earlier release set meanwhile.
-fn together(read: Facts, known: Facts) -> Facts {
-    if known.tags.is_empty() {
-        return read;
-    }
-    Facts {
-        tags: known.tags,
-        ..read
+impl Came {
+    /// Notes a file that could not be read or removed.
+    fn keep(&mut self, name: Name, error: &StoreError) {
+        tracing::warn!("{error}");
+        self.stay.insert(name);
+        self.failed = true;
     }
 }

@@ -9,7 +9,7 @@
 //! 3. Files that cannot be read are moved to `lost+found`. This comes last, so that the event is there first. A crash in
 //!    between reports them twice.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -109,7 +109,6 @@ pub(in crate::store) fn recover_as(
         touched: Vec::new(),
         strays: Vec::new(),
         adopted: BTreeMap::new(),
-        found: BTreeSet::new(),
         segments: HashSet::new(),
         publishes: HashMap::new(),
         pace: Pace::new(clock),
@@ -159,8 +158,6 @@ pub(super) struct Recovery<'a> {
     pub(super) strays: Vec<PathBuf>,
     /// Recordings that adopted segments name: the publish, and where their tape begins and ends.
     pub(super) adopted: BTreeMap<RecordingId, (PublishId, Micros, Micros)>,
-    /// Recordings without a row that adopted segments name.
-    pub(super) found: BTreeSet<RecordingId>,
     /// Segments that were adopted.
     pub(super) segments: HashSet<SegmentId>,
     /// Publishes that adopted segments name.
@@ -432,7 +429,7 @@ impl Recovery<'_> {
             pace: &mut self.pace,
             utc,
         };
-        self.strays = described.read(&self.found)?;
+        self.strays = described.read()?;
         self.expect_lost_found();
         self.move_strays()
     }

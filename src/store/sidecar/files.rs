@@ -49,7 +49,8 @@ impl Name {
         paths::sidecars(dir).join(self.to_string())
     }
 
-    fn new_path(self, dir: &Path) -> PathBuf {
+    /// The path of the file before the journal has what is in it.
+    pub(in crate::store) fn new_path(self, dir: &Path) -> PathBuf {
         paths::sidecars(dir).join(NEW).join(self.to_string())
     }
 }
@@ -122,6 +123,18 @@ fn read_at(disk: &dyn Disk, path: &Path) -> Result<Option<Result<Sidecar, Damage
     }
 }
 
+/// The newest content of a sidecar that is whole: the one in `new/` was written last.
+pub(in crate::store) fn newest(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: Name,
+) -> Result<Option<Result<Sidecar, Damage>>, StoreError> {
+    match writing(disk, dir, name)? {
+        Some(Ok(newest)) => Ok(Some(Ok(newest))),
+        _ => read(disk, dir, name),
+    }
+}
+
 /// Writes the next content of a sidecar to `new/`: durable when this returns. The sections that `change` leaves alone are those
 /// of the file that is in its place.
 pub(in crate::store) fn write(
@@ -184,7 +197,7 @@ pub(in crate::store) fn put(disk: &dyn Disk, dir: &Path, name: Name) -> Result<(
 }
 
 /// Brings a sidecar into agreement with the journal, whatever a crash left: `change` gives it what the journal says. `None`
-/// where the journal has nothing for it.
+/// where the journal has nothing for it: then what is in `new/` never became true.
 pub(in crate::store) fn settle(
     disk: &dyn Disk,
     dir: &Path,
@@ -196,7 +209,10 @@ pub(in crate::store) fn settle(
             write(disk, dir, name, change)?;
             put(disk, dir, name)
         }
-        None => remove(disk, dir, name),
+        None => {
+            let path = name.new_path(dir);
+            clear(disk, &path).map_err(StoreError::disk("remove", &path))
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod document;
 mod files;
 
 pub(super) use self::document::{Damage, Sidecar};
-pub(super) use self::files::{Name, names, newer, put, read, remove, settle, write, writing};
+pub(super) use self::files::{Name, names, newer, newest, put, read, remove, settle, write, writing};
 
 #[cfg(test)]
 mod tests;

@@ -18,11 +18,11 @@ use crate::store::sidecar::{self, Name};
 use crate::store::verify::{Step, repair_on};
 use crate::store::{CategoryChange, Command, FactsCommand, FactsError, Library};
 
-fn id(n: u8) -> RecordingId {
+pub(super) fn id(n: u8) -> RecordingId {
     RecordingId::from_bytes([n; 16])
 }
 
-fn category(of: &str, parent: &str) -> Category {
+pub(super) fn category(of: &str, parent: &str) -> Category {
     let id = |text: &str| CategoryId::try_from(text.to_owned()).unwrap();
     Category {
         category: id(of),
@@ -57,7 +57,7 @@ pub(super) fn set(rig: &mut Rig, recording: RecordingId, value: Value) -> Result
     answer.try_recv().unwrap()
 }
 
-fn categorize(rig: &mut Rig, change: CategoryChange) -> Result<(), FactsError> {
+pub(super) fn categorize(rig: &mut Rig, change: CategoryChange) -> Result<(), FactsError> {
     let (done, mut answer) = oneshot::channel();
     rig.handle(vec![Command::Facts(FactsCommand::Categories { change, done })]);
     answer.try_recv().unwrap()
@@ -77,7 +77,7 @@ fn recorded(rig: &mut Rig) -> Publisher {
     a
 }
 
-fn title(facts: &Facts) -> Option<&str> {
+pub(super) fn title(facts: &Facts) -> Option<&str> {
     facts.title.as_ref().map(|title| title.as_str())
 }
 

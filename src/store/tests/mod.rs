@@ -10,6 +10,7 @@ mod crashes;
 mod deleted;
 mod delivery;
 mod facts;
+mod facts_faults;
 mod faults;
 mod growing;
 mod instants;

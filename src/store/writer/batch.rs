@@ -184,16 +184,12 @@ impl Writer {
         let boot = self.env.clock.boot();
         match self.book.commit(begins, boot, self.clock.utc(boot)) {
             Ok(committed) => {
-                if committed.deletes {
+                if !committed.deleted.is_empty() {
                     self.space.forget_deleted(&self.book.journal);
                     if let Err(error) = self.list_deleted() {
                         tracing::error!("what was deleted cannot be listed: {error}");
                     }
-                    if let Err(error) = self.remove_sidecars() {
-                        tracing::error!(
-                            "what people set of a deleted recording cannot be removed yet: {error}"
-                        );
-                    }
+                    self.remove_sidecars(&committed.deleted);
                 }
                 for (stream, segment) in self.ended.drain(..) {
                     self.open_tapes.take_back(&stream, segment);

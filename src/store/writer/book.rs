@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tokio::sync::oneshot;
 
-use crate::media::{Micros, StreamName};
+use crate::media::{Micros, RecordingId, StreamName};
 use crate::store::StoreError;
 use crate::store::journal::{Journal, Op};
 
@@ -39,10 +39,10 @@ pub(in crate::store) struct Book {
 }
 
 /// Changes of a commit that other parts must act on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Committed {
-    /// Recordings were deleted.
-    pub(super) deletes: bool,
+    /// Recordings that were to be deleted.
+    pub(super) deleted: Vec<RecordingId>,
     /// The store belongs to this box from now on.
     pub(super) adopts: bool,
 }
@@ -135,7 +135,7 @@ impl Book {
             Ok(()) => {
                 self.refusal = None;
                 Ok(Committed {
-                    deletes: ops.iter().any(|op| matches!(op, Op::Delete { .. })),
+                    deleted: ops.iter().filter_map(Op::deleted).collect(),
                     adopts: ops.iter().any(|op| matches!(op, Op::Adopt { .. })),
                 })
             }

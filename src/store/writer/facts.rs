@@ -6,18 +6,25 @@
 //!
 //! A crash before the commit leaves a file in `new/` that the next start removes, one behind it a file that the next start brings
 //! into its place. Where a file cannot be written, nothing is changed. Where the commit fails, its rows wait for the next commit,
-//! as all rows do, and the file waits with them.
+//! as all rows do, and the file waits with them: what the journal says is old until then. So the caller hears that the change may
+//! become true.
+//!
+//! Where the journal lacks what a file has, a change begins from the file.
 
 use super::Writer;
 use crate::media::RecordingId;
 use crate::model::{Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange};
 use crate::store::StoreError;
-use crate::store::facts::{CategoryChange, FactsCommand, FactsError};
+use crate::store::facts::{CategoryChange, FactsCommand, FactsError, together};
 use crate::store::journal::{Journal, Op};
 use crate::store::sidecar::{self, Name, Sidecar};
 
 /// Most files that one look writes, and removes: each takes some syncs, and media waits meanwhile.
 const ROUND: usize = 8;
+/// Of those, most that failed before.
+const AGAIN: usize = 2;
+/// Most files of which the writer remembers that they failed. Others are tried as if they had not.
+const MOST_FAILING: usize = 1_000;
 /// Most recordings that a refusal names.
 const NAMED: usize = 20;
 
@@ -51,7 +58,12 @@ impl Writer {
         // The rows of the recording may wait for a commit themselves.
         self.commit_rows()?;
         let journal = &self.book.journal;
-        let (before, _) = journal.facts(id)?.ok_or(FactsError::NoRecording(id))?;
+        let (known, _) = journal.facts(id)?.ok_or(FactsError::NoRecording(id))?;
+        let mut before = known.clone();
+        if !journal.is_described(id)? {
+            let read = self.unread(Name::Recording(id))?.and_then(|read| read.facts);
+            before = together(read.unwrap_or_default(), before);
+        }
         let other = change.category.iter().flatten().next();
         if let Some(category) = other.filter(|category| before.category.as_ref() != Some(category)) {
             let (tree, _) = Categories::of(journal.categories()?);
@@ -59,8 +71,8 @@ impl Writer {
                 return Err(CategoryRefusal::Unknown(category.clone()).into());
             }
         }
-        let after = before.clone().changed(change);
-        if after != before {
+        let after = before.changed(change);
+        if after != known {
             let facts = after.clone();
             self.carry_out(
                 Name::Recording(id),
@@ -76,8 +88,13 @@ impl Writer {
 
     fn change_categories(&mut self, change: CategoryChange) -> Result<(), FactsError> {
         self.commit_rows()?;
-        let before = self.book.journal.categories()?;
-        let (mut tree, _) = Categories::of(before.iter().cloned());
+        let known = self.book.journal.categories()?;
+        let mut before = known.clone();
+        if before.is_empty() && self.book.journal.lacks_sidecars()? {
+            let read = self.unread(Name::Categories)?.and_then(|read| read.categories);
+            before = read.unwrap_or_default();
+        }
+        let (mut tree, _) = Categories::of(before);
         match change {
             CategoryChange::Put(category) => tree.put(category)?,
             CategoryChange::Delete(category) => {
@@ -86,7 +103,7 @@ impl Writer {
             }
         }
         let after: Vec<Category> = tree.iter().cloned().collect();
-        if after != before {
+        if after != known {
             let all = after.clone();
             self.carry_out(
                 Name::Categories,
@@ -108,6 +125,17 @@ impl Writer {
         }
     }
 
+    /// What a file has that the journal lacks. A start brings what is in `new/` into its place, unless it could not read the files.
+    fn unread(&self, name: Name) -> Result<Option<Sidecar>, StoreError> {
+        let (disk, dir) = (self.env.disk.as_ref(), &self.env.settings.dir);
+        let read = if self.book.journal.lacks_sidecars()? {
+            sidecar::newest(disk, dir, name)?
+        } else {
+            sidecar::read(disk, dir, name)?
+        };
+        Ok(read.and_then(Result::ok))
+    }
+
     fn carry_out(
         &mut self,
         name: Name,
@@ -115,14 +143,15 @@ impl Writer {
         row: Op,
     ) -> Result<(), FactsError> {
         if self.unsettled.contains(&name) {
-            // What is in `new/` may be true already, and may be needed.
+            // What is in `new/` may be true already, and may be needed. All rows are committed.
             self.settle(name)?;
         }
         let (disk, dir) = (self.env.disk.as_ref(), &self.env.settings.dir);
         sidecar::write(disk, dir, name, change)?;
         self.unsettled.insert(name);
         self.book.enter(row);
-        self.commit(Vec::new())?;
+        self.commit(Vec::new())
+            .map_err(|error| FactsError::Waits(error.to_string()))?;
         // The change is true and durable: a file that does not get to its place is brought there by a tick, or by the next start.
         match sidecar::put(self.env.disk.as_ref(), &self.env.settings.dir, name) {
             Ok(()) => {
@@ -145,41 +174,93 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the files that are to be written, and removes those of recordings that are gone, as far as one tick has time.
-    pub(super) fn look_after_sidecars(&mut self) {
-        let done = self.settle_some();
-        let failure = done.err().map(|error| error.to_string());
-        if let Some(failure) = failure.as_ref().filter(|_| failure != self.sidecar_failure) {
-            tracing::error!("what people set of recordings is not in its files yet: {failure}");
-        }
-        self.sidecar_failure = failure;
-    }
-
-    fn settle_some(&mut self) -> Result<(), StoreError> {
-        let unsettled: Vec<Name> = self.unsettled.iter().copied().take(ROUND).collect();
-        for name in unsettled {
-            self.settle(name)?;
-        }
-        for id in self.book.journal.sidecars_due(ROUND)? {
-            self.settle(Name::Recording(id))?;
-            let entered = |op: &Op| matches!(op, Op::SidecarWritten { id: of } if *of == id);
-            if !self.book.is_pending(entered) {
-                self.book.enter(Op::SidecarWritten { id });
+    /// Writes the files that are to be written, and removes those of recordings that are gone, as far as one tick has time. A file
+    /// that fails does not keep the others waiting.
+    pub(super) fn look_after_sidecars(&mut self) -> Result<(), StoreError> {
+        for name in self.sidecars_due()? {
+            let is_new = !self.failing.contains(&name);
+            self.failing.retain(|other| *other != name);
+            if let Err(error) = self.look_after(name) {
+                if is_new {
+                    tracing::error!("what people set of recordings is not in its files yet: {error}");
+                }
+                if self.failing.len() < MOST_FAILING {
+                    self.failing.push_back(name);
+                }
             }
         }
-        self.remove_sidecars()
+        Ok(())
     }
 
-    /// Removes the files of recordings that are gone.
-    pub(super) fn remove_sidecars(&mut self) -> Result<(), StoreError> {
-        for id in self.book.journal.sidecars_gone(ROUND)? {
-            let name = Name::Recording(id);
-            sidecar::remove(self.env.disk.as_ref(), &self.env.settings.dir, name)?;
-            self.unsettled.remove(&name);
-            let entered = |op: &Op| matches!(op, Op::SidecarGone { id: of } if *of == id);
-            if !self.book.is_pending(entered) {
-                self.book.enter(Op::SidecarGone { id });
+    /// The files to look after now.
+    fn sidecars_due(&self) -> Result<Vec<Name>, StoreError> {
+        let journal = &self.book.journal;
+        let most = ROUND.saturating_add(self.failing.len());
+        let mut due: Vec<Name> = self.unsettled.iter().copied().collect();
+        // A file may have what the journal lacks: a start reads it first.
+        if !journal.lacks_sidecars()? {
+            due.extend(journal.sidecars_due(most)?.into_iter().map(Name::Recording));
+        }
+        due.extend(journal.sidecars_gone(most)?.into_iter().map(Name::Recording));
+        due.retain(|name| !self.failing.contains(name) && !self.waits(*name));
+        due.truncate(ROUND);
+        due.extend(self.failing.iter().copied().take(AGAIN));
+        Ok(due)
+    }
+
+    /// True while a row about the file waits for a commit: what the journal says of it is old.
+    fn waits(&self, name: Name) -> bool {
+        self.book.is_pending(|op| match (op, name) {
+            (Op::Categorize { .. }, Name::Categories) => true,
+            (
+                Op::Describe { id, .. } | Op::SidecarWritten { id } | Op::SidecarGone { id },
+                Name::Recording(of),
+            ) => *id == of,
+            _ => false,
+        })
+    }
+
+    fn look_after(&mut self, name: Name) -> Result<(), StoreError> {
+        if self.waits(name) {
+            return Ok(());
+        }
+        let Name::Recording(id) = name else {
+            return self.settle(name);
+        };
+        if self.book.journal.is_sidecar_gone(id)? {
+            return self.remove_sidecar(id);
+        }
+        self.settle(name)?;
+        if self.book.journal.is_sidecar_due(id)? {
+            self.book.enter(Op::SidecarWritten { id });
+        }
+        Ok(())
+    }
+
+    /// Removes the files of recordings that were deleted on request. The deletion is answered behind this.
+    pub(super) fn remove_sidecars(&mut self, deleted: &[RecordingId]) {
+        for id in deleted {
+            let removed = match self.book.journal.facts(*id) {
+                // The recording is protected, and stays.
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => self.remove_sidecar(*id),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = removed {
+                tracing::error!("what people set of a deleted recording cannot be removed yet: {error}");
             }
+        }
+    }
+
+    fn remove_sidecar(&mut self, id: RecordingId) -> Result<(), StoreError> {
+        let name = Name::Recording(id);
+        sidecar::remove(self.env.disk.as_ref(), &self.env.settings.dir, name)?;
+        self.unsettled.remove(&name);
+        let is_entered = self
+            .book
+            .is_pending(|op| matches!(op, Op::SidecarGone { id: of } if *of == id));
+        if !is_entered && self.book.journal.is_sidecar_gone(id)? {
+            self.book.enter(Op::SidecarGone { id });
         }
         Ok(())
     }

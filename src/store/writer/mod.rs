@@ -53,7 +53,7 @@ mod space;
 mod step;
 mod streams;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::clock::Clock;
@@ -93,8 +93,8 @@ pub(super) struct Writer {
     facts: Vec<FactsCommand>,
     /// Files of what people set that may not say what the journal says.
     unsettled: BTreeSet<Name>,
-    /// The error of the last look after these files, which is logged once.
-    sidecar_failure: Option<String>,
+    /// Files that could not be written or removed, in the order in which they are tried again.
+    failing: VecDeque<Name>,
     /// CLOCK_BOOTTIME of the last tick.
     last_tick: Micros,
     /// Everything is sealed: the service stops.
@@ -150,7 +150,7 @@ impl Writer {
             ended: Vec::new(),
             facts: Vec::new(),
             unsettled: BTreeSet::new(),
-            sidecar_failure: None,
+            failing: VecDeque::new(),
             last_tick: Micros::MIN,
             sealed: false,
             device,

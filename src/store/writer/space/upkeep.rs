@@ -61,7 +61,7 @@ impl Writer {
         self.evict(expired)?;
         self.wipe_deleted()?;
         self.list_deleted()?;
-        self.look_after_sidecars();
+        self.look_after_sidecars()?;
         self.write_blanks()?;
         let mut left = ROUND;
         while self.level().left < 0 && left > 0 {
