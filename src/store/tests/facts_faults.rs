@@ -16,7 +16,8 @@ use crate::store::disk::Disk as _;
 use crate::store::journal::{Journal, Op};
 use crate::store::recover::recover;
 use crate::store::sidecar::{self, Name};
-use crate::store::{CategoryChange, Command, FactsError, paths};
+use crate::store::verify::{Step, repair_on};
+use crate::store::{CategoryChange, Command, FactsError, Library, paths};
 
 /// A rig with so many closed recordings.
 fn recorded(count: u8) -> Rig {
@@ -84,6 +85,10 @@ fn look(rig: &mut Rig) {
         rig.pass(20_000_000);
         rig.writer.tick();
     }
+}
+
+fn is_empty(disk: &CrashDisk, node: u64) -> bool {
+    disk.held(node).unwrap().iter().all(|byte| *byte == 0)
 }
 
 #[test]
@@ -340,4 +345,90 @@ fn a_recording_that_is_found_again_has_its_facts_after_a_crash_in_between() {
     });
     assert_eq!(title(&facts(&rig, 1)), Some("title 1"));
     expect_in_order(&rig);
+}
+
+#[test]
+fn verify_removes_the_file_of_a_recording_that_was_deleted_and_keeps_it_nowhere() {
+    let mut rig = recorded(1);
+    set(&mut rig, id(1), json!({ "title": "secret" })).unwrap();
+    let path = place(&rig, 1);
+    let copy = rig.disk.files()[&path].clone();
+    rig.handle(vec![Command::Delete { recording: id(1) }]);
+    look(&mut rig);
+    let Rig {
+        dir,
+        disk,
+        clock,
+        writer,
+        ..
+    } = rig;
+    drop(writer);
+    disk.put(&path, &copy);
+    let node = disk.node_of(&path).unwrap();
+    let mut done = Vec::new();
+    let checked = repair_on(dir.path(), &disk, clock.as_ref(), &mut |step| {
+        if let Step::Done(what) = step {
+            done.push(what.to_owned());
+        }
+    });
+    assert_eq!(checked.unwrap().findings, 0, "{done:?}");
+    assert!(
+        done.iter()
+            .any(|what| what.contains("deleted on request; it is removed")),
+        "{done:?}"
+    );
+    assert!(!disk.is_there(&path) && is_empty(&disk, node));
+    assert_eq!(lost(&disk), [""; 0]);
+}
+
+#[test]
+fn verify_sets_a_damaged_file_aside_where_the_journal_has_nothing_to_write() {
+    let rig = recorded(1);
+    let Rig {
+        dir,
+        disk,
+        clock,
+        writer,
+        ..
+    } = rig;
+    drop(writer);
+    disk.put(&Name::Recording(id(1)).path(dir.path()), b"{}");
+    let checked = repair_on(dir.path(), &disk, clock.as_ref(), &mut |_| ());
+    assert_eq!(checked.unwrap().findings, 0);
+    assert_eq!(lost(&disk).len(), 1);
+}
+
+#[test]
+fn verify_tells_of_a_file_that_is_not_read_and_checks_the_others() {
+    let mut rig = recorded(2);
+    for n in [1, 2] {
+        set(&mut rig, id(n), titled(n)).unwrap();
+    }
+    let (one, two) = (place(&rig, 1), place(&rig, 2));
+    rig.disk.put(&two, b"{}");
+    rig.disk.unreadable(&one, true);
+    let said = |rig: &Rig| -> Vec<String> {
+        let found = rig.library().verify(&mut |_, _| ()).unwrap();
+        found.iter().map(ToString::to_string).collect()
+    };
+    let found = said(&rig);
+    assert!(
+        found[0].contains("is not read") && found[1].contains("is damaged") && found.len() == 2,
+        "{found:?}"
+    );
+    // A repair leaves what it cannot read, and goes on.
+    let Rig { dir, disk, clock, .. } = rig;
+    let checked = repair_on(dir.path(), &disk, clock.as_ref(), &mut |_| ());
+    assert_eq!(checked.unwrap().findings, 1);
+    disk.mend();
+    let checked = repair_on(dir.path(), &disk, clock.as_ref(), &mut |_| ());
+    assert_eq!(checked.unwrap().findings, 0);
+    // Nor does a folder that cannot be listed end the check.
+    disk.unreadable(&paths::sidecars(dir.path()), true);
+    let library = Library::with_disk(dir.path(), Arc::new(disk.clone())).unwrap();
+    let found = library.verify(&mut |_, _| ()).unwrap();
+    assert!(
+        found.len() == 1 && found[0].what.contains("is not read"),
+        "{found:?}"
+    );
 }

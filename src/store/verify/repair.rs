@@ -354,6 +354,11 @@ impl Repair<'_> {
         Ok(())
     }
 
+    /// Tells the caller what came of a file.
+    pub(super) fn tell(&mut self, what: &str) {
+        (self.watch)(Step::Done(what));
+    }
+
     fn open(&self, path: &Path) -> Result<Box<dyn disk::DiskFile>, StoreError> {
         self.disk.open_read(path).map_err(StoreError::disk("open", path))
     }

@@ -1,16 +1,19 @@
 //! The files with what people set of recordings, against the journal.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::repair::Repair;
 use super::{Check, Finding};
 use crate::media::RecordingId;
-use crate::store::StoreError;
 use crate::store::disk::Disk;
 use crate::store::journal::{Journal, Op};
 use crate::store::sidecar::{self, Damage, Name, Sidecar};
 use crate::store::writer::settle;
+use crate::store::{StoreError, paths};
+
+/// The names of sidecars, and the paths of other files.
+type Files = (BTreeSet<Name>, Vec<PathBuf>);
 
 /// What is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,10 @@ enum Trouble {
     Unread,
     /// The journal knows no such recording.
     Nobodys,
+    /// The recording was deleted on request.
+    Deleted,
+    /// The storage device does not read it.
+    Unreadable(String),
     Damaged(Damage),
 }
 
@@ -33,15 +40,34 @@ impl Trouble {
             Trouble::Differs => "does not say what the journal says".to_owned(),
             Trouble::Unread => "has facts of a recording that the journal lacks".to_owned(),
             Trouble::Nobodys => "has no recording".to_owned(),
+            Trouble::Deleted => "is of a recording that was deleted on request".to_owned(),
+            Trouble::Unreadable(error) => format!("is not read: {error}"),
             Trouble::Damaged(damage) => damage.to_string(),
         }
+    }
+
+    /// True for what a repair leaves as it is.
+    fn stays(&self) -> bool {
+        matches!(self, Trouble::Unreadable(_) | Trouble::Damaged(Damage::Later(_)))
     }
 }
 
 impl Check<'_> {
     /// Compares the files with the journal.
     pub(super) fn sidecars(&mut self) -> Result<(), StoreError> {
-        let (names, others) = files(self.disk, self.dir, self.journal)?;
+        let (names, others) = match files(self.disk, self.dir, self.journal)? {
+            Ok(found) => found,
+            Err(error) => {
+                self.found(Finding {
+                    path: paths::sidecars(self.dir),
+                    segment: None,
+                    fragment: None,
+                    what: format!("is not read: {error}"),
+                    recordings: Vec::new(),
+                });
+                return Ok(());
+            }
+        };
         for path in others {
             self.stranger(path, "does not belong here");
         }
@@ -50,11 +76,15 @@ impl Check<'_> {
             let look = || trouble(self.disk, self.dir, self.journal, name);
             let Some(found) = look()? else { continue };
             if look()?.as_ref() == Some(&found) {
+                let mut what = found.what();
+                if !found.stays() {
+                    what.push_str("; `edgereel verify --repair` repairs this");
+                }
                 self.found(Finding {
                     path: name.path(self.dir),
                     segment: None,
                     fragment: None,
-                    what: format!("{}; `edgereel verify --repair` repairs this", found.what()),
+                    what,
                     recordings: recording(name).into_iter().collect(),
                 });
             }
@@ -66,7 +96,10 @@ impl Check<'_> {
 impl Repair<'_> {
     /// Writes files again that do not say what the journal says, and reads those that the journal lacks.
     pub(super) fn sidecars(&mut self) -> Result<(), StoreError> {
-        let (names, others) = files(self.disk, self.dir, self.journal)?;
+        // The check behind the repair tells of a folder that cannot be listed.
+        let Ok((names, others)) = files(self.disk, self.dir, self.journal)? else {
+            return Ok(());
+        };
         for path in others {
             self.set_aside(&path, "does not belong here")?;
         }
@@ -76,9 +109,17 @@ impl Repair<'_> {
                 continue;
             };
             match (&found, name) {
-                (Trouble::Damaged(Damage::Later(_)), _) => {}
+                (found, _) if found.stays() => {}
+                (Trouble::Deleted, _) => {
+                    if let Some(what) = self.done(&path, &found, sidecar::remove(self.disk, self.dir, name)) {
+                        self.commit(Vec::new(), format!("{what}; it is removed"))?;
+                    }
+                }
                 (Trouble::Nobodys, _) => self.set_aside(&path, &found.what())?,
-                (Trouble::Damaged(_), Name::Recording(id)) if self.journal.facts(id)?.is_none() => {
+                // The journal has nothing to write in its place.
+                (Trouble::Damaged(_), Name::Recording(id))
+                    if self.journal.facts(id)?.is_none_or(|(_, file)| !file) =>
+                {
                     self.set_aside(&path, &found.what())?;
                 }
                 (Trouble::Unread, Name::Recording(id)) => {
@@ -88,13 +129,26 @@ impl Repair<'_> {
                     self.commit(vec![Op::Describe { id, facts }], what)?;
                 }
                 _ => {
-                    settle(self.disk, self.dir, self.journal, name)?;
-                    let what = format!("{}: {}; it is written again", path.display(), found.what());
-                    self.commit(Vec::new(), what)?;
+                    let settled = settle(self.disk, self.dir, self.journal, name);
+                    if let Some(what) = self.done(&path, &found, settled) {
+                        self.commit(Vec::new(), format!("{what}; it is written again"))?;
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// The words for a repair that was done. One that failed is told of, and the repair goes on with the next file.
+    fn done(&mut self, path: &Path, found: &Trouble, done: Result<(), StoreError>) -> Option<String> {
+        let what = format!("{}: {}", path.display(), found.what());
+        match done {
+            Ok(()) => Some(what),
+            Err(error) => {
+                self.tell(&format!("{what}; it stays: {error}"));
+                None
+            }
+        }
     }
 }
 
@@ -105,17 +159,17 @@ fn recording(name: Name) -> Option<RecordingId> {
     }
 }
 
-/// The files that are there or should be there, and the paths of others in their folder.
-fn files(
-    disk: &dyn Disk,
-    dir: &Path,
-    journal: &Journal,
-) -> Result<(BTreeSet<Name>, Vec<std::path::PathBuf>), StoreError> {
-    let (names, others) = sidecar::names(disk, dir)?;
+/// The files that are there or should be there, and the paths of others in their folder. The inner error is of the storage
+/// device.
+fn files(disk: &dyn Disk, dir: &Path, journal: &Journal) -> Result<Result<Files, StoreError>, StoreError> {
+    let (names, others) = match sidecar::names(disk, dir) {
+        Ok(found) => found,
+        Err(error) => return Ok(Err(error)),
+    };
     let mut names: BTreeSet<Name> = names.into_iter().collect();
     names.extend(journal.with_sidecars()?.into_iter().map(Name::Recording));
     names.insert(Name::Categories);
-    Ok((names, others))
+    Ok(Ok((names, others)))
 }
 
 fn trouble(
@@ -124,8 +178,11 @@ fn trouble(
     journal: &Journal,
     name: Name,
 ) -> Result<Option<Trouble>, StoreError> {
-    if sidecar::writing(disk, dir, name)?.is_some() {
-        return Ok(None);
+    let unreadable = |error: StoreError| Ok(Some(Trouble::Unreadable(error.to_string())));
+    match sidecar::writing(disk, dir, name) {
+        Ok(None) => {}
+        Ok(Some(_)) => return Ok(None),
+        Err(error) => return unreadable(error),
     }
     // The row is read first: a file that is younger than its row is no trouble at the second look.
     let known: Option<Option<Sidecar>> = match name {
@@ -138,10 +195,17 @@ fn trouble(
             .facts(id)?
             .map(|(facts, file)| file.then(|| Sidecar::default().with_facts(facts))),
     };
-    let read = match sidecar::read(disk, dir, name)? {
-        None => None,
-        Some(Ok(read)) => Some(read),
-        Some(Err(damage)) => return Ok(Some(Trouble::Damaged(damage))),
+    let was_deleted = |id: RecordingId| disk.is_there(&paths::deleted(dir).join(id.to_string()));
+    if known.is_none() && recording(name).is_some_and(was_deleted) {
+        // The service removes it with its next tick, or it is there again.
+        let is_left = disk.is_there(&name.path(dir)) && !is_going(journal, name)?;
+        return Ok(is_left.then_some(Trouble::Deleted));
+    }
+    let read = match sidecar::read(disk, dir, name) {
+        Ok(None) => None,
+        Ok(Some(Ok(read))) => Some(read),
+        Ok(Some(Err(damage))) => return Ok(Some(Trouble::Damaged(damage))),
+        Err(error) => return unreadable(error),
     };
     let says = |side: &Sidecar| (side.facts.clone(), side.categories.clone().unwrap_or_default());
     Ok(match (known, read) {
