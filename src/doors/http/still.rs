@@ -25,6 +25,10 @@ pub(super) const TIME: &str = "x-edgereel-time";
 /// How far a picture of a stream may lie before the time that is asked for.
 const LOOK_BACK: Micros = 600_000_000;
 
+/// How far the date of a picture moves between two requests, at most, while the clock is being set right little by little. Who asks
+/// for the time that edgereel told of a picture gets that picture.
+const DRIFT: Micros = 1_000;
+
 /// How times are written, as a part of a sentence.
 const WRITTEN: &str = "a time: write it as in 2026-11-20T08:00:00Z, or as a length of time as in 90s";
 
@@ -63,7 +67,7 @@ pub(super) async fn of_stream(
     {
         return Err(Refusal::too_old(stream, back.span));
     }
-    let at = allowed(at, bounds)?;
+    let at = allowed(at.saturating_add(DRIFT), bounds)?;
     let name = stream.clone();
     let read = move |library: &Library| {
         let tape = library.tape(&name, at.saturating_sub(LOOK_BACK), at.saturating_add(1));
