@@ -61,6 +61,8 @@ struct Pieces {
     is_cut: bool,
     /// True when something stands before the next cut.
     any: bool,
+    /// True while no frame of sound came behind those that are left out at the beginning of `rest`.
+    skips: bool,
     filled: Vec<FilledFragment>,
 }
 
@@ -71,6 +73,7 @@ impl Pieces {
             rest: segment.clone(),
             is_cut: false,
             any: false,
+            skips: segment.kept.sound_skipped > 0,
             filled: Vec::new(),
         }
     }
@@ -361,6 +364,7 @@ impl Walk<'_> {
         }
         self.is_made = false;
         self.pieces.any = true;
+        self.pieces.skips = false;
         self.ends = Some(back.saturating_add(self.holds.into()));
         true
     }
@@ -389,9 +393,10 @@ impl Walk<'_> {
         self.pieces.done.extend(pieces);
     }
 
-    /// Leaves out a frame of sound, and the frames before it in the same fragment.
+    /// Leaves out a frame of sound, and the frames before it in the same fragment. A piece leaves out its first frames alone, so
+    /// frames that are left out behind others begin another piece.
     fn skip(&mut self, place: Place) {
-        if self.pieces.rest.kept.sound_skipped == 0 {
+        if !std::mem::replace(&mut self.pieces.skips, true) {
             self.pieces.cut(place);
         }
         self.pieces.any = true;

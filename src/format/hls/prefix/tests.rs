@@ -331,3 +331,22 @@ fn what_begins_otherwise_is_looked_at_from_its_beginning() {
     let (_, prefix) = Hls::resume(shorter, TARGET_MS, prefix).unwrap();
     assert!(prefix.goes_on());
 }
+
+#[test]
+fn sound_that_comes_too_late_twice_leaves_the_chunk_before_as_it_is() {
+    let parts = [(Next::SoundOnly, 1_000), (Next::DropOut(609, 1_581), 4_851)];
+    for lag in [1_119, 1_124] {
+        let came = |kind, ms| if kind == TrackKind::Audio { ms + lag } else { ms };
+        let view = testing::view_as_it_came(&takes(&parts, 37), 0, came);
+        let mut stays = Vec::new();
+        for view in testing::steps(&view, false) {
+            let Ok(hls) = Hls::growing(view, TARGET_MS) else {
+                continue;
+            };
+            let chunks = told(&hls).1;
+            assert!(chunks.starts_with(&stays), "{lag}");
+            stays = chunks[..hls.settled()].to_vec();
+        }
+        assert!(stays.len() > 1);
+    }
+}
