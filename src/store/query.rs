@@ -231,6 +231,49 @@ impl Library {
         Ok(page)
     }
 
+    /// The recordings of a query behind so many others, as many as its limit, and how many answer it in all, at most `most`. Where
+    /// the query asks for no time, only the rows of the page are read; else those of all, some at a time.
+    pub fn numbered(
+        &self,
+        query: &Query,
+        skip: usize,
+        most: usize,
+    ) -> Result<(Vec<RecordingRow>, usize), StoreError> {
+        if query.from.is_none() && query.to.is_none() {
+            let mut all = 0;
+            let rows = self.rows(query.order, |journal| {
+                let whole = Query {
+                    limit: most,
+                    ..query.clone()
+                };
+                let found = journal.found(&whole)?;
+                all = found.len();
+                let page: Vec<i64> = found.into_iter().skip(skip).take(query.limit).collect();
+                journal.these(&page)
+            })?;
+            return Ok((rows.into_iter().map(|(_, row)| row).collect(), all));
+        }
+        let (mut page, mut all) = (Vec::new(), 0);
+        let mut part = query.clone();
+        while all < most {
+            part.limit = PAGE.min(most - all);
+            let rows = self.page(&part)?;
+            part.after = rows.last().map(|(place, _)| *place);
+            let (count, before) = (rows.len(), all);
+            all += count;
+            let shown = rows.into_iter().skip(skip.saturating_sub(before));
+            page.extend(
+                shown
+                    .take(query.limit.saturating_sub(page.len()))
+                    .map(|(_, row)| row),
+            );
+            if count < part.limit {
+                break;
+            }
+        }
+        Ok((page, all))
+    }
+
     /// A page of recordings without their tape: for who is to find a few among many. Times are
     /// compared to two minutes. A page with fewer recordings than its limit is the last one.
     pub fn heads(&self, query: &Query) -> Result<Vec<RecordingHead>, StoreError> {

@@ -175,6 +175,11 @@ impl Journal {
     /// Recordings that may answer a query, behind its place, in its order. Times are compared only as far as they can be without
     /// the tape.
     pub(in crate::store) fn candidates(&self, query: &Query) -> Result<Vec<RecordingData>, StoreError> {
+        self.these(&self.found(query)?)
+    }
+
+    /// Their keys alone, which are read from one index.
+    pub(in crate::store) fn found(&self, query: &Query) -> Result<Vec<i64>, StoreError> {
         let windows = self.windows(query.from, query.to)?;
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
             return Ok(Vec::new());
@@ -213,9 +218,13 @@ impl Journal {
             query.text.as_deref().map(folded),
             i64::try_from(query.limit).unwrap_or(i64::MAX),
         ];
-        let found: Vec<i64> = self.all(&statement(query, &windows), values, |row| self.col(row, 0))?;
+        self.all(&statement(query, &windows), values, |row| self.col(row, 0))
+    }
+
+    /// The recordings with these keys, in this order.
+    pub(in crate::store) fn these(&self, found: &[i64]) -> Result<Vec<RecordingData>, StoreError> {
         let rows = RECORDING.replacen("FROM recordings r", &format!("FROM {THESE}"), 1);
-        self.all(&format!("{rows} ORDER BY k.key"), params![keys(&found)], |row| {
+        self.all(&format!("{rows} ORDER BY k.key"), params![keys(found)], |row| {
             self.recording_data(row)
         })
     }

@@ -234,6 +234,13 @@ fn a_search_finds_what_each_argument_says_in_each_order() {
             let found = pages_of(&library, &query);
             assert_eq!(found, looked_at(&rows, &query), "{query:?}");
             some += usize::from(!found.is_empty());
+            for (skip, most) in [(0, 5_000), (20, 5_000), (34, 40), (5_000, 5_000)] {
+                let (page, all) = library.numbered(&query, skip, most).unwrap();
+                let shown = found.iter().take(most).skip(skip).take(query.limit);
+                let page: Vec<RecordingId> = page.iter().map(|row| row.id).collect();
+                assert_eq!(page, shown.copied().collect::<Vec<_>>(), "{skip} of {query:?}");
+                assert_eq!(all, found.len().min(most), "{query:?}");
+            }
         }
     }
     assert!(some > 150, "{some}");
