@@ -21,6 +21,9 @@ pub struct Outcome {
     /// The last of its times that is over, if nothing was recorded in that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed: Option<Missed>,
+    /// UTC at which a command stopped the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Micros>,
 }
 
 /// A time of a task in which nothing was recorded.

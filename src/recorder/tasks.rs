@@ -248,6 +248,7 @@ impl Tasks {
         }
         let mut task = task.clone();
         task.state = TaskState::Stopped;
+        task.outcome.stopped = Some(now.utc);
         Ok(self.put(task, now))
     }
 
