@@ -42,7 +42,7 @@ mod table;
 mod task;
 mod template;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod timeline;
 mod timeshift;
 mod token;

@@ -20,7 +20,7 @@ use crate::store::{
 };
 
 /// A recording of a publish without media.
-pub(super) fn closed_row() -> RecordingRow {
+pub(crate) fn closed_row() -> RecordingRow {
     RecordingRow {
         id: RecordingId::new(1),
         stream: "live/cam1".parse().unwrap(),

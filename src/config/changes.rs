@@ -83,6 +83,7 @@ const KEYS: &[Key] = &[
     key!("http.live_window", true, http.live_window),
     key!("http.live_chunks", true, http.live_chunks),
     key!("http.dialects", true, http.dialects),
+    key!("http.compat", true, http.compat),
     Key {
         name: "http.token_key",
         reloads: true,

@@ -90,7 +90,7 @@ mod tests {
                     max_connections = 129\nmax_connections_per_address = 17\nmax_rate = \"off\"\nmemory = \"4 MiB\"\n\
                     cors = [\"https://app.example.com\", \"*\"]\nbehind = [\"10.0.0.0/8\"]\n\
                     public_url = \"https://video.example.com\"\npublic = true\nnames = [\"box\"]\nlive_window = \"20s\"\n\
-                    live_chunks = 6\ndialects = [\"tencent\"]\ntokens_without_clock = \"accept\"\n\n\
+                    live_chunks = 6\ndialects = [\"tencent\"]\ncompat = true\ntokens_without_clock = \"accept\"\n\n\
                     [storage]\ndir = \"/data/edge reel\"\ndurability = \"500ms\"\nquota = \"20 GiB\"\nmin_free = \"0 B\"\n\
                     on_full = \"stop\"\nkeep = \"7d\"\n\n[ring]\npre_roll = \"5s\"\nmemory = \"8 MiB\"\n\n\
                     [control]\nsocket = \"/run/e.sock\"\n\n\
@@ -104,7 +104,7 @@ mod tests {
              max_connections = 64\nhandshake_timeout = \"5s\"\npublish_timeout = \"10s\"\nidle_timeout = \"30s\"\n\
              takeover_after = \"5s\"\n\n[http]\nlisten = [\"127.0.0.1:8080\"]\nmax_connections = 128\n\
              max_connections_per_address = 16\nmax_rate = \"8 MiB/s\"\nmemory = \"8 MiB\"\ncors = []\nbehind = []\npublic = false\n\
-             names = []\nlive_chunks = 10\ndialects = [\"tencent\", \"aliyun\"]\ntokens_without_clock = \"refuse\"\n\n[storage]\ndir = \"./edgereel-data\"\ndurability = \"1s\"\n\
+             names = []\nlive_chunks = 10\ndialects = [\"tencent\", \"aliyun\"]\ncompat = false\ntokens_without_clock = \"refuse\"\n\n[storage]\ndir = \"./edgereel-data\"\ndurability = \"1s\"\n\
              on_full = \"overwrite-oldest\"\nkeep = \"forever\"\n\n[ring]\npre_roll = \"10s\"\nmemory = \"32 MiB\"\n"
         );
     }

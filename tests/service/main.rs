@@ -24,6 +24,7 @@ mod channel;
 mod channel_again;
 mod channel_push;
 mod cli;
+mod compat;
 mod contract;
 mod control;
 mod ctl;

@@ -70,6 +70,8 @@ pub struct Http {
     pub live_chunks: usize,
     /// The clouds whose signatures a playback address may have, and whose parameters of time shift are read.
     pub dialects: Vec<Dialect>,
+    /// True where the box answers the clouds' questions about recordings, in their shapes.
+    pub compat: bool,
     #[serde(skip_serializing_if = "Texts::is_empty")]
     token_key: Texts<Secret>,
     #[serde(skip_serializing_if = "Texts::is_empty")]
@@ -106,6 +108,7 @@ impl Default for Http {
             live_window: None,
             live_chunks: 10,
             dialects: vec![Dialect::Tencent, Dialect::Aliyun],
+            compat: false,
             token_key: Texts::default(),
             token_key_file: Texts::default(),
             tokens_without_clock: WithoutClock::Refuse,

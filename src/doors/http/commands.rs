@@ -88,7 +88,30 @@ fn asked(door: &Door, command: &'static Command, query: &Query) -> Result<Reques
 
 /// The JSON in the body of a request, at most as long as a request may be, if it comes in time.
 pub(super) async fn body(headers: &HeaderMap, body: impl Sent) -> Result<BytesMut, Refusal> {
-    timeout(BODY, read(headers, body)).await.unwrap_or_else(|_| {
+    if media_type(headers) != "application/json" {
+        // A form of another web site can be sent without a question, but not with this type.
+        return Err(Refusal {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ..Refusal::bad_request("a command is sent with Content-Type: application/json")
+        });
+    }
+    bytes_of(body).await
+}
+
+/// The type of the body of a request, in small letters and without parameters; empty where there is none.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let name = media_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    name.trim().to_ascii_lowercase()
+}
+
+/// The body of a request, at most as long as a request may be, if it comes in time.
+pub(super) async fn bytes_of(body: impl Sent) -> Result<BytesMut, Refusal> {
+    timeout(BODY, read(body)).await.unwrap_or_else(|_| {
         Err(Refusal {
             status: StatusCode::REQUEST_TIMEOUT,
             ..Refusal::bad_request(format!("the request did not come within {} s", BODY.as_secs()))
@@ -96,19 +119,7 @@ pub(super) async fn body(headers: &HeaderMap, body: impl Sent) -> Result<BytesMu
     })
 }
 
-async fn read(headers: &HeaderMap, body: impl Sent) -> Result<BytesMut, Refusal> {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let is_json = media_type.is_some_and(|media_type| {
-        let name = media_type.split(';').next().unwrap_or_default();
-        name.trim().eq_ignore_ascii_case("application/json")
-    });
-    if !is_json {
-        // A form of another web site can be sent without a question, but not with this type.
-        return Err(Refusal {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ..Refusal::bad_request("a command is sent with Content-Type: application/json")
-        });
-    }
+async fn read(body: impl Sent) -> Result<BytesMut, Refusal> {
     let mut body = body;
     let mut read = BytesMut::new();
     while let Some(frame) = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await {

@@ -138,6 +138,16 @@ impl Door {
         }
     }
 
+    /// True where recordings are delivered.
+    pub(super) fn delivers(&self) -> bool {
+        self.delivers
+    }
+
+    /// The name under which this box stands for a push domain.
+    pub(super) fn domain(&self) -> &str {
+        &self.sender.domain
+    }
+
     /// UTC now, in microseconds, where the clock can be believed.
     pub(super) fn believed_utc(&self) -> Option<Micros> {
         self.recorder.believed_utc()

@@ -82,6 +82,7 @@ fn queries(text: &str) {
     };
     let _ = timeshift::asked(&query.iter().collect(), all);
     let _ = query.is_set("download");
+    super::compat::fuzz(text);
 }
 
 /// Reads the bytes as headers: the length of a file in eight bytes, and a line each for `Range`, `If-Range`, `If-None-Match`,

@@ -8,6 +8,7 @@
 //! /channel/<name>.m3u8                         recordings that are shown again at set times
 //! /t/<token>/…                                 the same, for whoever has the token
 //! /api/v1/<command>                            the commands
+//! /compat/aliyun, /compat/tencent              the clouds' questions about recordings
 //! /                                            a page that lists and plays what there is
 //! /openapi.yaml                                the description of this interface
 //! /healthz /readyz /metrics                    for monitoring
@@ -23,6 +24,7 @@ mod body;
 mod channel;
 mod client;
 mod commands;
+mod compat;
 mod connection;
 mod cors;
 mod door;

@@ -21,7 +21,7 @@ use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
 use super::target::{Asked, MAX_TARGET, OTHER, StreamFile, Target};
-use super::{commands, encrypted, events, files, folder, gate, page, session, shift, still};
+use super::{commands, compat, encrypted, events, files, folder, gate, page, session, shift, still};
 use crate::access::viewer::Redacted;
 use crate::config::Http;
 use crate::model::Right;
@@ -191,6 +191,17 @@ impl Asking<'_> {
                 let span = (wanted.from, wanted.to);
                 let (_, bounds) = self.past(asked, &wanted.stream, span).await?;
                 shift::timeline(self.door, wanted, bounds).await
+            }
+            Target::Compat(cloud) => {
+                compat::is_on(self.http)?;
+                let viewer = self.viewer(asked, None).await;
+                compat::answer(
+                    self.door,
+                    *cloud,
+                    viewer,
+                    (self.uri, self.method, self.headers, body),
+                )
+                .await
             }
             Target::Events => {
                 if *self.method != Method::GET {

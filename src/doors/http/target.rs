@@ -15,9 +15,9 @@ use crate::media::{RecordingId, StreamName};
 pub(super) const MAX_TARGET: usize = 8 << 10;
 
 /// The names of routes: those of [`Target::route`], and [`OTHER`].
-pub(super) const ROUTES: [&str; 14] = [
+pub(super) const ROUTES: [&str; 15] = [
     "home", "healthz", "readyz", "metrics", "openapi", "events", "api", "file", "hls", "frame", "live",
-    "channel", "timeline", OTHER,
+    "channel", "timeline", "compat", OTHER,
 ];
 /// The route of paths where nothing can be.
 pub(super) const OTHER: &str = "other";
@@ -66,6 +66,15 @@ pub(super) enum Target {
     OldTimeShift(StreamName),
     /// `/openapi/timeline/query`: Alibaba's question where there is tape.
     ShiftTimeline,
+    /// `/compat/aliyun`, `/compat/tencent`: a cloud's question about recordings.
+    Compat(Cloud),
+}
+
+/// The cloud whose questions are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cloud {
+    Aliyun,
+    Tencent,
 }
 
 /// A file of a channel.
@@ -152,6 +161,7 @@ impl Target {
             Target::Stream(..) | Target::OldTimeShift(_) => "live",
             Target::Channel(..) => "channel",
             Target::ShiftTimeline => "timeline",
+            Target::Compat(_) => "compat",
         }
     }
 
@@ -165,6 +175,9 @@ impl Target {
             "api/v1/events" => return Some(Target::Events),
             "api/v1/session" => return Some(Target::Session),
             "openapi/timeline/query" => return Some(Target::ShiftTimeline),
+            // Their clients ask with a slash behind it.
+            "compat/aliyun" | "compat/aliyun/" => return Some(Target::Compat(Cloud::Aliyun)),
+            "compat/tencent" | "compat/tencent/" => return Some(Target::Compat(Cloud::Tencent)),
             _ => {}
         }
         let (first, rest) = path.split_once('/')?;
@@ -323,6 +336,8 @@ mod tests {
                 Target::OldTimeShift(stream("live/küche")),
             ),
             ("/openapi/timeline/query", Target::ShiftTimeline),
+            ("/compat/aliyun", Target::Compat(Cloud::Aliyun)),
+            ("/compat/tencent/", Target::Compat(Cloud::Tencent)),
             (
                 "/live/k%C3%BCche/frame.mp4",
                 Target::Stream(stream("live/küche"), StreamFile::Frame),
@@ -395,6 +410,10 @@ mod tests {
             "/timeshift/live/timeshift.m3u8",
             "/timeshift/timeshift.m3u8",
             "/openapi/timeline",
+            "/compat",
+            "/compat/azure",
+            "/compat/aliyun/x",
+            "/t/token/compat/aliyun",
             "/live/%ff.m3u8",
             "/channel/evening",
             "/channel/.m3u8",
