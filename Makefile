@@ -6,7 +6,7 @@ TOOLS := $(TARGET)/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak power bench lint fuzz cross cross-test deb tarball packages release device-test crates yocto-check
+.PHONY: help demo test soak power bench lint console fuzz cross cross-test deb tarball packages release device-test crates yocto-check
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -51,13 +51,18 @@ device-test: ## Boot an emulated ARM box, install the package, push to it, manag
 	tests/device/make-root.sh $(TARGET)/box
 	cargo test --locked --test device
 
-lint: ## Formatting, clippy, licences, sources and known faults of dependencies
+lint: ## Formatting, clippy, licences, sources and known faults of dependencies; the console is what its sources make
 	@scripts/setup.sh lint
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test tools --test device -- -D warnings
 	cargo deny check bans licenses sources
 	scripts/advisories.sh
+	scripts/console.sh check
+
+console: ## Make assets/console/ from console/: cargo takes it as it is
+	@scripts/setup.sh console
+	scripts/console.sh build
 
 # libFuzzer needs flags that stable Rust has only under RUSTC_BOOTSTRAP. What it finds goes to the first folder.
 fuzz: ## Every fuzz target for a minute

@@ -1,4 +1,4 @@
-//! Compresses what the HTTP server serves as it is, so that the program is small: the page at `/`, and the description of the
+//! Compresses what the HTTP server serves as it is, so that the program is small: the console, and the description of the
 //! interface. The same bytes come of the same file on every machine.
 
 #![expect(clippy::disallowed_methods, reason = "files of the sources, not of the tape")]
@@ -12,8 +12,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Each file, and the name of what it becomes in `OUT_DIR`.
-const FILES: [(&str, &str); 2] = [
-    ("assets/index.html", "index.html.gz"),
+const FILES: [(&str, &str); 6] = [
+    ("assets/console/index.html", "index.html.gz"),
+    ("assets/console/console.js", "console.js.gz"),
+    ("assets/console/console.css", "console.css.gz"),
+    ("assets/console/icon.svg", "icon.svg.gz"),
+    ("assets/console/hls.js", "hls.js.gz"),
     ("docs/openapi.yaml", "openapi.yaml.gz"),
 ];
 

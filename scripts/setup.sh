@@ -264,6 +264,10 @@ case "${1:-}" in
     cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
     cargo_tool cargo-deny "checks licences and sources of dependencies"
+    has npm || apt npm -- "fetches what makes the console"
+    ;;
+  console)
+    has npm || apt npm -- "fetches what makes the console"
     ;;
   fuzz)
     compiler
@@ -275,6 +279,6 @@ case "${1:-}" in
     packaging
     ;;
   *)
-    die "usage: scripts/setup.sh demo|test|power|device|bench|lint|fuzz|package, or cross ARCH"
+    die "usage: scripts/setup.sh demo|test|power|device|bench|lint|console|fuzz|package, or cross ARCH"
     ;;
 esac

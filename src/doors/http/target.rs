@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use super::page::Asset;
 use crate::channel::{ChunkName, Name};
 use crate::config::RESERVED_APPS;
 use crate::format::FileFormat;
@@ -36,6 +37,8 @@ pub(super) struct Asked<'a> {
 pub(super) enum Target {
     /// `/`
     Home,
+    /// `/console.js` and the other files of the console.
+    Asset(Asset),
     /// `/healthz`: whether the service works.
     Health,
     /// `/readyz`: whether publishers are let in and media reaches flash.
@@ -147,7 +150,7 @@ impl Target {
     /// The route's name, for counters: one of [`ROUTES`].
     pub(super) fn route(&self) -> &'static str {
         match self {
-            Target::Home => "home",
+            Target::Home | Target::Asset(_) => "home",
             Target::Health => "healthz",
             Target::Ready => "readyz",
             Target::Metrics => "metrics",
@@ -179,6 +182,10 @@ impl Target {
             "compat/aliyun" | "compat/aliyun/" => return Some(Target::Compat(Cloud::Aliyun)),
             "compat/tencent" | "compat/tencent/" => return Some(Target::Compat(Cloud::Tencent)),
             _ => {}
+        }
+        // Every other name has a slash: these are in the way of no stream.
+        if let Some(asset) = Asset::named(path) {
+            return Some(Target::Asset(asset));
         }
         let (first, rest) = path.split_once('/')?;
         match first {
@@ -279,6 +286,10 @@ mod tests {
         let id: RecordingId = ID.parse().unwrap();
         for (path, wanted) in [
             ("/", Target::Home),
+            ("/console.js", Target::Asset(Asset::Script)),
+            ("/console.css", Target::Asset(Asset::Style)),
+            ("/icon.svg", Target::Asset(Asset::Icon)),
+            ("/hls.js", Target::Asset(Asset::Player)),
             ("/healthz", Target::Health),
             ("/readyz", Target::Ready),
             ("/metrics", Target::Metrics),
@@ -391,6 +402,8 @@ mod tests {
             "/t/",
             "/t/token",
             "/t/token/healthz",
+            "/t/token/console.js",
+            "/live/console.js",
             "/t/token/api/v1/health",
             "/k/",
             &format!("/k/{ID}"),

@@ -41,7 +41,7 @@ pub(crate) struct Case {
     rate: f64,
     listen: bool,
     seeks: Vec<f64>,
-    /// Where it goes, one place after the other: addresses, or the texts of buttons of the page.
+    /// The addresses where it goes, one after the other.
     legs: Vec<String>,
     /// How many pictures it sees at each.
     pictures: usize,
@@ -177,7 +177,7 @@ impl Case {
         self
     }
 
-    /// Goes to one address after the other, or presses one button of the page after the other, and sees so many pictures there.
+    /// Goes to one address after the other, and sees so many pictures there.
     pub(crate) fn legs(mut self, to: &[&str], pictures: usize) -> Self {
         self.legs = to.iter().map(|&to| to.to_owned()).collect();
         self.pictures = pictures;

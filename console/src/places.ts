@@ -1,0 +1,21 @@
+// The addresses of the screens, behind the `#`. A screen that is not built is not linked.
+
+/** The address of a recording. */
+export const recordingLink = (id: string): string => "#/recording/" + encodeURIComponent(id);
+
+/** The address of the time line of a stream. */
+export const timelineLink = (_stream: string): string | null => null;
+
+/** The words of an address: the screen, and what it shows. */
+export function parsePlace(hash: string): { screen: string; what: string; query: URLSearchParams } {
+  const [path = "", query = ""] = hash.replace(/^#?\/?/, "").split("?");
+  const slash = path.indexOf("/");
+  const screen = slash < 0 ? path : path.slice(0, slash);
+  let what = slash < 0 ? "" : path.slice(slash + 1);
+  try {
+    what = decodeURIComponent(what);
+  } catch {
+    // It was typed by hand. What it names will not be found.
+  }
+  return { screen, what, query: new URLSearchParams(query) };
+}

@@ -1,0 +1,184 @@
+// A recording: play it, change what is written about it, download it, share it, and see whether it is delivered.
+
+import type { Note, Recording } from "../answers";
+import { ask, box, credentials, onBack, onChange } from "../box";
+import { commandButton } from "../command";
+import { copyable, field, fill, h, say, theirs } from "../dom";
+import { onEvent } from "../events";
+import { timelineLink } from "../places";
+import { type Playing, playFile, playHls } from "../player";
+import { address, bytes, length, moment, tracks } from "../show";
+import { share } from "../share";
+import { t } from "../words";
+import { deliveryWord, stateChip } from "./states";
+
+/** Shows the screen. Gives what ends it. */
+export function recordingScreen(root: HTMLElement, id: string): () => void {
+  const heading = h("h1", { tabindex: -1 }, t("recording"));
+  const said = h("p", { class: "note", role: "status" }, t("loads"));
+  const parts = { player: h("section", { "aria-label": t("picture") }), about: h("section", {}), edit: h("section", {}) };
+  fill(root, h("p", {}, h("a", { href: "#/recordings" }, "← " + t("recordings"))), heading, said, parts.player, parts.about, parts.edit);
+  let one: Recording | null = null;
+  let playing: Playing | null = null;
+  let isOver = false;
+
+  const load = async () => {
+    try {
+      const got: Recording = await ask("recording.get", { recording: id });
+      if (isOver) return;
+      const before = one;
+      one = got;
+      fill(heading, theirs(got.title ?? got.name ?? got.stream));
+      document.title = (heading.textContent ?? "") + " – edgereel";
+      if (before === null || (before.state === "open") !== (got.state === "open") || got.state === "expired") play();
+      about(parts.about, got);
+      // What is being written in the form stays.
+      if (before === null || !parts.edit.contains(document.activeElement)) edit(parts.edit, got, () => void load());
+    } catch (error) {
+      if (!isOver) say(said, error instanceof Error ? error.message : String(error));
+    }
+  };
+  const play = () => {
+    if (!one) return;
+    playing?.stop();
+    playing = null;
+    if (one.state === "expired") {
+      fill(parts.player);
+      return say(said, t("not_here_any_more"));
+    }
+    say(said, "");
+    const video = h("video", { controls: true, playsinline: true, "aria-label": t("picture") });
+    fill(parts.player, video, h("div", { class: "row" }, ...(one.notes ?? []).map((note) => noteButton(note, video))));
+    const failed = () => say(said, t("plays_not_here"));
+    const hls = `r/${one.id}/master.m3u8`;
+    const byHls = () => playHls(video, hls, { failed, plays: () => say(said, "") });
+    // What is open grows in HLS, and what is encrypted has no other form.
+    playing = one.state === "open" || one.encrypted ? byHls() : playFile(video, `r/${one.id}.mp4`, failed);
+  };
+  const ends = [
+    onBack(() => {
+      void load();
+      play();
+    }),
+    onChange(() => one && !parts.edit.contains(document.activeElement) && edit(parts.edit, one, () => void load())),
+    onEvent((told) => (told.kind === "reset" || told.event.data?.["recording"] === id) && void load()),
+  ];
+  void load();
+  return () => {
+    isOver = true;
+    ends.forEach((end) => end());
+    playing?.stop();
+  };
+}
+
+function noteButton(note: Note, video: HTMLVideoElement): HTMLElement {
+  const go = () => {
+    video.currentTime = note.at_s;
+    void video.play().catch(() => {});
+  };
+  return h("button", { type: "button", class: "quiet", click: go }, length(note.at_s), " ", theirs(note.text));
+}
+
+function about(root: HTMLElement, one: Recording): void {
+  const link = timelineLink(one.stream);
+  const rows: [string, Node | string][] = [
+    [t("stream"), link === null ? theirs(one.stream) : h("a", { href: `${link}?at=${encodeURIComponent(one.start)}` }, theirs(one.stream))],
+    [t("state"), stateChip(one)],
+    [t("begins"), moment(one.start)],
+    [t("ends"), one.state === "open" ? "" : moment(one.end)],
+    [t("length"), length(one.duration_s)],
+    [t("size"), bytes(one.bytes)],
+    [t("tracks"), tracks(one.tracks)],
+    [t("gaps"), one.gaps.length > 0 ? String(one.gaps.length) : ""],
+    [t("description"), one.description === null ? "" : theirs(one.description)],
+    [t("category"), one.category === null ? "" : theirs(one.category)],
+    ["id", h("code", {}, one.id)],
+  ];
+  const shown = rows.filter(([, value]) => value !== "");
+  const buttons = h("div", { class: "row" });
+  if (one.state !== "expired") {
+    const file = `r/${one.id}.mp4?download=1` + (one.state === "open" ? "&to=" + encodeURIComponent(one.end) : "");
+    // Encrypted recordings have no other form than HLS.
+    if (!one.encrypted) buttons.append(download(file));
+    const path = one.encrypted || one.state === "open" ? `r/${one.id}/master.m3u8` : `r/${one.id}.mp4`;
+    if (box.rights.has("keys")) {
+      const open = () => share(t("share"), { token: { recording: one.id }, path });
+      buttons.append(h("button", { type: "button", click: open }, t("share")));
+    }
+    buttons.append(copyable(t("address"), address(`r/${one.id}/master.m3u8`)));
+  }
+  const deliveries = one.renditions.map((delivery) => {
+    const state = h("span", { class: delivery.state === "failed" ? "chip bad" : "chip" }, deliveryWord(delivery.state));
+    const where = delivery.url === null ? null : h("code", { dir: "ltr" }, delivery.url);
+    return h("li", {}, `${delivery.format} ${delivery.part} `, state, ` ${bytes(delivery.bytes)} `, where, delivery.error !== null && h("span", { class: "wrong", lang: "en" }, theirs(delivery.error)));
+  });
+  fill(
+    root,
+    buttons,
+    h("dl", { class: "facts wide" }, ...shown.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h("h2", {}, t("deliveries")),
+    deliveries.length === 0 ? h("p", {}, t("no_deliveries")) : h("ul", { class: "deliveries" }, ...deliveries),
+  );
+}
+
+// No command says whether a viewer may download: the file itself does, before the browser would store an error.
+function download(path: string): HTMLElement {
+  const said = h("span", { class: "said", role: "status" });
+  const link = h("a", { class: "button", href: path, download: "" }, t("download"));
+  link.addEventListener("click", async (event) => {
+    event.preventDefault();
+    const reply = await fetch(path, { method: "HEAD", cache: "no-store", credentials: credentials() }).catch(() => null);
+    if (!reply) return say(said, t("box_away"));
+    if (!reply.ok) return say(said, reply.status === 403 ? t("no_download") : t("box_answers", { status: reply.status }));
+    say(said, "");
+    location.assign(address(path));
+  });
+  return h("span", { class: "action" }, link, said);
+}
+
+function edit(root: HTMLElement, one: Recording, saved: () => void): void {
+  if (!box.rights.has("moderate")) return fill(root);
+  const title = h("input", { maxlength: 64, value: one.title ?? "" });
+  const description = h("input", { maxlength: 512, value: one.description ?? "" });
+  const tags = h("input", { value: one.tags.join(", ") });
+  const category = h("input", { value: one.category ?? "" });
+  const notes = h("textarea", { rows: Math.min(10, one.notes.length + 2), placeholder: "12.5 " + t("note") });
+  notes.value = one.notes.map((note) => `${note.at_s} ${note.text}`).join("\n");
+  const said = h("p", { class: "said", role: "status" });
+  const button = h("button", {}, t("save"));
+  const body = () => ({
+    recording: one.id,
+    title: title.value,
+    description: description.value,
+    tags: tags.value.split(",").map((tag) => tag.trim()).filter((tag) => tag !== ""),
+    category: category.value.trim(),
+    notes: notesOf(notes.value),
+  });
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    button.disabled = true;
+    say(said, t("waits"));
+    try {
+      await ask("recording.set", body());
+      say(said, t("saved"));
+      (document.activeElement as HTMLElement | null)?.blur();
+      saved();
+    } catch (error) {
+      say(said, error instanceof Error ? error.message : String(error));
+    }
+    button.disabled = false;
+  };
+  const fields = [field(t("title"), title), field(t("description"), description), field(t("tags"), tags), field(t("category"), category), field(t("notes_about"), notes)];
+  fill(root, h("h2", {}, t("edit")), h("form", { class: "edit", submit }, ...fields, h("div", { class: "row" }, button, commandButton(() => ["recording.set", body()])), said));
+}
+
+/** Notes as they are written: a line for each, its seconds in front. */
+export function notesOf(text: string): Note[] {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.map((line) => {
+    const [, seconds, words] = /^\s*([\d.,]+)\s*(?:s\s)?\s*(.*)$/.exec(line) ?? [];
+    const at_s = Number((seconds ?? "").replace(",", "."));
+    if (seconds === undefined || Number.isNaN(at_s)) throw new Error(t("note_without_time", { line }));
+    return { at_s, text: (words ?? "").trim() };
+  });
+}

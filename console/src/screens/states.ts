@@ -1,0 +1,32 @@
+// The states of recordings and of their deliveries, in words.
+
+import type { Recording } from "../answers";
+import { h } from "../dom";
+import { type Word, t } from "../words";
+
+const STATES: Record<string, Word> = { open: "state_open", closed: "state_closed", delivered: "state_delivered", expired: "state_expired" };
+const DELIVERIES: Record<string, Word> = {
+  waiting: "delivery_waiting",
+  delivered: "delivery_delivered",
+  failed: "delivery_failed",
+  empty: "delivery_empty",
+  removing: "delivery_removing",
+};
+
+const word = (table: Record<string, Word>, state: string) => (table[state] ? t(table[state]) : state);
+
+/** The state of a recording. */
+export function stateChip(one: Recording): HTMLElement {
+  const state = one.state === "open" && one.paused ? t("state_paused") : word(STATES, one.state);
+  return h("span", { class: one.state === "open" ? "chip on" : "chip" }, state);
+}
+
+/** The state of a delivery. */
+export const deliveryWord = (state: string): string => word(DELIVERIES, state);
+
+/** What is to be known of its deliveries, in a word: what failed comes first. */
+export function deliveryState(one: Recording): HTMLElement | null {
+  const has = (state: string) => one.renditions.some((delivery) => delivery.state === state);
+  const worst = ["failed", "waiting", "removing"].find(has);
+  return worst === undefined ? null : h("span", { class: worst === "failed" ? "chip bad" : "chip" }, deliveryWord(worst));
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The console: what is in assets/console/ is made of console/. Builds of the program take it as it is, and need nothing of this.
+# Usage: scripts/console.sh build    makes assets/console/
+#        scripts/console.sh check    types, tests, and whether assets/console/ is what the sources make
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+what=${1:-}
+case "$what" in build | check) ;; *) echo "usage: scripts/console.sh build|check" >&2 && exit 2 ;; esac
+. scripts/targets.sh
+work=$TARGET/console out=assets/console
+[ "$what" = build ] || out=$work/made
+
+# The tools of console/package-lock.json, by their checksums. No script of a package runs.
+mkdir -p "$work"
+cp console/package.json console/package-lock.json console/.npmrc "$work/"
+cmp -s console/package-lock.json "$work/installed" || {
+  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$work" >&2
+  cp console/package-lock.json "$work/installed"
+}
+tools=$work/node_modules
+esbuild() { node "$tools/esbuild/bin/esbuild" --log-level=warning "$@"; }
+
+node "$tools/typescript/bin/tsc" -p console
+mkdir -p "$out"
+esbuild console/src/main.ts --bundle --minify --target=es2021 --charset=utf8 --outfile="$out/console.js"
+esbuild console/console.css --minify --charset=utf8 --outfile="$out/console.css"
+cp console/index.html console/icon.svg "$out/"
+# Byte for byte as it was published; a test compares its sum with docs/dependencies.md.
+cp "$tools/hls.js/dist/hls.light.min.js" "$out/hls.js"
+cp "$tools/hls.js/LICENSE" "$out/hls.js.licence"
+
+[ "$what" = check ] || exit 0
+esbuild console/tests/*.ts --bundle --platform=node --format=esm --outdir="$work/tests" --out-extension:.js=.mjs \
+  --banner:js='globalThis.navigator ??= { languages: ["en"] };'
+node --test "$work"/tests/*.mjs
+diff -r "$out" assets/console >&2 || {
+  echo "console: assets/console/ is not what console/ makes: run make console" >&2
+  exit 1
+}

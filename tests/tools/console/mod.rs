@@ -1,0 +1,127 @@
+//! The console of the box in a browser: each screen and each button, with real publishers.
+
+mod frame;
+mod recordings;
+mod streams;
+mod tab;
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::programs::FFMPEG;
+use crate::support::port::Port;
+use crate::support::{Flv, Pusher, Service, home};
+pub(crate) use tab::Tab;
+
+const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
+/// What `edgereel hash-password` made of [`PASSWORD`].
+const HASH: &str =
+    "$argon2id$v=19$m=8192,t=2,p=1$y3fxr2xMQN7yD7lmil3YuQ$im/Pef9cTHfOr6ggWNluWtl5eZ96yuesJq1JuyIITJM";
+const PASSWORD: &str = "password1";
+
+/// A box with viewers who have passwords: `staff` may do everything, and `guest` may watch.
+struct Box {
+    home: TempDir,
+    port: Port,
+    service: Service,
+}
+
+impl Box {
+    #[track_caller]
+    fn start() -> Self {
+        let (home, port) = (home(), Port::new());
+        let service = Self::service(home.path(), &port);
+        Self { home, port, service }
+    }
+
+    fn service(home: &Path, port: &Port) -> Service {
+        let config = format!(
+            "[http]\nlisten = [\"{}\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
+             [[viewer]]\nname = \"staff\"\npassword = \"{HASH}\"\nmay = [\"watch\", \"download\", \"operate\", \"moderate\", \"keys\"]\n\
+             [[viewer]]\nname = \"guest\"\npassword = \"{HASH}\"\nmay = [\"watch\"]\n",
+            port.address()
+        );
+        Service::start_with(home, &config)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.port.address())
+    }
+
+    /// Opens the console and logs in.
+    #[track_caller]
+    fn open(&self, viewer: &str, path: &str) -> Tab {
+        let mut tab = Tab::open(&self.url(path));
+        log_in(&mut tab, viewer);
+        tab
+    }
+
+    /// Kills the service.
+    fn kill(self) -> Down {
+        self.service.kill();
+        Down {
+            home: self.home,
+            port: self.port,
+        }
+    }
+
+    /// Publishes a clip as fast as it lasts.
+    fn push(&self, stream: &str, clip: &Path) -> Pusher {
+        Pusher::start(self.service.address(), stream, &Flv::read(clip), 1.0)
+    }
+}
+
+/// A box whose service does not run.
+struct Down {
+    home: TempDir,
+    port: Port,
+}
+
+impl Down {
+    fn start(self) -> Box {
+        let service = Box::service(self.home.path(), &self.port);
+        Box {
+            home: self.home,
+            port: self.port,
+            service,
+        }
+    }
+}
+
+#[track_caller]
+fn log_in(tab: &mut Tab, viewer: &str) {
+    tab.wait("document.querySelector('form.login')");
+    tab.run(&format!(
+        "const [name, password] = document.querySelectorAll('form.login input'); \
+         name.value = '{viewer}'; password.value = '{PASSWORD}'; document.querySelector('form.login button').click()"
+    ));
+    tab.wait("!document.querySelector('form.login') && document.querySelector('main h1')");
+}
+
+/// So many seconds of a moving picture with a tone, with a keyframe each second.
+fn clip(folder: &Path, seconds: u32) -> PathBuf {
+    let path = folder.join("clip.flv");
+    let (seconds, out) = (seconds.to_string(), path.to_str().unwrap());
+    let sources = [
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=320x180:rate=25",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine",
+        "-t",
+        &seconds,
+    ];
+    let codecs = [
+        "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "0", "-g", "25", "-c:a",
+        "aac", out,
+    ];
+    FFMPEG.run(sources.into_iter().chain(codecs)).ok();
+    path
+}

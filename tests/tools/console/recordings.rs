@@ -1,0 +1,123 @@
+//! Recordings: searched, played, described, downloaded and shared.
+
+use serde_json::json;
+
+use super::{Box, clip};
+use crate::support::{edgereel, http, wait_all_closed, wait_until};
+
+/// Markup, and a word that is written from right to left with a mark that turns the rest around.
+const TITLE: &str = "<img src=x onerror=alert(1)> שיעור & 课";
+const DESCRIPTION: &str = "\"quotes\" </dd><script>document.title='x'</script>";
+
+#[test]
+fn a_recording_is_found_played_described_and_shared() {
+    let this = Box::start();
+    let clip = clip(this.home.path(), 12);
+    for stream in ["live/cam1", "live/cam2"] {
+        let arguments = [
+            "publish",
+            clip.to_str().unwrap(),
+            &this.service.url(stream),
+            "--fast",
+        ];
+        edgereel(&arguments).ok();
+    }
+    wait_all_closed(&this.service.data(), 2);
+    let mut tab = this.open("staff", "/#/recordings");
+    tab.wait("document.querySelectorAll('.recordings li').length === 2");
+    tab.wait("[...document.querySelectorAll('.recordings .still video')].filter(one => one.videoWidth === 320).length === 2");
+
+    // A search is an address: it can be kept, and gone back to.
+    let search = |name: &str, value: &str| {
+        format!(
+            "const form = document.querySelector('form.search'); form.elements[{}].value = {}; form.requestSubmit()",
+            json!(name),
+            json!(value)
+        )
+    };
+    tab.run(&search("prefix", "live/cam2"));
+    tab.wait("location.hash.includes('prefix=') && document.querySelectorAll('.recordings li').length === 1");
+    tab.press_in(".recordings", "live/cam2");
+
+    tab.wait("document.querySelector('main video')?.currentTime > 0.3");
+    tab.run("document.querySelector('main video').currentTime = 9");
+    let sought =
+        tab.wait("(video => !video.seeking && video.currentTime >= 9)(document.querySelector('main video'))");
+    println!("a place of a recording: {sought:?}");
+
+    tab.run(&format!(
+        "const [title, description, tags, , notes] = document.querySelectorAll('form.edit input, form.edit textarea'); \
+         title.value = {}; description.value = {}; tags.value = 'lesson, 课'; notes.value = '3.5 <b>goal</b>'; \
+         document.querySelector('form.edit').requestSubmit()",
+        json!(TITLE),
+        json!(DESCRIPTION)
+    ));
+    tab.wait(&format!(
+        "document.querySelector('main h1').textContent === {}",
+        json!(TITLE)
+    ));
+    tab.wait_text(DESCRIPTION);
+    tab.press_in("form.edit", "›_");
+    tab.wait_text("edgereel ctl recording.set recording=");
+    tab.press_in("dialog", "Close");
+    // More than the box takes is refused in its own words, and nothing is lost.
+    tab.run(
+        "const notes = document.querySelector('form.edit textarea'); notes.value = '1 ' + 'x'.repeat(65536); \
+         document.querySelector('form.edit').requestSubmit()",
+    );
+    tab.wait("document.querySelector('form.edit .said').textContent.length > 30");
+    assert_eq!(
+        tab.value("document.querySelector('form.edit textarea').value.length"),
+        65_538
+    );
+
+    tab.press("Share");
+    tab.press_in("dialog", "Make the link");
+    tab.wait("document.querySelector('dialog code')");
+    let link = tab.value("document.querySelector('dialog .copyable code').textContent");
+    let link = link.as_str().unwrap();
+    let path = link.strip_prefix(&this.url("")).expect("an address of the box");
+    let got = http::get(this.port.address(), path, &[("Range", "bytes=0-9")]);
+    assert_eq!((got.status, got.body.len()), (206, 10), "{link}");
+    let download = http::get(this.port.address(), &format!("{path}?download=1"), &[]);
+    assert_eq!(download.status, 403, "the link is to watch");
+    tab.press_in("dialog", "Close");
+
+    tab.run("location.hash = '#/recordings?text=SRC'");
+    tab.wait("document.querySelectorAll('.recordings li').length === 1");
+    tab.wait_text(TITLE);
+    tab.run("location.hash = '#/recordings?tags=lesson,nothing'");
+    tab.wait_text("There are none that you may see.");
+    assert!(
+        tab.value("document.title")
+            .as_str()
+            .unwrap()
+            .ends_with("edgereel")
+    );
+    tab.is_clean();
+}
+
+#[test]
+fn many_recordings_are_paged() {
+    let this = Box::start();
+    let clip = clip(this.home.path(), 2);
+    for number in 0..25 {
+        let url = this.service.url(&format!("live/cam{number:02}"));
+        edgereel(&["publish", clip.to_str().unwrap(), &url, "--fast"]).ok();
+    }
+    wait_until("all recordings", || {
+        crate::support::recordings(&this.service.data())
+            .iter()
+            .filter(|one| one.state == "closed")
+            .count()
+            == 25
+    });
+    let mut tab = this.open("guest", "/#/recordings?order=up");
+    tab.wait("document.querySelectorAll('.recordings li').length === 24");
+    tab.press("Next page");
+    tab.wait("document.querySelectorAll('.recordings li').length === 1");
+    tab.wait_text("live/cam24");
+    tab.press("First page");
+    tab.wait("document.querySelectorAll('.recordings li').length === 24");
+    tab.is_clean();
+}
