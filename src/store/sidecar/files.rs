@@ -135,6 +135,20 @@ pub(in crate::store) fn newest(
     }
 }
 
+/// The content of a sidecar that another is made of.
+fn in_place(disk: &dyn Disk, dir: &Path, name: Name) -> Result<Sidecar, StoreError> {
+    match read(disk, dir, name)? {
+        None => Ok(Sidecar::default()),
+        Some(Ok(before)) => Ok(before),
+        // What is damaged is lost already. What a later release wrote is not this one's to write over.
+        Some(Err(Damage::Torn(_) | Damage::Empty)) => Ok(Sidecar::default()),
+        Some(Err(damage @ Damage::Later(_))) => {
+            let error = io::Error::new(ErrorKind::InvalidData, format!("the file {damage}"));
+            Err(StoreError::disk("change", &name.path(dir))(error))
+        }
+    }
+}
+
 /// Writes the next content of a sidecar to `new/`: durable when this returns. The sections that `change` leaves alone are those
 /// of the file that is in its place.
 pub(in crate::store) fn write(
@@ -144,17 +158,7 @@ pub(in crate::store) fn write(
     change: impl FnOnce(Sidecar) -> Sidecar,
 ) -> Result<(), StoreError> {
     let path = name.new_path(dir);
-    let before = match read(disk, dir, name)? {
-        None => Sidecar::default(),
-        Some(Ok(before)) => before,
-        // What is damaged is lost already. What a later release wrote is not this one's to write over.
-        Some(Err(Damage::Torn(_) | Damage::Empty)) => Sidecar::default(),
-        Some(Err(damage @ Damage::Later(_))) => {
-            let error = io::Error::new(ErrorKind::InvalidData, format!("the file {damage}"));
-            return Err(StoreError::disk("change", &name.path(dir))(error));
-        }
-    };
-    let bytes = change(before).encode();
+    let bytes = change(in_place(disk, dir, name)?).encode();
     let mut made = false;
     let mut written = || -> io::Result<()> {
         let folder = paths::sidecars(dir);
@@ -206,7 +210,13 @@ pub(in crate::store) fn settle(
 ) -> Result<(), StoreError> {
     match change {
         Some(change) => {
-            write(disk, dir, name, change)?;
+            let wanted = change(in_place(disk, dir, name)?);
+            // What is in `new/` may be all that there is. It is not written anew where it says the right thing.
+            if !matches!(writing(disk, dir, name)?, Some(Ok(written)) if written == wanted) {
+                write(disk, dir, name, |_| wanted)?;
+            } else if let Err(error) = disk.open(&name.new_path(dir)).and_then(|file| file.sync()) {
+                return Err(StoreError::disk("sync", &name.new_path(dir))(error));
+            }
             put(disk, dir, name)
         }
         None => {

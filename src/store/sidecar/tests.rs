@@ -165,6 +165,6 @@ fn what_is_replaced_is_in_no_block_any_more() {
     // What could not be written is in no block either.
     let fourth = node(&new);
     disk.fail_next(Fault::Create);
-    to("never").unwrap_err();
+    to("nor this").unwrap_err();
     assert!(is_empty(fourth) && !disk.is_there(&new) && !is_empty(third));
 }
