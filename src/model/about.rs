@@ -15,7 +15,7 @@ use crate::format::Format;
 pub struct About {
     /// The template; empty if none is used.
     pub template: String,
-    /// What began the recording: `rule`, `push`, `manual`, `task` or `clip`.
+    /// What began the recording: `rule`, `push`, `manual`, `task`, `clip` or `composition`.
     #[cfg_attr(test, schemars(with = "String"))]
     pub origin: Origin,
     /// The formats.
@@ -54,6 +54,8 @@ pub enum Origin {
     Task,
     /// A clip, which somebody cut out of the tape.
     Clip,
+    /// A composition: ranges of recordings, one after the other.
+    Composition,
 }
 
 impl Origin {
@@ -65,6 +67,7 @@ impl Origin {
             Origin::Manual => "manual",
             Origin::Task => "task",
             Origin::Clip => "clip",
+            Origin::Composition => "composition",
         }
     }
 }
@@ -100,6 +103,7 @@ mod tests {
             Origin::Manual,
             Origin::Task,
             Origin::Clip,
+            Origin::Composition,
         ] {
             assert_eq!(serde_json::to_string(&origin).unwrap(), format!("\"{origin}\""));
         }

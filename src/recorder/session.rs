@@ -89,7 +89,7 @@ impl Session {
                 let left = ahead.saturating_sub(now.utc.saturating_sub(open.paused_utc).max(0));
                 Limit::Tape(tape_now.saturating_add(left), now.boot.saturating_add(left))
             }
-            Origin::Rule | Origin::Push | Origin::Task => Limit::None,
+            Origin::Rule | Origin::Push | Origin::Task | Origin::Composition => Limit::None,
         };
         Self {
             spec: SessionSpec {

@@ -31,6 +31,20 @@ impl RecordingRow {
 
     fn labels_between(&self, (from, to): (Option<Micros>, Option<Micros>), gaps: Gaps) -> Labels {
         let text = |words: Option<&str>| words.map(str::to_owned);
+        if self.composed {
+            // Times of its ranges may be in any order: notes have their places in the whole file alone.
+            let notes = self.facts.notes.iter().filter(|_| from.is_none() && to.is_none());
+            return Labels {
+                title: text(self.facts.title.as_ref().map(Words::as_str)),
+                description: text(self.facts.description.as_ref().map(Words::as_str)),
+                chapters: notes
+                    .map(|note| Chapter {
+                        at: note.at,
+                        text: note.text.as_str().to_owned(),
+                    })
+                    .collect(),
+            };
+        }
         let begins = from.map_or(0, |from| self.played(from, gaps));
         let ends = to.map_or(Micros::MAX, |to| self.played(to, gaps));
         let placed = self
@@ -54,6 +68,7 @@ impl RecordingRow {
     pub fn dated_notes(&self, from: Option<Micros>, to: Option<Micros>) -> Vec<DatedNote> {
         let within = |at: &Micros| from.is_none_or(|from| *at >= from) && to.is_none_or(|to| *at < to);
         self.noted()
+            .filter(|_| !self.composed)
             .map(|(at, text)| DatedNote {
                 at: self.utc(at),
                 text: text.to_owned(),
@@ -134,6 +149,8 @@ mod tests {
             }],
             short: None,
             renditions: Vec::new(),
+            composed: false,
+            also: Vec::new(),
         }
     }
 

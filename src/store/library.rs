@@ -91,6 +91,10 @@ pub struct RecordingRow {
     pub short: Option<Short>,
     /// The renditions that are delivered or are to be.
     pub renditions: Vec<Rendition>,
+    /// It is put together of ranges of tape, which may be of several streams and in any order.
+    pub composed: bool,
+    /// The other streams that it has tape of.
+    pub also: Vec<StreamName>,
 }
 
 /// The state of a recording.
@@ -105,6 +109,13 @@ pub enum RecordingState {
     Delivered,
     /// Its `keep` is over; its tape is being removed.
     Expired,
+}
+
+impl RecordingRow {
+    /// All streams that it has tape of: its own first.
+    pub fn streams(&self) -> impl Iterator<Item = &StreamName> {
+        std::iter::once(&self.stream).chain(&self.also)
+    }
 }
 
 impl RecordingState {
@@ -287,13 +298,45 @@ impl Library {
 
     fn view_with(&self, recording: RecordingId, checked: bool) -> Result<View<LibrarySource>, StoreError> {
         let journal = self.journal();
-        let (row, rows) = journal.snapshot(|| match journal.recording(recording)? {
-            Some(row) => journal.segments_of(&row).map(|segments| (row, segments)),
+        let ranges = journal.snapshot(|| match journal.recording(recording)? {
+            Some(row) => {
+                let ranges = journal.ranges(&row)?.into_iter();
+                let with_tape = ranges.map(|range| journal.segments_of(&range).map(|rows| (range, rows)));
+                with_tape.collect::<Result<Vec<_>, StoreError>>()
+            }
             None => Err(StoreError::NoRecording {
                 text: recording.to_string(),
             }),
         })?;
         drop(journal);
+        self.joined(ranges, checked)
+    }
+
+    /// The view of ranges, one after the other.
+    fn joined(
+        &self,
+        ranges: Vec<(RecordingData, Vec<SegmentData>)>,
+        checked: bool,
+    ) -> Result<View<LibrarySource>, StoreError> {
+        let views = ranges
+            .into_iter()
+            .map(|(range, rows)| self.view_of_range(range, rows, checked));
+        let mut views = views.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let first = views.next().unwrap_or_else(|| self.view_of(Vec::new(), checked));
+        let others: Vec<_> = views.collect();
+        Ok(if others.is_empty() {
+            first
+        } else {
+            first.join(others)
+        })
+    }
+
+    pub(super) fn view_of_range(
+        &self,
+        row: RecordingData,
+        rows: Vec<SegmentData>,
+        checked: bool,
+    ) -> Result<View<LibrarySource>, StoreError> {
         let end = row.limit().unwrap_or(Micros::MAX);
         let begins = rows.iter().map(|segment| segment.start).min();
         let ends = rows.iter().map(|segment| match segment.state {

@@ -24,9 +24,10 @@
 //! | `queue` | commands that wait for the storage device, and which media is dropped when they are too many |
 //! | `thread` | the shell around the writer |
 //! | `recover` | opens and repairs a store, whatever ended the last run |
-//! | `library`, `query`, `summary`, `tally`, `shown`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
+//! | `library`, `ranges`, `query`, `summary`, `tally`, `shown`, `source`, `listed`, `tail`, `figures` | the read side, for this process and for others |
 //! | `timeline` | where a stream has tape, how much, and why it stops |
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
+//! | `composition` | recordings that are put together of ranges of tape |
 //! | `facts`, `sidecar`, `labels` | what people set of recordings; the files beside the tape that have it, too; where notes are in files |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
@@ -34,6 +35,7 @@
 mod audit;
 mod change;
 mod clock;
+mod composition;
 mod counts;
 #[cfg(test)]
 mod crash;
@@ -53,6 +55,7 @@ mod paths;
 mod progress;
 mod query;
 mod queue;
+mod ranges;
 mod read;
 mod reader;
 mod recover;
@@ -80,6 +83,7 @@ pub use audit::{AuditChange, AuditId, AuditQuery, AuditRow, Audited};
 pub use change::Change;
 pub(crate) use clock::is_step;
 pub use clock::{Clock, RealClock};
+pub use composition::{ComposeError, NewComposition, TapeRange, TapeSpan};
 pub use counts::{GapCause, GapCounts, SyncTimes};
 pub use delivery::{
     Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,
@@ -96,6 +100,7 @@ pub use outbox::{Behind, Callback, OutboxChange, OutboxDepth, Place, Remembered,
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 use query::folded;
 pub use query::{Cursor, Order, Query, RecordingHead, Sort};
+pub use ranges::{ComposedRange, Cut, NoCut};
 pub use read::{EventReader, NextEvent, Reader, Subscription};
 pub use recover::looked_at;
 pub use shown::HeldSpace;
@@ -252,6 +257,13 @@ pub enum Command {
     Delete {
         /// The recording.
         recording: RecordingId,
+    },
+    /// Makes a composition. It is carried out as a change of facts is, and answered when it is durable.
+    Compose {
+        /// The composition.
+        new: Box<NewComposition>,
+        /// The receiver of the answer.
+        done: tokio::sync::oneshot::Sender<Result<(), ComposeError>>,
     },
     /// A change of what people set of recordings.
     Facts(FactsCommand),

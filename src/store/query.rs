@@ -319,6 +319,8 @@ impl Library {
             let mut tracks: HashMap<i64, Tracks> = HashMap::new();
             let last: Vec<i64> = tallies.iter().map(|tally| tally.last).collect();
             journal.tracks_of_each(&last, |segment, of| drop(tracks.insert(segment, of.clone())))?;
+            let composed = found.iter().filter(|row| row.composed);
+            let composed: Vec<i64> = composed.map(|row| row.key).collect();
             let mut rows: Vec<Summary> = Vec::with_capacity(found.len());
             for (row, tally) in found.into_iter().zip(tallies) {
                 let (place, last) = (Cursor::behind(&row, order), tally.last);
@@ -331,6 +333,11 @@ impl Library {
             for (key, rendition) in journal.renditions_of(&keys)? {
                 if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
                     row.renditions(rendition);
+                }
+            }
+            for (key, stream) in journal.other_streams(&composed)? {
+                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
+                    row.also(stream);
                 }
             }
             let mut notes: HashMap<i64, Vec<Note>> = HashMap::new();

@@ -6,9 +6,9 @@ use super::journal::RecordingData;
 use super::library::{Gap, RecordingRow, RecordingState, TrackRow};
 use super::query::Cursor;
 use super::short::{self, GAP, Stretch};
-use super::tally::{Bounds, Extent, Tally};
+use super::tally::{Bounds, Extent, Run, Tally};
 use super::{Asked, Rendition};
-use crate::media::{Micros, Tracks};
+use crate::media::{Micros, StreamName, Tracks};
 use crate::model::Note;
 
 /// A recording's row, with the figures of its tape so far.
@@ -20,6 +20,8 @@ pub(super) struct Summary {
     /// The interval that was asked for.
     asked: Option<Asked>,
     utc_start: Micros,
+    /// Its tape is that of its ranges.
+    composed: bool,
 }
 
 impl Summary {
@@ -30,6 +32,7 @@ impl Summary {
             tally,
             asked: of.spec.asked,
             utc_start: of.utc_start,
+            composed: of.composed,
             row: RecordingRow {
                 id: of.id,
                 stream: of.stream,
@@ -49,6 +52,8 @@ impl Summary {
                 tracks: Vec::new(),
                 gaps: Vec::new(),
                 short: None,
+                composed: of.composed,
+                also: Vec::new(),
                 renditions: Vec::new(),
             },
         }
@@ -67,6 +72,11 @@ impl Summary {
         self.row.tracks = track_rows(tracks);
     }
 
+    /// Adds another stream that the recording has tape of.
+    pub(super) fn also(&mut self, stream: StreamName) {
+        self.row.also.push(stream);
+    }
+
     /// Adds a rendition of the recording that is delivered or is to be.
     pub(super) fn renditions(&mut self, rendition: Rendition) {
         self.row.renditions.push(rendition);
@@ -80,7 +90,8 @@ impl Summary {
     /// The row. `zeros` has UTC less tape time for each publish.
     pub(super) fn finish(mut self, zeros: &HashMap<i64, Micros>) -> (Cursor, RecordingRow) {
         let start = self.bounds.start;
-        let stretches = self.tally.runs.iter().map(|run| Stretch {
+        let runs = self.tally.runs.iter().filter(|run| **run != Run::BORDER);
+        let stretches = runs.map(|run| Stretch {
             from: run.from,
             to: run.to,
             utc: zeros
@@ -90,6 +101,9 @@ impl Summary {
         });
         let mut stretches: Vec<Stretch> = stretches.collect();
         self.figures(&stretches);
+        if self.composed {
+            self.of_composition(&stretches);
+        }
         if stretches.is_empty() {
             stretches.push(Stretch {
                 from: start,
@@ -101,6 +115,31 @@ impl Summary {
         let short = |asked: Asked| short::of(&asked, start, &stretches, open);
         self.row.short = self.asked.and_then(short);
         (self.cursor, self.row)
+    }
+
+    /// A composition lasts from its earliest moment to its latest, and has the gaps that are within its ranges.
+    fn of_composition(&mut self, stretches: &[Stretch]) {
+        let row = &mut self.row;
+        let utc = |stretch: &Stretch, tape: Micros| tape.saturating_add(stretch.utc);
+        let begins = stretches.iter().map(|of| utc(of, of.from)).min();
+        let ends = stretches.iter().map(|of| utc(of, of.to)).max();
+        (row.start, row.end) = (begins.unwrap_or(row.start), ends.unwrap_or(row.end));
+        (row.begins_later, row.lost) = (false, 0);
+        let mut borders: Vec<Gap> = Vec::new();
+        let mut at = 0;
+        for run in &self.tally.runs {
+            if *run != Run::BORDER {
+                at += 1;
+                continue;
+            }
+            if let (Some(before), Some(behind)) = (stretches.get(at - 1), stretches.get(at)) {
+                borders.push(Gap {
+                    from: utc(before, before.to),
+                    to: utc(behind, behind.from),
+                });
+            }
+        }
+        row.gaps.retain(|gap| !borders.contains(gap));
     }
 
     fn figures(&mut self, stretches: &[Stretch]) {

@@ -7,6 +7,8 @@
 //! ```text
 //! [segments, length, bytes, last segment, publish, from, to, publish, from, to, …]
 //! ```
+//!
+//! In the tally of a composition, a run of 0, 0, 0 is between the runs of two ranges.
 
 use super::short::GAP;
 use crate::media::Micros;
@@ -62,6 +64,15 @@ pub(super) struct Run {
     pub(super) publish: i64,
     pub(super) from: Micros,
     pub(super) to: Micros,
+}
+
+impl Run {
+    /// No tape: here one range of a composition ends, and the next begins.
+    pub(super) const BORDER: Run = Run {
+        publish: 0,
+        from: 0,
+        to: 0,
+    };
 }
 
 /// The tape of a recording.

@@ -51,6 +51,17 @@ impl Posted {
             .ok()
             .and_then(|About { stream }| stream)
     }
+
+    /// True for an event about a recording that is put together of ranges, where the event says so.
+    pub fn is_of_composition(&self) -> bool {
+        #[derive(Deserialize)]
+        struct About {
+            #[serde(default)]
+            origin: Option<String>,
+        }
+        let about = serde_json::from_str(&self.body);
+        about.is_ok_and(|About { origin }| origin.as_deref() == Some("composition"))
+    }
 }
 
 /// How events are worded.

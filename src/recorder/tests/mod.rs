@@ -158,6 +158,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Change(Change::Outbox(_)) => "outbox",
         Command::Change(Change::Remember(_)) => "remember",
         Command::Change(Change::Audit(_)) => "audit",
+        Command::Compose { .. } => "compose",
         Command::Facts(_) => "facts",
         Command::Adopt => "adopt",
         Command::Delete { .. } => "delete",

@@ -9,7 +9,8 @@ use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
 use super::{
-    audit, delivery, evict, facts, listeners, lists, owner, recordings, redate, shown, tallies, thin, tracks,
+    audit, delivery, evict, facts, listeners, lists, owner, ranges, recordings, redate, shown, tallies, thin,
+    tracks,
 };
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
@@ -98,6 +99,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             keep,
             spec,
         } => recordings::clip(db, *id, stream, [*start, *end], *keep, spec, utc),
+        Op::Compose { id, of, facts, tell } => ranges::compose(db, *id, of, facts, tell.then_some(utc)),
         Op::CloseRecording { id, end, reason } => recordings::close(db, *id, *end, reason, utc),
         Op::ExtendRecording { id, start, end } => execute(
             db,

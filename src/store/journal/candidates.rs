@@ -37,14 +37,14 @@ pub(in crate::store) struct Blocks {
 pub(super) const BLOCKS: &str = "SELECT s.id, t.name, s.sequence, s.space, s.end
     FROM segments s CROSS JOIN streams t ON t.stream = s.stream";
 
-/// Recordings `o` that a segment `s` belongs to, or nearly belongs to: the difference is not made here. The index of the lengths has
+/// Recordings and ranges `o` that a segment `s` belongs to, or nearly belongs to: the difference is not made here. The index of the lengths has
 /// recordings of about the same length beside each other. So a long one does not make others be read that ended long before.
 pub(super) const SHARING: &str =
     "(VALUES (0, 60000000), (1, 480000000), (2, 3840000000), (3, 30720000000), (4, 245760000000), (5, 1966080000000),
         (6, 1 << 55)) c CROSS JOIN recordings o INDEXED BY recordings_like ON o.stream = s.stream
     AND ((o.end - o.start > 60000000) + (o.end - o.start > 480000000) + (o.end - o.start > 3840000000)
         + (o.end - o.start > 30720000000) + (o.end - o.start > 245760000000) + (o.end - o.start > 1966080000000)) = c.column1
-    AND o.start >= s.start - c.column2 AND o.start < s.end AND o.end > s.start";
+    AND NOT o.composed AND o.start >= s.start - c.column2 AND o.start < s.end AND o.end > s.start";
 
 /// The deleted fragments of a segment are overwritten before another segment takes over its file.
 const NOT_BLANK: &str = "NOT EXISTS (SELECT 1 FROM blanks b WHERE b.segment = s.segment)";
@@ -86,7 +86,7 @@ impl Journal {
         limit: usize,
     ) -> Result<Vec<Blocks>, StoreError> {
         let recordings = format!(
-            "SELECT start, recording FROM recordings WHERE state = '{state}' AND NOT protected
+            "SELECT start, recording FROM recordings WHERE state = '{state}' AND NOT protected AND NOT composed
                 AND (start, recording) > (?1, ?2) ORDER BY start, recording LIMIT ?3"
         );
         let segments = format!(

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::outbox::{Result, execute, post, whole};
+use super::ranges::FOUND_AGAIN;
 use super::read::number;
 use super::sql::{WHOLE, prepare};
 use super::{Journal, facts, tracks};
@@ -262,8 +263,10 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
 
 /// The tracks of a recording's first tape, while that tape is there.
 fn tracks_of(db: &Connection, recording: RecordingId) -> Result<Option<Tracks>> {
-    let sql = "SELECT tracks FROM recordings r CROSS JOIN segments s ON s.stream = r.stream
-         WHERE r.id = ?1 AND s.end > r.start AND s.start < r.end AND s.state NOT IN ('spare', 'wipe')
+    let sql = "SELECT tracks FROM recordings w CROSS JOIN recordings r ON r.recording =
+            iif(w.composed, (SELECT x.recording FROM recordings x WHERE x.whole = w.recording ORDER BY x.position LIMIT 1), w.recording)
+            CROSS JOIN segments s ON s.stream = r.stream
+         WHERE w.id = ?1 AND s.end > r.start AND s.start < r.end AND s.state NOT IN ('spare', 'wipe')
          ORDER BY s.end LIMIT 1";
     let found: Option<String> = prepare(db, sql)?
         .query_row(params![recording.to_bytes()], |row| row.get(0))
@@ -326,7 +329,7 @@ impl Journal {
         };
         let sql = format!(
             "SELECT id, spec FROM recordings INDEXED BY recordings_deliver
-             WHERE state = 'closed' AND NOT aside AND end > {} ORDER BY end {direction} LIMIT ?1",
+             WHERE state = 'closed' AND NOT aside AND whole IS NULL AND end > {} ORDER BY end {direction} LIMIT ?1",
             Micros::MIN
         );
         found.extend(self.all(&sql, params![limit], read(false))?);
@@ -411,7 +414,7 @@ impl Journal {
         let sql = format!(
             "SELECT {WHOLE} a.count + b.count, b.count, a.bytes + b.bytes
              FROM (SELECT count(*) AS count, ifnull(sum(bytes), 0) AS bytes FROM recordings INDEXED BY recordings_deliver
-                    WHERE state = 'closed' AND NOT aside) a,
+                    WHERE state = 'closed' AND NOT aside AND whole IS NULL) a,
                 (SELECT count(*) AS count, ifnull(sum(bytes), 0) AS bytes FROM recordings INDEXED BY recordings_aside
                     WHERE state = 'closed' AND aside) b"
         );
@@ -447,8 +450,10 @@ impl Journal {
         &self,
         recording: RecordingId,
     ) -> std::result::Result<bool, StoreError> {
-        let sql = "SELECT spec = '' FROM recordings WHERE id = ?1";
-        let found = self.one(sql, params![recording.to_bytes()], |row| self.col(row, 0))?;
+        let sql = "SELECT spec = '' OR (composed AND reason = ?2) FROM recordings WHERE id = ?1";
+        let found = self.one(sql, params![recording.to_bytes(), FOUND_AGAIN], |row| {
+            self.col(row, 0)
+        })?;
         Ok(found.unwrap_or(false))
     }
 

@@ -1,5 +1,7 @@
 //! Applies the eviction of tape, and writes the events of what is lost by it.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit;
@@ -8,7 +10,7 @@ use super::lists;
 use super::outbox::{Result, execute, post};
 use super::read::{between, number};
 use super::sql::prepare;
-use super::{tallies, thin};
+use super::{ranges, tallies, thin};
 use crate::event::{Event, Evicted, ExpiredBy, rfc3339};
 use crate::media::{Micros, RecordingId, SegmentId};
 
@@ -29,25 +31,30 @@ pub(super) fn expire(db: &Connection, id: RecordingId, reason: &str, utc: Micros
     )?
     .query_row(params![id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     post(db, &gone(stream, id, reason, ExpiredBy::Retention), utc)?;
+    ranges::forget_empty(db, recording)?;
     forget_without_tape(db, recording).map(drop)
 }
 
 /// Deletes a recording on request: media that only this recording needs is removed for good. A recording that is open or
 /// protected stays.
 pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
-    let found: Option<(i64, String, Micros, Micros)> = prepare(
+    let found: Option<(i64, String, Micros, Micros, bool)> = prepare(
         db,
-        "SELECT recording, name, start, end FROM recordings JOIN streams USING (stream)
-             WHERE id = ?1 AND state <> 'open' AND NOT (protected & 1)",
+        "SELECT recording, name, start, end, composed FROM recordings JOIN streams USING (stream)
+             WHERE id = ?1 AND state <> 'open' AND NOT (protected & 1) AND whole IS NULL",
     )?
     .query_row(params![id.to_bytes()], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
     })
     .optional()?;
-    let Some((recording, stream, start, end)) = found else {
+    let Some((recording, stream, start, end, composed)) = found else {
         return thin::spare(db, id);
     };
-    let removed = thin::remove(db, recording, (start, end))?;
+    let removed = if composed {
+        remove_ranges(db, recording)?
+    } else {
+        thin::remove(db, recording, (start, end))?
+    };
     thin::note(db, id, &removed)?;
     let mut event = gone(stream, id, "deleted", ExpiredBy::Request);
     if let Event::RecordingExpired { left_s, asked_by, .. } = &mut event {
@@ -60,6 +67,21 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
         "DELETE FROM recordings WHERE recording = ?1",
         params![recording],
     )
+}
+
+/// Removes the media that only a composition needs, range by range: a range that is removed needs nothing any more.
+fn remove_ranges(db: &Connection, composition: i64) -> Result<thin::Removed> {
+    let mut all = thin::Removed {
+        left: 0,
+        parts: Vec::new(),
+    };
+    for (range, start, end) in ranges::keys_of(db, composition)? {
+        let removed = thin::remove(db, range, (start, end))?;
+        all.left = all.left.saturating_add(removed.left);
+        all.parts.extend(removed.parts);
+        execute(db, "DELETE FROM recordings WHERE recording = ?1", params![range])?;
+    }
+    Ok(all)
 }
 
 /// Gives a segment's media up, and tells what is lost by that.
@@ -87,17 +109,27 @@ pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
     lists::remove(db, segment)?;
     tallies::gone(db, id)?;
     let sql = format!(
-        "SELECT o.recording, o.id, o.state FROM segments s CROSS JOIN {SHARING} WHERE s.segment = ?1"
+        "SELECT o.recording, ifnull(w.id, o.id), o.state, o.whole, ifnull(n.name, '') FROM segments s CROSS JOIN {SHARING}
+            LEFT JOIN recordings w ON w.recording = o.whole LEFT JOIN streams n ON n.stream = w.stream
+         WHERE s.segment = ?1"
     );
     let mut statement = prepare(db, &sql)?;
     let rows = statement.query_map(params![segment], |row| {
-        Ok((row.get(0)?, RecordingId::from_bytes(row.get(1)?), row.get(2)?))
+        Ok(Loser {
+            recording: row.get(0)?,
+            id: RecordingId::from_bytes(row.get(1)?),
+            state: row.get(2)?,
+            whole: row.get(3)?,
+            of: row.get(4)?,
+        })
     })?;
-    let recordings: Vec<(i64, RecordingId, String)> = rows.collect::<Result<_>>()?;
+    let recordings: Vec<Loser> = rows.collect::<Result<_>>()?;
     let losers = recordings
         .iter()
-        .filter(|(_, _, state)| state == "open" || state == "closed");
-    let losers: Vec<String> = losers.map(|(_, id, _)| id.to_string()).collect();
+        .filter(|loser| loser.state == "open" || loser.state == "closed");
+    // A composition may have several ranges here.
+    let losers: BTreeSet<String> = losers.map(|loser| loser.id.to_string()).collect();
+    let losers: Vec<String> = losers.into_iter().collect();
     if !losers.is_empty() {
         let event = Event::MediaEvictedUndelivered(Evicted {
             stream: stream.clone(),
@@ -108,17 +140,30 @@ pub(super) fn evict(db: &Connection, id: SegmentId, utc: Micros) -> Result {
         });
         post(db, &event, utc)?;
     }
-    for (recording, id, state) in recordings {
-        let left = forget_without_tape(db, recording)?;
-        if !left && state != "expired" {
-            post(
-                db,
-                &gone(stream.clone(), id, "its space was needed", ExpiredBy::Space),
-                utc,
-            )?;
+    for loser in recordings {
+        let mut left = forget_without_tape(db, loser.recording)?;
+        let mut of = stream.clone();
+        if let Some(composition) = loser.whole {
+            left = !ranges::forget_empty(db, composition)?;
+            of = loser.of;
+        }
+        if !left && loser.state != "expired" {
+            let event = gone(of, loser.id, "its space was needed", ExpiredBy::Space);
+            post(db, &event, utc)?;
         }
     }
     Ok(())
+}
+
+/// A recording, or a range of a composition, that loses tape.
+struct Loser {
+    recording: i64,
+    /// Of a range, its composition.
+    id: RecordingId,
+    state: String,
+    /// The composition that it is a range of, and the stream of that.
+    whole: Option<i64>,
+    of: String,
 }
 
 /// Removes the row of a segment whose blocks another one has, and the rows that only this segment kept.
@@ -144,7 +189,7 @@ pub(super) fn evicted(db: &Connection, id: SegmentId) -> Result {
 /// Forgets a closed recording that has no tape left; false when it did.
 fn forget_without_tape(db: &Connection, recording: i64) -> Result<bool> {
     let sql = format!(
-        "DELETE FROM recordings AS r WHERE r.recording = ?1 AND r.state <> 'open'
+        "DELETE FROM recordings AS r WHERE r.recording = ?1 AND r.state <> 'open' AND NOT r.composed
             AND NOT EXISTS (SELECT 1 FROM segments s WHERE {} AND s.state IN ('open', 'sealed'))",
         between("r.stream", "r.start", "r.end")
     );

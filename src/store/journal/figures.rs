@@ -22,7 +22,7 @@ impl Journal {
     }
 
     fn recordings_in(&self, state: RecordingState) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM recordings WHERE state = ?1";
+        let sql = "SELECT count(*) FROM recordings WHERE state = ?1 AND whole IS NULL";
         let count = self.one(sql, params![state.as_str()], |row| self.col(row, 0).map(number))?;
         Ok(count.unwrap_or(0))
     }
@@ -32,7 +32,7 @@ impl Journal {
     pub(in crate::store) fn waiting_renditions(&self) -> Result<Waiting, StoreError> {
         let sql = "SELECT f.value, count(*) FROM recordings r
                 JOIN json_each(iif(json_valid(r.spec), json_extract(r.spec, '$.reel.formats'), ?1)) f
-            WHERE r.state = 'closed' AND (
+            WHERE r.state = 'closed' AND r.whole IS NULL AND (
                 EXISTS (SELECT 1 FROM renditions d WHERE d.recording = r.id AND d.format = f.value AND d.state = 'waiting')
                 OR NOT EXISTS (SELECT 1 FROM renditions d WHERE d.recording = r.id AND d.format = f.value))
             GROUP BY f.value";
@@ -48,7 +48,7 @@ impl Journal {
         let oldest = format!(
             "SELECT utc_offset + boot_zero - tape_zero + r.end FROM recordings r INDEXED BY recordings_deliver
                 JOIN publishes p ON p.publish = ifnull(r.last_publish, r.publish) JOIN boots USING (boot)
-            WHERE r.state = 'closed' AND NOT r.aside AND r.end > {} ORDER BY r.end LIMIT 1",
+            WHERE r.state = 'closed' AND NOT r.aside AND r.whole IS NULL AND r.end > {} ORDER BY r.end LIMIT 1",
             Micros::MIN
         );
         Ok(Waiting {

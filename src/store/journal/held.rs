@@ -90,7 +90,8 @@ impl Journal {
         let Some(piece) = piece else { return Ok(None) };
         let sql = format!(
             "SELECT o.recording FROM segments s CROSS JOIN recordings o
-             WHERE s.segment = ?1 AND o.stream = s.stream AND o.start >= s.end AND o.start < s.end + {LOOK_BACK} AND {needed}
+             WHERE s.segment = ?1 AND o.stream = s.stream AND o.start >= s.end AND o.start < s.end + {LOOK_BACK} AND NOT o.composed
+                AND {needed}
              ORDER BY o.start LIMIT {NEXT}"
         );
         let next: Vec<i64> = prepare(db, &sql)?

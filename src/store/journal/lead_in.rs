@@ -38,7 +38,7 @@ pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Resul
     let sql = format!(
         "SELECT o.recording FROM recordings r CROSS JOIN recordings o
          WHERE r.recording = ?1 AND o.stream = r.stream AND o.start > ?2 AND o.start < r.end + {LOOK_BACK}
-            AND o.recording <> ?1 AND (o.state <> 'expired' OR o.protected)"
+            AND o.recording <> ?1 AND NOT o.composed AND (o.state <> 'expired' OR o.protected)"
     );
     let others: Vec<i64> = prepare(db, &sql)?
         .query_map(params![recording, after], |row| row.get(0))?

@@ -6,6 +6,7 @@ use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
 use crate::media::{ChunkNumbers, Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
 use crate::model::{Category, Facts};
+use crate::store::composition::Written;
 use crate::store::deleted::Part;
 use crate::store::{Change, RecordingSpec};
 
@@ -103,6 +104,14 @@ pub(in crate::store) enum Op {
         end: Micros,
         keep: Option<Micros>,
         spec: Arc<RecordingSpec>,
+    },
+    /// Ranges of tape become a recording, with what of them is there.
+    Compose {
+        id: RecordingId,
+        of: Box<Written>,
+        facts: Box<Facts>,
+        /// False for a composition that is only found again.
+        tell: bool,
     },
     /// Closes a recording at `end`, or at the end of its tape. A recording without any tape is removed.
     CloseRecording {

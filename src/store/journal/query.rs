@@ -35,11 +35,14 @@ fn as_glob(pattern: &str) -> String {
     pattern.replace('[', "[[]").replace('?', "[?]")
 }
 
-/// The condition that a recording `r` is of a stream that the reader may see. The parameter is of [`globs`].
+/// The condition that a recording `r` is of a stream that the reader may see, and all its ranges are. The parameter is of [`globs`].
 fn seen(parameter: &str) -> String {
+    let streams = format!(
+        "SELECT stream FROM streams WHERE EXISTS (SELECT 1 FROM json_each({parameter}) w WHERE name GLOB w.value)"
+    );
     format!(
-        "({parameter} IS NULL OR r.stream IN (SELECT stream FROM streams
-            WHERE EXISTS (SELECT 1 FROM json_each({parameter}) w WHERE name GLOB w.value)))"
+        "({parameter} IS NULL OR (r.stream IN ({streams}) AND NOT (r.composed AND EXISTS (
+            SELECT 1 FROM recordings x WHERE x.whole = r.recording AND x.stream NOT IN ({streams})))))"
     )
 }
 
@@ -108,7 +111,7 @@ fn statement(query: &Query, windows: &[Window]) -> String {
     let (value, descending) = (value(query.order.sort), query.order.descending);
     let (behind, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
     let mut wheres = vec![format!(
-        "r.start >= ?1 AND r.start < ?2 AND ({value}, r.recording) {behind} (?3, ?4)"
+        "r.whole IS NULL AND r.start >= ?1 AND r.start < ?2 AND ({value}, r.recording) {behind} (?3, ?4)"
     )];
     if let Some(state) = query.state {
         wheres.push(format!("r.state = '{}'", state.as_str()));
@@ -275,7 +278,9 @@ impl Journal {
         limit: usize,
     ) -> Result<Vec<RecordingData>, StoreError> {
         let seen = seen("?3");
-        let sql = format!("{RECORDING} WHERE r.id BETWEEN ?1 AND ?2 AND {seen} ORDER BY r.id LIMIT ?4");
+        let sql = format!(
+            "{RECORDING} WHERE r.id BETWEEN ?1 AND ?2 AND r.whole IS NULL AND {seen} ORDER BY r.id LIMIT ?4"
+        );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = params![first.to_bytes(), last.to_bytes(), globs(within), limit];
         self.all(&sql, values, |row| self.recording_data(row))
@@ -288,7 +293,9 @@ impl Journal {
         within: &StreamSet,
     ) -> Result<usize, StoreError> {
         let seen = seen("?3");
-        let sql = format!("SELECT count(*) FROM recordings r WHERE r.id BETWEEN ?1 AND ?2 AND {seen}");
+        let sql = format!(
+            "SELECT count(*) FROM recordings r WHERE r.id BETWEEN ?1 AND ?2 AND r.whole IS NULL AND {seen}"
+        );
         let values = params![first.to_bytes(), last.to_bytes(), globs(within)];
         let count = self.one(&sql, values, |row| Ok(number(self.col(row, 0)?)))?;
         Ok(usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX))
@@ -301,7 +308,7 @@ impl Journal {
     ) -> Result<Option<RecordingData>, StoreError> {
         let seen = seen("?1");
         let sql = format!(
-            "{RECORDING} WHERE r.start > {} AND {seen} ORDER BY r.start DESC, r.recording DESC LIMIT 1",
+            "{RECORDING} WHERE r.whole IS NULL AND r.start > {} AND {seen} ORDER BY r.start DESC, r.recording DESC LIMIT 1",
             Micros::MIN
         );
         self.one(&sql, params![globs(within)], |row| self.recording_data(row))
@@ -315,7 +322,7 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let sql = format!(
             "SELECT r.recording, {SEGMENT} FROM {THESE} CROSS JOIN {SEGMENTS}
-             WHERE s.state = 'sealed' AND {} AND min(s.end, {LIMIT}) - max(s.start, r.start)
+             WHERE s.state = 'sealed' AND NOT r.composed AND {} AND min(s.end, {LIMIT}) - max(s.start, r.start)
                 > iif(r.exact, 0, min(?2, (s.end - s.start) / 2))",
             between("r.stream", "r.start", LIMIT),
         );
@@ -333,7 +340,7 @@ impl Journal {
     ) -> Result<Vec<(i64, i64, SegmentData)>, StoreError> {
         let sql = format!(
             "SELECT r.recording, s.publish, {SEGMENT} FROM {THESE} CROSS JOIN {SEGMENTS}
-             WHERE {} AND +s.stream = r.stream
+             WHERE {} AND +s.stream = r.stream AND NOT r.composed
                 AND s.start < {LIMIT} - iif(r.exact, 0, min(?2, ({LIMIT} - r.start) / 2))",
             few("open"),
         );

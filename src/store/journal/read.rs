@@ -119,6 +119,8 @@ pub(in crate::store) struct RecordingData {
     /// Its length, gaps not counted, and its bytes; `None` while it grows.
     pub(in crate::store) length: Option<Micros>,
     pub(in crate::store) bytes: Option<i64>,
+    /// It is put together of ranges, which have the tape.
+    pub(in crate::store) composed: bool,
 }
 
 impl RecordingData {
@@ -155,7 +157,7 @@ pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publis
 /// The columns of recordings. The query reads recordings first; a query for many of them adds the order.
 pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected & 1,
-        paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom, r.runs, r.length, r.bytes
+        paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom, r.runs, r.length, r.bytes, r.composed
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";
 
@@ -339,10 +341,11 @@ impl Journal {
     /// The recordings that a segment belongs to, in any state.
     pub(in crate::store) fn recordings_with(&self, of: &SegmentData) -> Result<Vec<RecordingId>, StoreError> {
         // Only `verify` asks this, for damaged segments.
-        let sql = "SELECT /* whole table */ id FROM recordings JOIN streams USING (stream) WHERE name = ?1
+        let sql = "SELECT /* whole table */ ifnull((SELECT w.id FROM recordings w WHERE w.recording = r.whole), r.id)
+             FROM recordings r JOIN streams USING (stream) WHERE name = ?1 AND NOT composed
                 AND min(?3, iif(state = 'open' AND NOT paused, ifnull(ends, ?5), end)) - max(?2, start)
                     > iif(exact, 0, min(?4, (?3 - ?2) / 2))
-             ORDER BY recording";
+             GROUP BY 1 ORDER BY min(recording)";
         let values = params![of.stream.as_str(), of.start, of.end, SHARED, Micros::MAX / 2];
         self.all(sql, values, |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
     }
@@ -375,7 +378,7 @@ impl Journal {
     }
 
     pub(in crate::store) fn recording(&self, id: RecordingId) -> Result<Option<RecordingData>, StoreError> {
-        let sql = format!("{RECORDING} WHERE r.id = ?1");
+        let sql = format!("{RECORDING} WHERE r.id = ?1 AND r.whole IS NULL");
         self.one(&sql, params![id.to_bytes()], |row| self.recording_data(row))
     }
 
@@ -514,6 +517,7 @@ impl Journal {
                 .and_then(|runs| Tally::read(&runs)),
             length: self.col(row, 18)?,
             bytes: self.col(row, 19)?,
+            composed: self.col(row, 20)?,
         })
     }
 

@@ -424,6 +424,41 @@ pub(super) const STEPS: &[&str] = &["
     -- What waits for delivery, and how much it is.
     DROP INDEX recordings_deliver;
     CREATE INDEX recordings_deliver ON recordings (end, bytes) WHERE state = 'closed' AND NOT aside;
+", "
+    -- composed: it is put together of ranges, and has no tape of its own. A range is a row of its own, so that its tape is held, given
+    -- up, deleted and added up as that of any recording. whole: the recording that it is a range of; position: which one, from 0 on;
+    -- source: the recording that it was taken from.
+    ALTER TABLE recordings ADD COLUMN composed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE recordings ADD COLUMN whole INTEGER REFERENCES recordings ON DELETE CASCADE;
+    ALTER TABLE recordings ADD COLUMN position INTEGER;
+    ALTER TABLE recordings ADD COLUMN source BLOB;
+    CREATE INDEX recordings_whole ON recordings (whole, position) WHERE whole IS NOT NULL;
+
+    -- What a recording is now, its ranges are. What its ranges have, it has.
+    CREATE TRIGGER ranges_follow AFTER UPDATE OF state, protected ON recordings WHEN new.composed BEGIN
+        UPDATE recordings SET state = new.state, protected = new.protected WHERE whole = new.recording;
+    END;
+    CREATE TRIGGER ranges_change AFTER UPDATE OF runs, length, bytes ON recordings WHEN new.whole IS NOT NULL BEGIN
+        UPDATE recordings SET runs = NULL WHERE recording = new.whole;
+    END;
+    CREATE TRIGGER ranges_go AFTER DELETE ON recordings WHEN old.whole IS NOT NULL BEGIN
+        UPDATE recordings SET runs = NULL WHERE recording = old.whole;
+    END;
+
+    -- Lists have no ranges, and what has no tape holds none.
+    DROP INDEX recordings_search;
+    CREATE INDEX recordings_search ON recordings (start, recording, stream, state, end, length, bytes,
+        ifnull(iif(json_valid(spec), json_extract(spec, '$.template'), NULL), 'default'),
+        iif(json_valid(spec), json_extract(spec, '$.origin.kind'), NULL),
+        iif(json_valid(spec), json_extract(spec, '$.name'), NULL),
+        iif(json_valid(spec), json_extract(spec, '$.domain'), NULL), category, tags, folded, composed, whole)
+        WHERE whole IS NULL;
+    DROP INDEX recordings_like;
+    CREATE INDEX recordings_like ON recordings (stream,
+        ((end - start > 60000000) + (end - start > 480000000) + (end - start > 3840000000)
+            + (end - start > 30720000000) + (end - start > 245760000000) + (end - start > 1966080000000)), start) WHERE NOT composed;
+    DROP INDEX recordings_deliver;
+    CREATE INDEX recordings_deliver ON recordings (end, bytes) WHERE state = 'closed' AND NOT aside AND whole IS NULL;
 "];
 
 /// The newest version that this edgereel writes and reads.

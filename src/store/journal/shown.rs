@@ -40,8 +40,10 @@ impl Journal {
     /// recordings counts once.
     pub(in crate::store) fn space_of(&self, recordings: &[RecordingId]) -> Result<[u64; 2], StoreError> {
         let sql = format!(
-            "SELECT s.segment, s.space FROM recordings r CROSS JOIN segments s ON {}
-             WHERE r.id = ?1 AND s.state IN ('sealed', 'missing')",
+            "SELECT s.segment, s.space FROM (SELECT o.recording FROM recordings o WHERE o.id = ?1 AND NOT o.composed
+                UNION ALL SELECT x.recording FROM recordings w CROSS JOIN recordings x ON x.whole = w.recording WHERE w.id = ?1) k
+                CROSS JOIN recordings r ON r.recording = k.recording CROSS JOIN segments s ON {}
+             WHERE s.state IN ('sealed', 'missing')",
             between("r.stream", "r.start", "r.end")
         );
         let mut segments: HashMap<i64, u64> = HashMap::new();
@@ -50,7 +52,7 @@ impl Journal {
         }
         let own = segments.values().sum();
         let protected: Vec<[u8; 16]> = self.all(
-            "SELECT id FROM recordings INDEXED BY recordings_protected WHERE protected AND protected & ?1",
+            "SELECT id FROM recordings INDEXED BY recordings_protected WHERE protected AND protected & ?1 AND NOT composed",
             params![BY_SOMEBODY],
             |row| self.col(row, 0),
         )?;

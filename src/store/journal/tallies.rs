@@ -8,6 +8,7 @@ use super::Journal;
 use super::candidates::SHARING;
 use super::outbox::{Result, execute};
 use super::query::{LIMIT, keys};
+use super::ranges;
 use super::read::{between, few};
 use super::sql::prepare;
 use crate::media::{Micros, RecordingId, SegmentId, Tracks};
@@ -19,7 +20,9 @@ const SOME: usize = 500;
 
 /// The columns of a recording `r` of which the tape is added up: [`Tallied::of`].
 fn tallied() -> String {
-    format!("SELECT r.recording, r.stream, r.exact, r.start, {LIMIT}, r.spec, r.runs, r.state FROM ")
+    format!(
+        "SELECT r.recording, r.stream, r.exact, r.start, {LIMIT}, r.spec, r.runs, r.state, r.composed FROM "
+    )
 }
 
 /// A recording of which the tape is added up.
@@ -29,6 +32,8 @@ struct Tallied {
     bounds: Bounds,
     tally: Option<Tally>,
     grows: bool,
+    /// It has the tape of its ranges.
+    composed: bool,
 }
 
 impl Tallied {
@@ -52,6 +57,7 @@ impl Tallied {
             },
             tally: runs.and_then(|runs| Tally::read(&runs)),
             grows: row.get::<_, String>(7)? == "open",
+            composed: row.get(8)?,
         })
     }
 }
@@ -204,15 +210,21 @@ pub(super) fn add_up(db: &Connection) -> Result<bool> {
         return Ok(false);
     }
     let mut rows = Rows::new(db)?;
-    for recording in &found {
+    // A range that is written has its composition added up again: compositions come behind all ranges.
+    let (compositions, with_tape): (Vec<_>, Vec<_>) = found.iter().partition(|of| of.composed);
+    for recording in with_tape {
         let tally = rows.added_up(recording)?;
         rows.write(recording, &tally)?;
+    }
+    for recording in compositions {
+        rows.write_composed(recording.recording)?;
     }
     Ok(true)
 }
 
 /// The statements with which recordings are added up.
 struct Rows<'a> {
+    db: &'a Connection,
     sealed: Statement<'a>,
     open: Statement<'a>,
     update: Statement<'a>,
@@ -230,6 +242,7 @@ impl<'a> Rows<'a> {
         );
         let update = "UPDATE recordings SET runs = ?2, length = ?3, bytes = ?4 WHERE recording = ?1";
         Ok(Self {
+            db,
             sealed: prepare(db, &sealed)?,
             open: prepare(db, &open)?,
             update: prepare(db, update)?,
@@ -256,6 +269,15 @@ impl<'a> Rows<'a> {
         parts.filter_map(Result::transpose).collect()
     }
 
+    /// Writes the tally of a composition.
+    fn write_composed(&mut self, composition: i64) -> Result {
+        let (tally, length, bytes) = ranges::added_up(self.db, composition)?;
+        let written = tally.map(|tally| tally.written()).unwrap_or_default();
+        self.update
+            .execute(params![composition, written, length, bytes])
+            .map(drop)
+    }
+
     /// Writes a tally. A recording that grows counts as longer and larger than all others, so its length and bytes stay none. One
     /// that ended within a segment that others need has a part of it before it is sealed.
     fn write(&mut self, of: &Tallied, tally: &Tally) -> Result {
@@ -271,16 +293,24 @@ impl<'a> Rows<'a> {
 }
 
 impl Journal {
-    /// Adds up a recording by its segments.
+    /// Adds up a recording by its segments, a composition range by range.
     pub(in crate::store) fn added_up(&self, recording: i64) -> std::result::Result<Tally, StoreError> {
-        let sql = format!("{} recordings r WHERE r.recording = ?1", tallied());
-        let found = self.one(&sql, params![recording], |row| {
+        let sql = format!(
+            "{} recordings r WHERE r.recording = ?1 AND NOT r.composed OR r.whole = ?1 ORDER BY r.position",
+            tallied()
+        );
+        let ranges = self.all(&sql, params![recording], |row| {
             Tallied::of(row).map_err(|error| self.error(error))
         })?;
-        let tally = found
-            .map(|found| Rows::new(&self.connection)?.added_up(&found))
-            .transpose();
-        Ok(tally.map_err(|error| self.error(error))?.unwrap_or_default())
+        let add_up = || -> Result<Tally> {
+            let mut rows = Rows::new(&self.connection)?;
+            let mut all = Tally::default();
+            for range in &ranges {
+                all = ranges::joined(all, rows.added_up(range)?);
+            }
+            Ok(all)
+        };
+        add_up().map_err(|error| self.error(error))
     }
 
     /// UTC less tape time for each of these publishes.
@@ -322,7 +352,11 @@ impl Journal {
         let keys = "SELECT length, bytes FROM recordings WHERE recording = ?1";
         let mut rows = Rows::new(&self.connection).unwrap();
         let wrong = all.iter().filter_map(|of| {
-            let right = rows.added_up(of).unwrap();
+            let right = if of.composed {
+                self.added_up(of.recording).unwrap()
+            } else {
+                rows.added_up(of).unwrap()
+            };
             let found: (Option<i64>, Option<i64>) = self
                 .one(keys, params![of.recording], |row| {
                     Ok((self.col(row, 0)?, self.col(row, 1)?))

@@ -106,7 +106,7 @@ impl Journal {
         const COLUMNS: &str = "o.id, o.spec, o.start, iif(o.state = 'open' AND NOT o.paused, ifnull(o.ends, ?4), o.end), o.reason";
         let sql = format!(
             "SELECT {COLUMNS} FROM (SELECT ?1 AS stream, ?2 AS start, ?3 AS end) s CROSS JOIN {SHARING}
-                AND +o.state NOT IN ('open', 'expired')
+                AND +o.state NOT IN ('open', 'expired') AND o.whole IS NULL
              UNION ALL SELECT {COLUMNS} FROM recordings o INDEXED BY recordings_open WHERE o.stream = ?1 AND o.state = 'open' AND o.start < ?3
              ORDER BY 3"
         );

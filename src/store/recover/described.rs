@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::gone::Deleted;
 use super::pace::Pace;
-use crate::media::Micros;
+use crate::media::{Micros, RecordingId};
 use crate::model::Categories;
 use crate::store::StoreError;
+use crate::store::composition::Written;
 use crate::store::disk::Disk;
 use crate::store::facts::together;
 use crate::store::journal::{Journal, Op};
@@ -119,7 +120,12 @@ impl Described<'_, '_> {
             let Some(read) = self.newest(name, came) else {
                 continue;
             };
-            match self.journal.facts(id)? {
+            let known = self.journal.facts(id)?;
+            if let (None, Some(of)) = (&known, &read.composition) {
+                self.compose(id, of, &read, came)?;
+                continue;
+            }
+            match known {
                 None => self.set_aside(name, "there is no recording of this name", came),
                 Some((known, _)) => {
                     let facts = Box::new(together(read.facts.unwrap_or_default(), known));
@@ -134,6 +140,31 @@ impl Described<'_, '_> {
             return Ok(());
         }
         self.journal.commit(&ops, self.utc)
+    }
+
+    /// Makes a composition again, of what of its ranges is still there.
+    fn compose(
+        &mut self,
+        id: RecordingId,
+        of: &Written,
+        read: &Sidecar,
+        came: &mut Came,
+    ) -> Result<(), StoreError> {
+        let op = Op::Compose {
+            id,
+            of: Box::new(of.clone()),
+            facts: Box::new(read.facts.clone().unwrap_or_default()),
+            tell: false,
+        };
+        self.journal.commit(&[op], self.utc)?;
+        if self.journal.facts(id)?.is_none() {
+            self.set_aside(
+                Name::Recording(id),
+                "it is of a composition, and nothing of its tape is there",
+                came,
+            );
+        }
+        Ok(())
     }
 
     fn read_categories(&mut self, came: &mut Came) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::{Category, Facts};
+use crate::store::composition::Written;
 
 /// The version that this edgereel writes and reads.
 const VERSION: u32 = 1;
@@ -28,6 +29,9 @@ pub(in crate::store) struct Sidecar {
     /// The facts of a recording that people set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::store) facts: Option<Facts>,
+    /// The ranges of a composition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) composition: Option<Written>,
     /// All categories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::store) categories: Option<Vec<Category>>,
@@ -55,6 +59,7 @@ impl Default for Sidecar {
         Self {
             version: VERSION,
             facts: None,
+            composition: None,
             categories: None,
             others: Map::new(),
         }
@@ -101,6 +106,12 @@ impl Sidecar {
     /// The same with these facts.
     pub(in crate::store) fn with_facts(mut self, facts: Facts) -> Self {
         self.facts = Some(facts);
+        self
+    }
+
+    /// The same with these ranges.
+    pub(in crate::store) fn with_composition(mut self, composition: Option<Written>) -> Self {
+        self.composition = composition.or(self.composition);
         self
     }
 

@@ -6,6 +6,7 @@ mod batches;
 mod busy;
 mod chunks;
 mod clock;
+mod compositions;
 mod crashes;
 mod deleted;
 mod delivery;

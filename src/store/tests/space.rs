@@ -15,7 +15,7 @@ use crate::store::{Change, Command, Disk as _, Filter, GapCause, OnFull, StoreSe
 pub(super) const SEGMENT: u64 = 20_480;
 
 /// Space for about five segments.
-const QUOTA: u64 = 5 * SEGMENT + SEGMENT / 2;
+pub(super) const QUOTA: u64 = 5 * SEGMENT + SEGMENT / 2;
 
 fn rig(tune: impl FnOnce(&mut StoreSettings)) -> Rig {
     let clock = Arc::new(TestClock::new(5_000_000));

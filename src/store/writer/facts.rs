@@ -12,12 +12,13 @@
 //! Where the journal lacks what a file has, a change begins from the file.
 
 use super::Writer;
-use crate::media::RecordingId;
+use crate::media::{Micros, RecordingId};
 use crate::model::{Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange};
-use crate::store::StoreError;
+use crate::store::composition::Written;
 use crate::store::facts::{CategoryChange, FactsCommand, FactsError, together};
-use crate::store::journal::{Journal, Op};
+use crate::store::journal::{Journal, Op, Sealing};
 use crate::store::sidecar::{self, Name, Sidecar};
+use crate::store::{ComposeError, NewComposition, RecordingSpec, RecordingState, StoreError, TapeRange};
 
 /// Most files that one look writes, and removes: each takes some syncs, and media waits meanwhile.
 const ROUND: usize = 8;
@@ -25,6 +26,12 @@ const ROUND: usize = 8;
 const AGAIN: usize = 2;
 /// Most files of which the writer remembers that they failed. Others are tried as if they had not.
 const MOST_FAILING: usize = 1_000;
+/// The time since the end of the footage of a composition that does not count, in microseconds.
+const HOUR: Micros = 3_600_000_000;
+/// A day, a week and a month: to these the time since that end is rounded up.
+const STEPS: [Micros; 3] = [24 * HOUR, 7 * 24 * HOUR, 30 * 24 * HOUR];
+/// The longest such time that is believed: ten years.
+const OLDEST: Micros = 3_650 * 24 * HOUR;
 /// Most recordings that a refusal names.
 const NAMED: usize = 20;
 
@@ -35,6 +42,112 @@ impl From<StoreError> for FactsError {
 }
 
 impl Writer {
+    /// Makes the compositions that waited for the commands before them.
+    pub(super) fn compose(&mut self) {
+        for (new, done) in std::mem::take(&mut self.compositions) {
+            // The caller may be gone.
+            let _ = done.send(self.make_composition(*new));
+        }
+    }
+
+    fn make_composition(&mut self, new: NewComposition) -> Result<(), ComposeError> {
+        let NewComposition {
+            recording: id,
+            spec,
+            sources,
+            ranges,
+            facts,
+        } = new;
+        self.commit_rows()?;
+        if self.book.journal.recording(id)?.is_some() {
+            // The request was carried out before the service was interrupted.
+            return Ok(());
+        }
+        for source in sources {
+            self.expect_source(source)?;
+        }
+        for (number, range) in (1..).zip(&ranges) {
+            self.expect_tape(number, range)?;
+        }
+        self.expect_category(facts.category.as_ref())?;
+        let keep = self.keep_from_now(&spec, &ranges)?;
+        let of = Written::new(&spec, keep, ranges);
+        let (written, told) = (of.clone(), facts.clone());
+        self.carry_out(
+            Name::Recording(id),
+            |before| before.with_composition(Some(written)).with_facts(told),
+            Op::Compose {
+                id,
+                of: Box::new(of),
+                facts: Box::new(facts),
+                tell: true,
+            },
+        )?;
+        self.progress.recordings_ended += 1;
+        Ok(())
+    }
+
+    /// How long a composition is kept behind the end of its footage, so that it is kept for the time of its template from now on. Few
+    /// different values are needed: the time since that end is rounded up to days, weeks and months.
+    fn keep_from_now(
+        &self,
+        spec: &RecordingSpec,
+        ranges: &[TapeRange],
+    ) -> Result<Option<Micros>, StoreError> {
+        let Some(keep) = self.keep(spec) else {
+            return Ok(None);
+        };
+        let mut ends = Micros::MIN;
+        for range in ranges {
+            ends = ends.max(
+                self.book
+                    .journal
+                    .utc_of(&range.stream, range.end)?
+                    .unwrap_or(Micros::MIN),
+            );
+        }
+        let now = self.clock.utc(self.env.clock.boot());
+        let age = now.saturating_sub(ends).clamp(0, OLDEST);
+        let step = STEPS
+            .iter()
+            .find(|step| age <= step.saturating_mul(9))
+            .unwrap_or(&OLDEST);
+        let age = if age < HOUR {
+            0
+        } else {
+            age.div_euclid(*step).saturating_add(1).saturating_mul(*step)
+        };
+        Ok(Some(keep.saturating_add(age)))
+    }
+
+    fn expect_source(&self, id: RecordingId) -> Result<(), ComposeError> {
+        let journal = &self.book.journal;
+        let is_there = journal
+            .recording(id)?
+            .is_some_and(|row| row.state != RecordingState::Expired);
+        if is_there && journal.deletion(id)?.is_none() {
+            Ok(())
+        } else {
+            Err(ComposeError::Gone(id))
+        }
+    }
+
+    /// Checks that the tape of a range is there, and that nothing is written to it any more.
+    fn expect_tape(&self, number: usize, range: &TapeRange) -> Result<(), ComposeError> {
+        let refused = |what: String| ComposeError::Range { number, what };
+        let (journal, id) = (&self.book.journal, range.recording);
+        match journal.is_sealed(&range.stream, [range.start, range.end])? {
+            Sealing::Sealed => Ok(()),
+            Sealing::Gone => Err(refused(format!(
+                "its tape of recording {id} was evicted; leave the range out"
+            ))),
+            Sealing::Open => Err(ComposeError::Unsealed {
+                number,
+                stream: range.stream.clone(),
+            }),
+        }
+    }
+
     /// Carries out the changes that waited for the commands before them.
     pub(super) fn change_facts(&mut self) {
         for command in std::mem::take(&mut self.facts) {
@@ -65,12 +178,7 @@ impl Writer {
             before = together(read.unwrap_or_default(), before);
         }
         let other = change.category.iter().flatten().next();
-        if let Some(category) = other.filter(|category| before.category.as_ref() != Some(category)) {
-            let (tree, _) = Categories::of(journal.categories()?);
-            if !tree.has(category) {
-                return Err(CategoryRefusal::Unknown(category.clone()).into());
-            }
-        }
+        self.expect_category(other.filter(|category| before.category.as_ref() != Some(category)))?;
         let after = before.changed(change);
         if after != known {
             let facts = after.clone();
@@ -84,6 +192,16 @@ impl Writer {
             )?;
         }
         Ok(after)
+    }
+
+    fn expect_category(&self, category: Option<&CategoryId>) -> Result<(), FactsError> {
+        let Some(category) = category else { return Ok(()) };
+        let (tree, _) = Categories::of(self.book.journal.categories()?);
+        if tree.has(category) {
+            Ok(())
+        } else {
+            Err(CategoryRefusal::Unknown(category.clone()).into())
+        }
     }
 
     fn change_categories(&mut self, change: CategoryChange) -> Result<(), FactsError> {
@@ -213,7 +331,10 @@ impl Writer {
         self.book.is_pending(|op| match (op, name) {
             (Op::Categorize { .. }, Name::Categories) => true,
             (
-                Op::Describe { id, .. } | Op::SidecarWritten { id } | Op::SidecarGone { id },
+                Op::Describe { id, .. }
+                | Op::Compose { id, .. }
+                | Op::SidecarWritten { id }
+                | Op::SidecarGone { id },
                 Name::Recording(of),
             ) => *id == of,
             _ => false,
@@ -285,7 +406,9 @@ pub(in crate::store) fn settle(
         }
         Name::Recording(id) => {
             let facts = journal.facts(id)?.filter(|(_, file)| *file);
-            let change = facts.map(|(facts, _)| |before: Sidecar| before.with_facts(facts));
+            let composition = journal.composition(id)?;
+            let change = facts
+                .map(|(facts, _)| |before: Sidecar| before.with_facts(facts).with_composition(composition));
             sidecar::settle(disk, dir, name, change)
         }
     }

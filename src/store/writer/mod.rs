@@ -56,12 +56,17 @@ mod streams;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Journal, Op, Tell};
 use super::open_tape::OpenTapes;
 use super::sidecar::Name;
-use super::{Change, Command, FactsCommand, GapCause, OutboxChange, Progress, StoreError, StoreSettings};
+use super::{
+    Change, Command, ComposeError, FactsCommand, GapCause, NewComposition, OutboxChange, Progress,
+    StoreError, StoreSettings,
+};
 use crate::event::{Event, PublishOutcome};
 use crate::media::{Micros, PublishId, SegmentId, StreamName};
 
@@ -77,6 +82,9 @@ pub(super) use self::facts::settle;
 pub use self::space::OnFull;
 pub(super) use self::space::is_full;
 
+/// Who waits for a composition.
+type Composed = oneshot::Sender<Result<(), ComposeError>>;
+
 /// Writes the tape of all streams.
 pub(super) struct Writer {
     env: Env,
@@ -91,6 +99,8 @@ pub(super) struct Writer {
     ended: Vec<(StreamName, SegmentId)>,
     /// Changes of what people set, until the commands before them are committed.
     facts: Vec<FactsCommand>,
+    /// Compositions that are to be made, until the same.
+    compositions: Vec<(Box<NewComposition>, Composed)>,
     /// Files of what people set that may not say what the journal says.
     unsettled: BTreeSet<Name>,
     /// Files that could not be written or removed, in the order in which they are tried again.
@@ -149,6 +159,7 @@ impl Writer {
             open_tapes: OpenTapes::default(),
             ended: Vec::new(),
             facts: Vec::new(),
+            compositions: Vec::new(),
             unsettled: BTreeSet::new(),
             failing: VecDeque::new(),
             last_tick: Micros::MIN,
@@ -173,6 +184,7 @@ impl Writer {
             commands = later;
         }
         self.change_facts();
+        self.compose();
         self.answer();
         if let Some(done) = self.book.take_seal() {
             let sealed = self.close().map_err(|error| error.to_string());
@@ -333,6 +345,7 @@ impl Writer {
                 self.book.enter(Op::Change(change));
             }
             Command::Facts(command) => self.facts.push(command),
+            Command::Compose { new, done } => self.compositions.push((new, done)),
             Command::Adopt => self.book.enter(Op::Adopt {
                 own: self.env.settings.own.clone(),
             }),

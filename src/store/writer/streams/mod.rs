@@ -133,6 +133,7 @@ impl Streams {
             | Command::Seal { .. }
             | Command::PublishStarted { .. }
             | Command::Change(_)
+            | Command::Compose { .. }
             | Command::Facts(_)
             | Command::Adopt
             | Command::Delete { .. }

@@ -1,0 +1,149 @@
+//! A recording that is put together of ranges of tape: its composition.
+//!
+//! A composition has no tape of its own, and no media is copied for it. Each of its ranges is an interval of the tape of a stream,
+//! cut as a clip is: it begins with the keyframe that its first picture is decoded with, and shows what was asked for. A range of a
+//! composition is taken from the ranges of that one, so compositions never depend on each other.
+
+use serde::{Deserialize, Serialize};
+
+use super::{RecordingSpec, StoreError};
+use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::{About, Facts, Media, Origin, Output};
+
+/// A range of tape that a composition has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TapeRange {
+    /// The recording that it was taken from.
+    pub recording: RecordingId,
+    /// The stream.
+    pub stream: StreamName,
+    /// Tape time at which its media begins: with the keyframe that it is decoded from.
+    pub start: Micros,
+    /// Tape time at which its media ends.
+    pub end: Micros,
+    /// Tape time from which it is shown.
+    pub from: Micros,
+    /// Tape time at which it is shown no longer; none where that is the end of its media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Micros>,
+    /// The tracks that it has.
+    #[serde(default)]
+    pub media: Media,
+    /// Its pictures are refreshed bit by bit: it is decoded with the tape before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gradual: bool,
+}
+
+/// An interval of the tape of a stream that a recording has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapeSpan {
+    /// The stream.
+    pub stream: StreamName,
+    /// Tape time at which it begins.
+    pub from: Micros,
+    /// Tape time at which it ends; `Micros::MAX` while the recording grows.
+    pub to: Micros,
+}
+
+impl TapeRange {
+    /// The spec of its row: that of a clip, within a composition with this output.
+    pub(super) fn spec(&self, output: &Output) -> RecordingSpec {
+        use crate::event::Lack;
+        RecordingSpec {
+            about: About {
+                origin: Origin::Clip,
+                ..About::default()
+            },
+            output: Output {
+                media: self.media,
+                gaps: output.gaps,
+                ..Output::of(&[])
+            },
+            until: None,
+            asked: Some(super::Asked {
+                from: self.from,
+                late: Lack::Tape,
+                to: self.to,
+                early: Lack::Tape,
+            }),
+            gradual: self.gradual,
+        }
+    }
+}
+
+/// A composition that is to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewComposition {
+    /// Its id.
+    pub recording: RecordingId,
+    /// The origin and the purpose of the recording.
+    pub spec: RecordingSpec,
+    /// The recordings that it is made of: they are still there when it is made, and none of them is being deleted.
+    pub sources: Vec<RecordingId>,
+    /// Its ranges, in the order in which they are played: at least one.
+    pub ranges: Vec<TapeRange>,
+    /// What people set of it.
+    pub facts: Facts,
+}
+
+/// What the file beside the tape says of a composition. Without the journal it is made again of this.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Written {
+    /// The spec, as the journal has it.
+    pub(super) spec: serde_json::Value,
+    /// How long it is kept after its end, in microseconds; none is until its space is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) keep: Option<Micros>,
+    pub(super) ranges: Vec<TapeRange>,
+}
+
+impl Written {
+    /// The spec of the composition.
+    pub(super) fn spec(&self) -> RecordingSpec {
+        RecordingSpec::read(&self.spec.to_string())
+    }
+
+    pub(super) fn new(spec: &RecordingSpec, keep: Option<Micros>, ranges: Vec<TapeRange>) -> Self {
+        Self {
+            // A spec is always JSON.
+            spec: serde_json::from_str(&spec.written()).unwrap_or_default(),
+            keep,
+            ranges,
+        }
+    }
+}
+
+/// Why a composition is not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ComposeError {
+    /// A recording that it is made of is not there any more.
+    #[error("recording {0} is deleted or evicted, or is being deleted")]
+    Gone(RecordingId),
+    /// The tape of a range is not there any more.
+    #[error("range {number}: {what}")]
+    Range {
+        /// The number of the range, from 1 on.
+        number: usize,
+        /// What is in the way.
+        what: String,
+    },
+    /// The end of a range is in a segment that is still written.
+    #[error(
+        "range {number}: its end is in a segment of '{stream}' that is still written for another recording; try again in some seconds"
+    )]
+    Unsealed {
+        /// The number of the range, from 1 on.
+        number: usize,
+        /// The stream.
+        stream: StreamName,
+    },
+    /// What is set of it is refused, or nothing can be written.
+    #[error(transparent)]
+    Facts(#[from] super::FactsError),
+}
+
+impl From<StoreError> for ComposeError {
+    fn from(error: StoreError) -> Self {
+        Self::Facts(error.into())
+    }
+}

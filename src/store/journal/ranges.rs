@@ -1,0 +1,346 @@
+//! The ranges of tape of recordings.
+//!
+//! Every question about the tape of a recording goes over these rows: [`Journal::ranges`] gives the row of an ordinary recording
+//! itself, and of a composition a row for each of its ranges. A range is a row of the same table (`whole`, `position`, `source`), so
+//! what holds the tape of a recording, gives it up, deletes it or adds it up does so for ranges, too. Lists, searches and deliveries
+//! leave these rows out.
+//!
+//! The row of a composition (`composed`) has the stream of its first range. It starts with the earliest of its ranges and ends with the
+//! latest, in tape time, so it has its place in lists by when its footage was recorded. No segment is found through it.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::outbox::{Result, execute, post, whole};
+use super::query::{THESE, keys};
+use super::read::{RECORDING, RecordingData, between, few};
+use super::sql::prepare;
+use super::{Journal, facts};
+use crate::event::{Event, RecordingClosed, rfc3339};
+use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::{Facts, Origin};
+use crate::store::composition::{TapeRange, Written};
+use crate::store::tally::{Run, Tally};
+use crate::store::{RecordingSpec, StoreError};
+
+/// The reason of a composition that a start made again of the file beside the tape.
+pub(super) const FOUND_AGAIN: &str = "found again";
+
+/// Makes a composition, with what of its ranges is on the tape. `utc` is the time of its event, if there is to be one.
+pub(super) fn compose(
+    db: &Connection,
+    id: RecordingId,
+    of: &Written,
+    facts: &Facts,
+    utc: Option<Micros>,
+) -> Result {
+    let spec = of.spec();
+    let known = prepare(db, "SELECT 1 FROM recordings WHERE id = ?1")?
+        .query_row(params![id.to_bytes()], |_| Ok(()))
+        .optional()?;
+    let Some(first) = of.ranges.first().filter(|_| known.is_none()) else {
+        return Ok(());
+    };
+    let reason = utc.map_or(FOUND_AGAIN, |_| spec.about.origin.as_str());
+    // Its ranges say later when it begins and ends, and which publishes date that.
+    let made = prepare(
+        db,
+        "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end, keep, spec, exact, reason, composed, runs, length, bytes)
+         SELECT ?1, t.stream, (SELECT s.publish FROM segments s WHERE s.stream = t.stream ORDER BY s.end DESC LIMIT 1), 'closed',
+            ?3, ?4, ?5, ?6, 1, ?7, 1, '', 0, 0
+         FROM streams t WHERE t.name = ?2 AND EXISTS (SELECT 1 FROM segments s WHERE s.stream = t.stream)",
+    )?
+    .execute(params![
+        id.to_bytes(),
+        first.stream.as_str(),
+        first.start,
+        first.end,
+        of.keep,
+        spec.written(),
+        reason
+    ])?;
+    if made == 0 {
+        return Ok(());
+    }
+    let key = db.last_insert_rowid();
+    for (position, range) in (0_i64..).zip(&of.ranges) {
+        enter(db, key, position, range, &spec)?;
+    }
+    let sum = "SELECT count(*), min(start), max(end) FROM recordings WHERE whole = ?1";
+    let (count, start, end): (i64, Option<Micros>, Option<Micros>) =
+        prepare(db, sum)?.query_row(params![key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (Some(start), Some(end), true) = (start, end, count > 0) else {
+        return execute(db, "DELETE FROM recordings WHERE recording = ?1", params![key]);
+    };
+    execute(
+        db,
+        "UPDATE recordings SET start = ?2, end = ?3, runs = NULL,
+            publish = (SELECT publish FROM recordings WHERE whole = ?1 ORDER BY start, position LIMIT 1),
+            last_publish = (SELECT last_publish FROM recordings WHERE whole = ?1 ORDER BY end DESC, position LIMIT 1)
+         WHERE recording = ?1",
+        params![key, start, end],
+    )?;
+    facts::describe(db, id, facts)?;
+    match utc {
+        Some(utc) => tell(db, id, key, spec, utc),
+        None => Ok(()),
+    }
+}
+
+/// Enters a range, if there is tape of it.
+fn enter(db: &Connection, whole: i64, position: i64, range: &TapeRange, of: &RecordingSpec) -> Result {
+    let sql = format!(
+        "WITH of AS (SELECT stream FROM streams WHERE name = ?3),
+            part AS (SELECT s.publish, s.sequence FROM of CROSS JOIN segments s ON {} AND s.state IN ('sealed', 'missing')
+                WHERE s.start < ?5 AND s.end > ?4)
+         INSERT INTO recordings (id, stream, publish, last_publish, state, start, end, spec, exact, whole, position, source)
+         SELECT randomblob(16), stream, (SELECT publish FROM part ORDER BY sequence LIMIT 1),
+            (SELECT publish FROM part ORDER BY sequence DESC LIMIT 1), 'closed', ?4, ?5, ?6, 1, ?1, ?2, ?7
+         FROM of WHERE EXISTS (SELECT 1 FROM part)",
+        between("of.stream", "?4", "?5"),
+    );
+    execute(
+        db,
+        &sql,
+        params![
+            whole,
+            position,
+            range.stream.as_str(),
+            range.start,
+            range.end,
+            range.spec(&of.output).written(),
+            range.recording.to_bytes()
+        ],
+    )
+}
+
+/// Writes the event of a composition that is complete.
+fn tell(db: &Connection, id: RecordingId, key: i64, spec: RecordingSpec, utc: Micros) -> Result {
+    while super::tallies::add_up(db)? {}
+    let sql = "SELECT name, length, bytes, a.utc_offset + p.boot_zero + (r.start - p.tape_zero),
+            b.utc_offset + q.boot_zero + (r.end - q.tape_zero)
+         FROM recordings r CROSS JOIN streams t ON t.stream = r.stream
+            CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots a ON a.boot = p.boot
+            CROSS JOIN publishes q ON q.publish = r.last_publish CROSS JOIN boots b ON b.boot = q.boot
+         WHERE r.recording = ?1";
+    let (stream, length, bytes, start, end): (String, Micros, i64, Micros, Micros) = prepare(db, sql)?
+        .query_row(params![key], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
+    let event = Event::RecordingClosed(Box::new(RecordingClosed {
+        stream,
+        recording: id.to_string(),
+        start: rfc3339(start),
+        end: rfc3339(end),
+        duration_s: length as f64 / 1e6,
+        bytes: super::read::number(bytes),
+        reason: Origin::Composition.as_str().to_owned(),
+        short: None,
+        url: None,
+        mp4_url: None,
+        label: facts::label(db, id)?,
+        about: spec.about,
+    }));
+    post(db, &event, utc)
+}
+
+/// Adds up a composition of the tallies of its ranges; none where a range has too many runs for its row.
+pub(super) fn added_up(db: &Connection, key: i64) -> Result<(Option<Tally>, Micros, i64)> {
+    let sql = "SELECT runs, length, bytes FROM recordings WHERE whole = ?1 ORDER BY position";
+    let mut statement = prepare(db, sql)?;
+    let mut rows = statement.query(params![key])?;
+    let (mut all, mut length, mut bytes) = (Some(Tally::default()), 0_i64, 0_i64);
+    while let Some(row) = rows.next()? {
+        let runs: Option<String> = row.get(0)?;
+        length = length.saturating_add(row.get::<_, Option<i64>>(1)?.unwrap_or(0));
+        bytes = bytes.saturating_add(row.get::<_, Option<i64>>(2)?.unwrap_or(0));
+        let of = runs.and_then(|runs| Tally::read(&runs));
+        all = all.zip(of).map(|(all, of)| joined(all, of));
+    }
+    Ok((all, length, bytes))
+}
+
+/// A tally with that of the next range behind it.
+pub(super) fn joined(mut all: Tally, of: Tally) -> Tally {
+    if of.runs.is_empty() {
+        return all;
+    }
+    all.segments = all.segments.saturating_add(of.segments);
+    all.length = all.length.saturating_add(of.length);
+    all.bytes = all.bytes.saturating_add(of.bytes);
+    all.last = of.last;
+    if !all.runs.is_empty() {
+        all.runs.push(Run::BORDER);
+    }
+    all.runs.extend(of.runs);
+    all
+}
+
+/// Removes the ranges of a composition that have no tape left, and the composition with the last of them; true when it is gone.
+pub(super) fn forget_empty(db: &Connection, composition: i64) -> Result<bool> {
+    let sql = format!(
+        "DELETE FROM recordings AS r WHERE r.whole = ?1
+            AND NOT EXISTS (SELECT 1 FROM segments s WHERE {} AND s.state IN ('open', 'sealed'))",
+        between("r.stream", "r.start", "r.end")
+    );
+    execute(db, &sql, params![composition])?;
+    let left = "DELETE FROM recordings AS r WHERE r.recording = ?1 AND r.composed
+        AND NOT EXISTS (SELECT 1 FROM recordings x WHERE x.whole = ?1)";
+    Ok(prepare(db, left)?.execute(params![composition])? > 0)
+}
+
+/// The keys of the ranges of a composition.
+pub(super) fn keys_of(db: &Connection, composition: i64) -> Result<Vec<(i64, Micros, Micros)>> {
+    let sql = "SELECT recording, start, end FROM recordings WHERE whole = ?1 ORDER BY position";
+    prepare(db, sql)?
+        .query_map(params![composition], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect()
+}
+
+impl Journal {
+    /// The rows that have the tape of a recording, in the order in which it is played: the recording itself, or the ranges of a
+    /// composition.
+    pub(in crate::store) fn ranges(
+        &self,
+        of: &RecordingData,
+    ) -> std::result::Result<Vec<RecordingData>, StoreError> {
+        if !of.composed {
+            return Ok(vec![of.clone()]);
+        }
+        let sql = format!("{RECORDING} WHERE r.whole = ?1 ORDER BY r.position");
+        self.all(&sql, params![of.key], |row| self.recording_data(row))
+    }
+
+    /// The ranges of a composition, as its file says them.
+    pub(in crate::store) fn tape_ranges(
+        &self,
+        of: &RecordingData,
+    ) -> std::result::Result<Vec<TapeRange>, StoreError> {
+        let sql = "SELECT source FROM recordings WHERE whole = ?1 ORDER BY position";
+        let sources: Vec<[u8; 16]> = self.all(sql, params![of.key], |row| self.col(row, 0))?;
+        let ranges = self.ranges(of)?.into_iter().zip(sources);
+        Ok(ranges
+            .map(|(row, source)| TapeRange {
+                recording: RecordingId::from_bytes(source),
+                stream: row.stream,
+                start: row.start,
+                end: row.end,
+                from: row.spec.asked.map_or(row.start, |asked| asked.from),
+                to: row.spec.asked.and_then(|asked| asked.to),
+                media: row.spec.output.media,
+                gradual: row.spec.gradual,
+            })
+            .collect())
+    }
+
+    /// What the file beside the tape says of a composition; `None` of any other recording.
+    pub(in crate::store) fn composition(
+        &self,
+        id: RecordingId,
+    ) -> std::result::Result<Option<Written>, StoreError> {
+        let Some(row) = self.recording(id)?.filter(|row| row.composed) else {
+            return Ok(None);
+        };
+        let sql = "SELECT keep FROM recordings WHERE recording = ?1";
+        let keep = self.one(sql, params![row.key], |row| self.col(row, 0))?.flatten();
+        let ranges = self.tape_ranges(&row)?;
+        Ok(Some(Written::new(&row.spec, keep, ranges)))
+    }
+
+    /// The streams that compositions have tape of, but for their own.
+    pub(in crate::store) fn other_streams(
+        &self,
+        compositions: &[i64],
+    ) -> std::result::Result<Vec<(i64, StreamName)>, StoreError> {
+        let sql = format!(
+            "SELECT DISTINCT r.recording, t.name FROM {THESE} CROSS JOIN recordings x ON x.whole = r.recording
+                CROSS JOIN streams t ON t.stream = x.stream
+             WHERE x.stream <> r.stream ORDER BY r.recording, t.name"
+        );
+        self.all(&sql, params![keys(compositions)], |row| {
+            Ok((self.col(row, 0)?, self.stream(row, 1)?))
+        })
+    }
+
+    /// UTC of a moment of the tape of a stream, by the publish that it lies in.
+    pub(in crate::store) fn utc_of(
+        &self,
+        stream: &StreamName,
+        at: Micros,
+    ) -> std::result::Result<Option<Micros>, StoreError> {
+        let sql = "SELECT b.utc_offset + p.boot_zero + (?2 - p.tape_zero)
+             FROM streams t CROSS JOIN segments s ON s.stream = t.stream AND s.end >= ?2
+                CROSS JOIN publishes p ON p.publish = s.publish CROSS JOIN boots b ON b.boot = p.boot
+             WHERE t.name = ?1 ORDER BY s.end LIMIT 1";
+        self.one(sql, params![stream.as_str(), at], |row| self.col(row, 0))
+    }
+
+    /// What is in the way of a range: no tape of it is there, or some of it is still written.
+    pub(in crate::store) fn is_sealed(
+        &self,
+        stream: &StreamName,
+        [start, end]: [Micros; 2],
+    ) -> std::result::Result<Sealing, StoreError> {
+        const STREAM: &str = "(SELECT stream FROM streams WHERE name = ?1)";
+        let open = format!(
+            "SELECT 1 FROM segments s WHERE {} AND +s.stream = {STREAM} AND s.start < ?2 LIMIT 1",
+            few("open")
+        );
+        if self
+            .one(&open, params![stream.as_str(), end], |_| Ok(()))?
+            .is_some()
+        {
+            return Ok(Sealing::Open);
+        }
+        let sealed = format!(
+            "SELECT 1 FROM segments s WHERE s.state IN ('sealed', 'missing') AND {} LIMIT 1",
+            between(STREAM, "?2", "?3")
+        );
+        let found = self.one(&sealed, params![stream.as_str(), start, end], |_| Ok(()))?;
+        Ok(match found {
+            Some(()) => Sealing::Sealed,
+            None => Sealing::Gone,
+        })
+    }
+
+    /// The compositions that have footage of a recording, by the tape and not by what they were made of; at most so many.
+    pub(in crate::store) fn needed_by(
+        &self,
+        of: &RecordingData,
+        most: usize,
+    ) -> std::result::Result<Vec<RecordingId>, StoreError> {
+        let sql = format!(
+            "SELECT DISTINCT w.id FROM (SELECT ?1 AS stream, ?2 AS start, ?3 AS end) s CROSS JOIN {}
+                CROSS JOIN recordings w ON w.recording = o.whole
+             WHERE o.whole IS NOT NULL AND o.whole <> ?4 AND o.state <> 'expired' LIMIT ?5",
+            super::candidates::SHARING
+        );
+        let mut found = Vec::new();
+        for range in self.ranges(of)? {
+            let stream: Option<i64> = self.one(
+                "SELECT stream FROM streams WHERE name = ?1",
+                params![range.stream.as_str()],
+                |row| self.col(row, 0),
+            )?;
+            let values = params![stream, range.start, range.end, of.key, whole(most as u64)];
+            let some = self.all(&sql, values, |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))?;
+            found.extend(some);
+        }
+        found.sort_unstable();
+        found.dedup();
+        found.truncate(most);
+        Ok(found)
+    }
+}
+
+/// Whether the tape of a range is on segments that are complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Sealing {
+    /// It is.
+    Sealed,
+    /// A part of it may be in a segment that is still written.
+    Open,
+    /// There is none.
+    Gone,
+}
