@@ -35,6 +35,19 @@ impl Api {
         self.recorder.encrypt(stream, recorded)
     }
 
+    /// How the HLS of a recording is encrypted, if it is: a composition as all of its streams are.
+    pub fn encrypt_row(&self, row: &RecordingRow) -> Option<Encrypt> {
+        let said = row
+            .streams()
+            .filter_map(|stream| self.encrypt(stream, Some(&row.spec)));
+        said.reduce(Encrypt::and)
+    }
+
+    /// True for a recording that is had encrypted alone.
+    pub fn is_row_closed(&self, row: &RecordingRow) -> bool {
+        self.encrypt_row(row).is_some_and(|encrypt| !encrypt.also_clear)
+    }
+
     /// True for media that is had encrypted alone.
     pub fn is_closed(&self, stream: &StreamName, recorded: Option<&RecordingSpec>) -> bool {
         self.encrypt(stream, recorded)
@@ -43,7 +56,7 @@ impl Api {
 
     /// A row of a list without the address of a file that is refused: the rule of its stream may have closed it since.
     pub(super) fn as_closed(&self, row: &RecordingRow, shown: Recording) -> Recording {
-        if shown.mp4_url.is_none() || !self.is_closed(&row.stream, Some(&row.spec)) {
+        if shown.mp4_url.is_none() || !self.is_row_closed(row) {
             return shown;
         }
         Recording {
@@ -111,7 +124,7 @@ fn page(keys: &HlsKeys, ids: &[KeyId], window: Window) -> Result<RecordingKeys, 
 /// The ids of all keys that the chunks of a recording have so far: those of the present master key, then those of each older one.
 async fn all(api: &Api, recording: String) -> Result<Vec<KeyId>, Failure> {
     let row = row_of(api, recording).await?;
-    let Some(encrypt) = api.encrypt(&row.stream, Some(&row.spec)) else {
+    let Some(encrypt) = api.encrypt_row(&row) else {
         let text = format!("recording {} is not encrypted", row.id);
         return Err(Failure::new(Code::Conflict, text).about("recording"));
     };

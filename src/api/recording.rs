@@ -1,5 +1,6 @@
 //! `recording.…`: recordings by command, and the list of recordings.
 
+mod compose;
 mod delete;
 mod facts;
 mod list;
@@ -8,6 +9,7 @@ mod search;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use self::compose::{compose, cut, split};
 use self::delete::delete;
 use self::facts::{set, tag};
 use self::list::{get, get_alone, list, list_alone};
@@ -23,8 +25,8 @@ use super::encrypted::keys;
 use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
 use crate::model::reply::{
-    self, RecordingDeleted, RecordingFacts, RecordingKeys, RecordingList, RecordingProtected,
-    RecordingTagged, Recordings, RecordingsBegun,
+    self, RecordingComposed, RecordingDeleted, RecordingFacts, RecordingKeys, RecordingList,
+    RecordingProtected, RecordingTagged, Recordings, RecordingsBegun, RecordingsSplit,
 };
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{Change, Command as StoreCommand, RecordingRow, RecordingState, StoreError};
@@ -204,6 +206,33 @@ pub(super) const COMMANDS: &[Command] = &[
             ),
         ],
         carry_out: carries_out!(set -> RecordingFacts),
+    },
+    Command {
+        name: "recording.compose",
+        about: "Make a new recording of ranges of others, one after the other",
+        effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
+        arguments: compose::COMPOSE,
+        carry_out: carries_out!(compose -> RecordingComposed),
+    },
+    Command {
+        name: "recording.cut",
+        about: "Make a new recording of ranges of one",
+        effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
+        arguments: compose::CUT,
+        carry_out: carries_out!(cut -> RecordingComposed),
+    },
+    Command {
+        name: "recording.split",
+        about: "Make new recordings of the parts of one; the one itself stays",
+        effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
+        arguments: compose::SPLIT,
+        carry_out: carries_out!(split -> RecordingsSplit),
     },
     Command {
         name: "recording.delete",

@@ -2,9 +2,12 @@
 
 use crate::event::rfc3339;
 use crate::format::Gaps;
-use crate::model::reply::{Delivery, Gap, Recording, Track};
+use crate::model::reply::{ComposedOf, Delivery, Gap, Recording, Track};
 use crate::model::{About, Notes, recording_path};
-use crate::store::{self, RecordingRow, RecordingState, Rendition, TrackRow};
+use crate::store::{self, ComposedRange, RecordingRow, RecordingState, Rendition, TrackRow};
+
+/// Most ranges of a composition in an answer.
+const MOST_RANGES: usize = 100;
 
 /// A recording's row. `address` is the one under which viewers reach the box, without a slash at its end, if they can.
 pub fn recording(row: &RecordingRow, address: Option<&str>) -> Recording {
@@ -42,6 +45,9 @@ pub fn recording(row: &RecordingRow, address: Option<&str>) -> Recording {
         gaps: row.gaps.iter().map(gap).collect(),
         more_gaps: None,
         short: row.short.clone(),
+        other_streams: row.also.iter().map(ToString::to_string).collect(),
+        ranges: Vec::new(),
+        more_ranges: None,
         renditions: row.renditions.iter().map(delivery).collect(),
         url: base.as_ref().map(|base| format!("{base}/master.m3u8")),
         mp4_url: base
@@ -70,6 +76,19 @@ pub(super) fn listed(row: &RecordingRow, gaps: usize, address: Option<&str>) -> 
         more_notes: notes,
         ..bounded(row, gaps, address)
     }
+}
+
+/// Adds the ranges of a composition: the first ones, and the number of the others.
+pub(super) fn with_ranges(shown: &mut Recording, ranges: &[ComposedRange]) {
+    let named = ranges.iter().take(MOST_RANGES).map(|range| ComposedOf {
+        recording: range.recording.to_string(),
+        stream: range.stream.to_string(),
+        start: rfc3339(range.start),
+        end: rfc3339(range.end),
+    });
+    shown.ranges = named.collect();
+    let more = ranges.len().saturating_sub(MOST_RANGES);
+    shown.more_ranges = (more > 0).then_some(more);
 }
 
 fn gap(gap: &store::Gap) -> Gap {

@@ -51,7 +51,11 @@ impl Scope {
     /// True when the caller may see an event: of a stream that it may see, or of the whole box if it manages the whole box.
     pub fn shows(&self, event: &Posted) -> bool {
         match event.stream() {
-            Some(stream) => self.rights.has(Right::Watch) && self.streams.has(&stream),
+            Some(stream) => {
+                // What is put together may have footage of streams that the event does not name.
+                let sees = self.streams.has(&stream) && (self.streams.is_all() || !event.is_of_composition());
+                self.rights.has(Right::Watch) && sees
+            }
             None => self.rights.has(Right::Operate) && self.streams.is_all(),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod composing;
 mod deleting;
 mod facts;
 mod scope;
@@ -41,6 +42,8 @@ pub(crate) fn closed_row() -> RecordingRow {
         gaps: Vec::new(),
         short: None,
         renditions: Vec::new(),
+        composed: false,
+        also: Vec::new(),
     }
 }
 

@@ -184,7 +184,7 @@ async fn create(api: &Api, arguments: Map<String, Value>) -> Result<TokenMade, F
     let claims = token_claims(arguments, api.now(), api.clock.synced())?;
     if let TokenScope::Recording(id) = claims.scope {
         let row = api.read(move |library| library.recording(id)).await?;
-        let seen = row.filter(|row| api.seen().has(row.stream.as_str()));
+        let seen = row.filter(|row| row.streams().all(|stream| api.seen().has(stream.as_str())));
         if seen.is_none() {
             let text = format!("there is no recording {id}");
             return Err(Failure::new(Code::NotFound, text).about("recording"));

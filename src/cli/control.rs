@@ -326,6 +326,10 @@ fn argument(argument: &Argument) -> Arg {
             .num_args(1..)
             .value_name(argument.name.to_uppercase());
     }
+    if argument.required && argument.kind == Kind::Objects {
+        // Text of a program is easier to find behind its name.
+        return arg.long(long(argument.name)).value_name("JSON").required(true);
+    }
     if argument.required {
         return arg.required(true).value_name(argument.name.to_uppercase());
     }

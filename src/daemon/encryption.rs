@@ -7,6 +7,7 @@ use crate::api::{HlsKeys, KeysAt};
 use crate::config::Config;
 use crate::delivery::{Cipher, Ciphers};
 use crate::https::with_causes;
+use crate::model::Encrypt;
 use crate::recorder::Recorder;
 use crate::store::RecordingRow;
 
@@ -16,14 +17,23 @@ pub(super) struct Encrypting {
     pub(super) keys: HlsKeys,
 }
 
+impl Encrypting {
+    /// A composition is encrypted as all of its streams are.
+    fn encrypt(&self, row: &RecordingRow) -> Option<Encrypt> {
+        let said = row
+            .streams()
+            .filter_map(|stream| self.recorder.encrypt(stream, Some(&row.spec)));
+        said.reduce(Encrypt::and)
+    }
+}
+
 impl Ciphers for Encrypting {
     fn is_closed(&self, row: &RecordingRow) -> bool {
-        let encrypt = self.recorder.encrypt(&row.stream, Some(&row.spec));
-        encrypt.is_some_and(|encrypt| !encrypt.also_clear)
+        self.encrypt(row).is_some_and(|encrypt| !encrypt.also_clear)
     }
 
     fn of(&self, row: &RecordingRow) -> Result<Option<Cipher>, String> {
-        let encrypt = self.recorder.encrypt(&row.stream, Some(&row.spec));
+        let encrypt = self.encrypt(row);
         let encryption = encrypt.map(|encrypt| self.keys.encryption(row.id, encrypt, KeysAt::Service));
         let encryption = encryption.transpose().map_err(|error| error.to_string());
         Ok(encryption?.map(Arc::new))

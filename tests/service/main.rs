@@ -25,6 +25,7 @@ mod channel_again;
 mod channel_push;
 mod cli;
 mod compat;
+mod compose;
 mod contract;
 mod control;
 mod ctl;

@@ -278,3 +278,63 @@ fn a_part_and_a_clip_begin_and_end_with_the_pictures_that_were_asked_for() {
         }
     }
 }
+
+/// Pushes the pictures with these times as a publish of their own.
+fn push_between(service: &Service, flv: &Flv, (from, to): (u32, u32)) {
+    let mut client = Rtmp::publishing(service.address(), "live", "cam1");
+    for tag in flv.tags.iter().filter(|tag| tag.is_header()) {
+        client.media(tag.kind, from, &tag.body).unwrap();
+    }
+    let tags = flv.tags.iter().filter(|tag| !tag.is_header());
+    for tag in tags.filter(|tag| (from..to).contains(&tag.time)) {
+        client.media(tag.kind, tag.time, &tag.body).unwrap();
+    }
+    client.unpublish("cam1").unwrap();
+}
+
+#[test]
+fn an_interrupted_class_is_put_together_again_to_the_picture() {
+    let folder = home();
+    let service = Service::start_with(folder.path(), "");
+    let flv = Flv::read(&numbered(folder.path(), 14, "-bf 2 -g 50"));
+    let keys: Vec<u32> = flv
+        .tags
+        .iter()
+        .filter(|tag| tag.is_key() && !tag.is_header())
+        .map(|tag| tag.time)
+        .collect();
+    for bounds in [(0, keys[2]), (keys[2], keys[5]), (keys[5], u32::MAX)] {
+        push_between(&service, &flv, bounds);
+    }
+    let data = service.data();
+    let pieces = crate::support::wait_all_closed(&data, 3);
+    let ranges: Vec<String> = pieces
+        .iter()
+        .map(|piece| format!(r#"{{"recording":"{}"}}"#, piece.id))
+        .collect();
+    let compose = |ranges: &str| {
+        let made = typed(
+            folder.path(),
+            &["recording", "compose", "--ranges", ranges, "--formats", "mp4,hls"],
+        );
+        let id = made["recording"].as_str().unwrap().to_owned();
+        let mut all = recordings(&data).into_iter();
+        all.find(|recording| recording.id == id).unwrap()
+    };
+    let whole = compose(&format!("[{}]", ranges.join(",")));
+    for format in ["mp4", "hls"] {
+        let shown = shown(folder.path(), &data, &whole, format);
+        assert!(shown.iter().copied().eq(0..350), "{format}: {shown:?}");
+    }
+    // The last second of the first piece, and of the third one what is shown from 1.2 s to 3 s.
+    let (first, third) = (&pieces[0].id, &pieces[2].id);
+    let best = compose(&format!(
+        r#"[{{"recording":"{first}","from_s":-1}},{{"recording":"{third}","from_s":1.2,"to_s":3}}]"#
+    ));
+    let numbers = shown(folder.path(), &data, &best, "mp4");
+    // A picture is shown 80 ms later than its number says, because its decoding needs two others.
+    let wanted: Vec<usize> = (numbers[0]..100).chain(278..323).collect();
+    assert_eq!(numbers, wanted);
+    assert!((72..=76).contains(&numbers[0]), "{numbers:?}");
+    crate::judge::decodes(&folder.path().join(format!("{}-mp4", best.id)), FFMPEG);
+}

@@ -172,7 +172,7 @@ fn one_by_one(rows: Vec<RecordingRow>, from: Micros, to: Micros) -> Vec<Part> {
 }
 
 async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
-    if api.is_closed(&part.row.stream, Some(&part.row.spec)) {
+    if api.is_row_closed(&part.row) {
         let text = format!("recording {} cannot be shown: {CLOSED}", part.row.id);
         return Err(Failure::new(Code::Conflict, text).about("items"));
     }

@@ -8,9 +8,12 @@ use crate::api::Api;
 use crate::api::answer::{Code, Failure};
 use crate::api::arguments::typed;
 use crate::api::ends::Ends;
-use crate::media::Micros;
+use crate::media::{Micros, RecordingId};
 use crate::model::reply::RecordingDeleted;
 use crate::store::{Command as StoreCommand, Deletion, RecordingRow, RecordingState, RenditionState};
+
+/// The most compositions that an answer names.
+const MOST_NAMED: usize = 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +52,9 @@ pub(super) async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<R
         let removed = api.uploader()?.remove(id).await?;
         removed.map_err(|reason| Failure::new(Code::Unavailable, reason))?;
     }
+    // The journal does not know afterwards what its footage was.
+    let needed_by = api.read(move |library| library.needed_by(id, MOST_NAMED)).await?;
+    let deleted = |left| deleted(&row, left, remote, &needed_by);
     api.recorder
         .submit(StoreCommand::Delete { recording: id })
         .await?;
@@ -66,20 +72,25 @@ pub(super) async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<R
         tracing::debug!("channels were not looked at: {}", failure.message);
     }
     match (deletion, now) {
-        (Deletion::Done { left }, None) => Ok(deleted(&row, Some(left), remote)),
-        (Deletion::None, None) => Ok(deleted(&row, Some(0), remote)),
+        (Deletion::Done { left }, None) => Ok(deleted(Some(left))),
+        (Deletion::None, None) => Ok(deleted(Some(0))),
         // Somebody protected the recording meanwhile.
         (_, Some(now)) if now.protected => {
             Err(refused("protected; take that back first: recording unprotect"))
         }
-        (Deletion::Waits, _) => Ok(deleted(&row, None, remote)),
+        (Deletion::Waits, _) => Ok(deleted(None)),
         (_, Some(now)) => Err(refused(now.state.as_str())),
     }
 }
 
 /// The reply about a recording that is to be deleted: how much of it is left on the tape, if that is known already, and what
 /// happens to files that were delivered or are on their way.
-fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingDeleted {
+fn deleted(
+    row: &RecordingRow,
+    left: Option<Micros>,
+    remote: bool,
+    needed_by: &[RecordingId],
+) -> RecordingDeleted {
     let count = |states: &[RenditionState]| {
         let of = row.renditions.iter().filter(|of| states.contains(&of.state));
         of.count()
@@ -93,6 +104,7 @@ fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool) -> RecordingD
     RecordingDeleted {
         recording: row.id.to_string(),
         left_s: left.map(|left| left as f64 / 1e6),
+        needed_by: needed_by.iter().map(ToString::to_string).collect(),
         waits: left.is_none(),
         given_up,
         still_delivered: delivered,

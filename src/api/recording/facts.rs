@@ -29,7 +29,7 @@ struct Set {
 }
 
 /// A text, or null or an empty text to remove it.
-fn text<'de, D, T>(from: D) -> Result<Option<Option<T>>, D::Error>
+pub(super) fn text<'de, D, T>(from: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: TryFrom<String>,
@@ -43,12 +43,14 @@ where
 }
 
 /// A list, or null to remove all of it.
-fn list<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<Option<T>, D::Error> {
+pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     Ok(Some(Option::<T>::deserialize(from)?.unwrap_or_default()))
 }
 
 /// An object, or null or an empty object to remove it.
-fn object<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Custom>>, D::Error> {
+pub(super) fn object<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Custom>>, D::Error> {
     Ok(Some(
         Option::<Custom>::deserialize(from)?.filter(|custom| !custom.is_empty()),
     ))

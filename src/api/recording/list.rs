@@ -99,7 +99,12 @@ struct One {
 pub(super) async fn get(api: &Api, arguments: Map<String, Value>) -> Result<reply::Recording, Failure> {
     let One { recording } = typed(arguments)?;
     let row = row_of(api, recording).await?;
-    let shown = row::bounded(&row, MOST_GAPS, api.address().as_deref());
+    let mut shown = row::bounded(&row, MOST_GAPS, api.address().as_deref());
+    if row.composed {
+        let id = row.id;
+        let ranges = api.read(move |library| library.composed_of(id)).await?;
+        row::with_ranges(&mut shown, &ranges);
+    }
     Ok(api.as_closed(&row, shown))
 }
 
@@ -115,5 +120,8 @@ pub(super) fn get_alone(
     arguments: Map<String, Value>,
 ) -> Result<reply::Recording, Failure> {
     let One { recording } = typed(arguments)?;
-    Ok(row::bounded(&library.find(&recording)?, MOST_GAPS, None))
+    let row = library.find(&recording)?;
+    let mut shown = row::bounded(&row, MOST_GAPS, None);
+    row::with_ranges(&mut shown, &library.composed_of(row.id)?);
+    Ok(shown)
 }

@@ -230,6 +230,12 @@ fn joined(library: &Library, ranges: &[Range]) -> anyhow::Result<(View<LibrarySo
             views.push(view);
             continue;
         }
+        if recording.composed && view.segments.iter().any(|segment| segment.range > 0) {
+            bail!(
+                "recording {} is put together of ranges, and has no part from one time to another: `edgereel recording cut` makes a recording of a part of it",
+                recording.id
+            );
+        }
         let from = range.from.map_or(Micros::MIN, |when| when.from(recording.start));
         let to = range.to.map_or(Micros::MAX, |when| when.from(recording.start));
         let trimmed = view.trim(from, to)?;

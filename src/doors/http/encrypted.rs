@@ -16,7 +16,7 @@ use crate::store::{RecordingRow, RecordingState};
 
 /// Refuses a recording in clear, where it is had encrypted alone.
 pub(super) fn in_clear(door: &Door, row: &RecordingRow) -> Result<(), Refusal> {
-    if door.api.is_closed(&row.stream, Some(&row.spec)) {
+    if door.api.is_row_closed(row) {
         return Err(Refusal::refused(format!("recording {}: {CLOSED}", row.id)));
     }
     Ok(())
@@ -45,7 +45,7 @@ pub(super) fn encryption(
     row: &RecordingRow,
     bounds: Bounds,
 ) -> Result<Option<Arc<Encryption>>, Refusal> {
-    let encrypt = door.api.encrypt(&row.stream, Some(&row.spec));
+    let encrypt = door.api.encrypt_row(row);
     if encrypt.is_some() {
         whole(row, bounds)?;
     }
@@ -81,7 +81,7 @@ pub(super) fn key(
     (id, bounds): (&KeyId, Bounds),
     method: &Method,
 ) -> Result<Answer, Refusal> {
-    if door.api.encrypt(&row.stream, Some(&row.spec)).is_none() {
+    if door.api.encrypt_row(row).is_none() {
         return Err(Refusal::not_found(format!(
             "recording {} is not encrypted",
             row.id

@@ -230,6 +230,13 @@ pub(super) fn view(
     };
     let mut view = view.map_err(|error| of_store(&error))?;
     if from.is_some() || to.is_some() {
+        // Moments of its ranges may be in any order.
+        if view.segments.iter().any(|segment| segment.range > 0) {
+            return Err(Refusal::bad_request(format!(
+                "recording {recording} is put together of ranges, and has no part from one time to another: recording.cut makes a recording \
+                 of a part of it"
+            )));
+        }
         view = view
             .trim(from.unwrap_or(Micros::MIN), to.unwrap_or(Micros::MAX))
             .map_err(|error| Refusal::gone(error.to_string()))?;

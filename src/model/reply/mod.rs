@@ -40,8 +40,9 @@ pub use health::{
 pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Values};
 pub use probe::{Healthy, Ready, Why};
 pub use recording::{
-    Delivery, Gap, Recording, RecordingDeleted, RecordingFacts, RecordingKey, RecordingKeys, RecordingList,
-    RecordingProtected, RecordingTagged, Recordings, RecordingsBegun, Track,
+    ComposedOf, Delivery, Gap, Recording, RecordingComposed, RecordingDeleted, RecordingFacts, RecordingKey,
+    RecordingKeys, RecordingList, RecordingProtected, RecordingTagged, Recordings, RecordingsBegun,
+    RecordingsSplit, Track,
 };
 pub use rule::{Origin, Rule, RuleDeleted, RuleList, RulePut};
 pub use store::{StoreAdopted, StoreStatus};

@@ -68,6 +68,15 @@ pub struct Recording {
     pub more_gaps: Option<usize>,
     /// What is missing of the requested media; null when nothing is missing.
     pub short: Option<Short>,
+    /// The other streams that a composition has footage of; absent when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_streams: Vec<String>,
+    /// The ranges that a composition was made of, in order; absent in lists, and for other recordings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<ComposedOf>,
+    /// The number of further ranges; absent when all are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_ranges: Option<usize>,
     /// Its deliveries.
     pub renditions: Vec<Delivery>,
     /// Where it plays, as HLS; null where no viewer can connect, and when the recording is not on the box any more.
@@ -75,6 +84,47 @@ pub struct Recording {
     /// Where it plays as an MP4. Of an open recording, it is what the recording has now: the file does not grow. Null where it is had
     /// encrypted alone.
     pub mp4_url: Option<String>,
+}
+
+/// A range that a composition was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ComposedOf {
+    /// The recording that it was taken from, which may be gone.
+    pub recording: String,
+    /// The stream.
+    pub stream: String,
+    /// When it was recorded: its beginning.
+    pub start: String,
+    /// Its end.
+    pub end: String,
+}
+
+/// A recording that was made of ranges of others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingComposed {
+    /// The new recording.
+    pub recording: String,
+    /// The earliest moment of its ranges.
+    pub start: String,
+    /// The latest moment of its ranges.
+    pub end: String,
+    /// How long it plays, seconds.
+    pub duration_s: f64,
+    /// Bytes of its tape, which it shares with other recordings.
+    pub bytes: u64,
+    /// The number of notes of its recordings that it has no place for; absent when it has all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub notes_left_out: usize,
+}
+
+/// The parts that a recording was split into.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingsSplit {
+    /// The new recordings, in order.
+    pub parts: Vec<RecordingComposed>,
 }
 
 /// Keys of a recording, in the order of their chunks. This answer is a secret: no other answer, event or log has one.
@@ -223,6 +273,9 @@ pub struct RecordingDeleted {
     /// Seconds of its footage that stay because other recordings need them; absent while unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_s: Option<f64>,
+    /// The compositions that still need footage of it, which stays for them; absent when there are none. At most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needed_by: Vec<String>,
     /// True when the footage is removed as soon as nobody reads it; absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub waits: bool,

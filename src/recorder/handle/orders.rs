@@ -11,7 +11,10 @@ use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
 use crate::recorder::tasks::{Task, TaskState};
-use crate::store::{CategoryChange, ClipBounds, Command, FactsCommand, FactsError, RecordingSpec};
+use crate::store::{
+    CategoryChange, ClipBounds, Command, ComposeError, FactsCommand, FactsError, NewComposition,
+    RecordingSpec,
+};
 
 /// The reason why an order was not carried out, or may not survive a power cut.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -184,6 +187,19 @@ impl Recorder {
             done,
         })
         .await
+    }
+
+    /// Makes a composition, and waits until it is durable.
+    pub async fn compose(&self, new: NewComposition) -> Result<(), ComposeError> {
+        let (done, answer) = oneshot::channel();
+        let new = Box::new(new);
+        let unwritten = |why: String| ComposeError::Facts(FactsError::Unwritten(why));
+        self.shared
+            .store
+            .submit(Command::Compose { new, done })
+            .map_err(|refused| unwritten(refused.to_string()))?;
+        let stopped = || unwritten("the store stopped".to_owned());
+        answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Changes the tree of categories, and waits until that is durable.

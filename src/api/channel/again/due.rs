@@ -42,7 +42,8 @@ pub(super) fn is_wanted(spec: &RecordingSpec, templates: &Templates) -> bool {
     let output = templates
         .get(&spec.about.template)
         .and_then(|template| template.outputs.first());
-    spec.about.origin != Origin::Clip && output.is_some_and(|output| output.formats == spec.output.formats)
+    let is_whole = !matches!(spec.about.origin, Origin::Clip | Origin::Composition);
+    is_whole && output.is_some_and(|output| output.formats == spec.output.formats)
 }
 
 /// True for a recording that has all of its media.

@@ -74,11 +74,18 @@ impl Asking<'_> {
         });
         let viewer = self.viewer(asked, media).await?;
         let row = row?;
-        let what = of_row(&row);
-        gate::allow(&viewer, right, &what)?;
+        let of_streams: Vec<What<'_>> = row.streams().map(|stream| of_row(&row, stream)).collect();
+        let (mut bounds, mut until): (Bounds, Option<Instant>) = ((None, None), None);
+        // Who may not have all streams of a composition has nothing of it.
+        for what in &of_streams {
+            gate::allow(&viewer, right, what)?;
+            let (from, to) = viewer.bounds(right, what);
+            bounds = (bounds.0.max(from), bounds.1.into_iter().chain(to).min());
+            until = until.into_iter().chain(self.until(&viewer, right, what)).min();
+        }
         Ok(Permitted {
-            bounds: viewer.bounds(right, &what),
-            until: self.until(&viewer, right, &what),
+            bounds,
+            until,
             viewer,
             row,
         })
@@ -158,10 +165,10 @@ fn playlists(path: &str, target: &Target) -> [String; 2] {
     [PLAYLIST, MASTER].map(|name| format!("{folder}/{name}"))
 }
 
-/// A recording, as a viewer's rights are asked about it.
-fn of_row(row: &RecordingRow) -> What<'_> {
+/// The part of a recording that is of a stream, as a viewer's rights are asked about it.
+fn of_row<'a>(row: &RecordingRow, stream: &'a StreamName) -> What<'a> {
     What {
-        stream: &row.stream,
+        stream,
         recording: Some(row.id),
         span: Some((row.start, row.end)),
     }

@@ -1,0 +1,92 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn moments_and_ranges_are_bounded_by_one_and_by_a_million() {
+    let of = |value: Value| {
+        let arguments: Map<String, Value> = serde_json::from_value(json!({ "ranges": value })).unwrap();
+        typed::<Compose>(arguments).map(|asked| asked.apart().0.len())
+    };
+    let ranges = |count: usize| Value::from(vec![json!({"recording": "x"}); count]);
+    assert_eq!(of(ranges(1)).unwrap(), 1);
+    assert_eq!(of(ranges(MAX_RANGES)).unwrap(), MAX_RANGES);
+    for (bad, says) in [
+        (ranges(0), "at least one range"),
+        (ranges(MAX_RANGES + 1), "501 ranges; at most 500"),
+        (ranges(1_000_000), "1000000 ranges; at most 500"),
+        (json!([{"recording": "x", "from_s": 315_576_001}]), "10 years"),
+        (json!([{"recording": "x", "to_s": -1e300}]), "10 years"),
+        (json!([{"recording": "x", "from_s": "NaN"}]), "ranges"),
+        (json!([{"recording": "x", "begin": 1}]), "begin"),
+        (json!([{}]), "recording"),
+        (json!({}), "ranges"),
+        (Value::Null, "ranges"),
+    ] {
+        let failure = of(bad.clone()).unwrap_err();
+        assert_eq!(failure.code, Code::BadRequest);
+        let said = format!("{} {:?}", failure.message, failure.field);
+        assert!(said.contains(says), "{said}");
+    }
+    let split = |value: Value| {
+        let arguments = serde_json::from_value(json!({ "recording": "x", "at_s": value })).unwrap();
+        typed::<SplitUp>(arguments).map(|asked| asked.apart().1)
+    };
+    assert_eq!(split(json!([1.5, -2])).unwrap(), [1_500_000, -2_000_000]);
+    assert_eq!(split(Value::from(vec![1; 99])).unwrap().len(), 99);
+    for bad in [json!([]), Value::from(vec![1; 100]), json!([null]), json!(["x"])] {
+        assert!(split(bad).is_err());
+    }
+}
+
+fn row(notes: Value) -> RecordingRow {
+    let facts = serde_json::from_value(json!({ "notes": notes })).unwrap();
+    RecordingRow {
+        facts,
+        ..crate::api::tests::closed_row()
+    }
+}
+
+fn placed(parts: &[(Value, Option<&str>, (Micros, Micros))]) -> (Value, usize) {
+    let asked = parts.iter().map(|(notes, note, _)| Asked {
+        row: row(notes.clone()),
+        bounds: (None, None),
+        note: note.map(|note| note.to_owned().try_into().unwrap()),
+    });
+    let cuts = parts.iter().map(|(.., bounds)| Cut {
+        ranges: Vec::new(),
+        views: Vec::new(),
+        plays: 60_000_000,
+        bounds: *bounds,
+    });
+    let (notes, left_out) = notes_of(&asked.collect::<Vec<_>>(), &cuts.collect::<Vec<_>>());
+    (serde_json::to_value(notes).unwrap(), left_out)
+}
+
+#[test]
+fn notes_of_recordings_come_along_to_where_their_moments_are() {
+    let notes = json!([{"at_s": 5, "text": "five"}, {"at_s": 20, "text": "twenty"}]);
+    let (found, left_out) = placed(&[
+        (notes.clone(), Some("one"), (10_000_000, 30_000_000)),
+        (notes, None, (0, 20_000_000)),
+    ]);
+    let wanted = json!([
+        {"at_s": 0.0, "text": "one"}, {"at_s": 10.0, "text": "twenty"}, {"at_s": 25.0, "text": "five"},
+    ]);
+    assert_eq!((found, left_out), (wanted, 0));
+    let many: Vec<Value> = (0..60).map(|n| json!({"at_s": n, "text": "x"})).collect();
+    let part = (Value::from(many), None, (0, 60_000_000));
+    let (found, left_out) = placed(&[part.clone(), part]);
+    assert_eq!((found.as_array().unwrap().len(), left_out), (100, 20));
+}
+
+proptest! {
+    #[test]
+    fn the_recordings_of_a_request_have_ids_of_their_own(first in any::<[u8; 16]>()) {
+        let first = RecordingId::from_bytes(first);
+        let ids: std::collections::BTreeSet<_> = (0..100).map(|number| nth(first, number)).collect();
+        prop_assert_eq!(ids.len(), 100);
+        prop_assert_eq!(nth(first, 0), first);
+    }
+}

@@ -1,0 +1,91 @@
+//! Recordings that are made of others over MQTT, watched over HTTP, and delivered.
+
+use serde_json::json;
+
+use crate::support::broker::Broker;
+use crate::support::delivered::{all_delivered, expected, files, push, rows, same_files};
+use crate::support::fleet::{ask, event, managed, status};
+use crate::support::http::get;
+use crate::support::{Service, home, verified, wait_until};
+
+#[test]
+fn two_recordings_are_put_together_over_mqtt_and_watched_and_delivered_as_one() {
+    let (home, target, broker) = (home(), home(), Broker::start());
+    let more = format!(
+        "[http]\nlisten = [\"127.0.0.1:0\"]\n[sync]\nurl = \"file://{}\"\n",
+        target.path().display()
+    );
+    let service = Service::start_with(home.path(), &managed(&broker, &more));
+    status(&broker, "up");
+    push(&service, "live/a", 8, 0);
+    push(&service, "live/b", 6, 0);
+    let data = service.data();
+    wait_until("both to be delivered", || all_delivered(&data, 2));
+    let of = |stream: &str| {
+        let rows = rows(&data);
+        let row = rows.iter().find(|row| row["stream"] == stream);
+        row.unwrap()["id"].clone()
+    };
+    let (a, b) = (of("live/a"), of("live/b"));
+    let body = json!({
+        "id": "best", "title": "Best of both", "ranges": [
+            {"recording": b, "from_s": -3, "note": "the end"},
+            {"recording": a, "from_s": 1.5, "to_s": 5, "note": "the middle"},
+        ],
+    });
+    let made = ask(&broker, "recording.compose", &body, "a");
+    assert_eq!(
+        (made["ok"].as_bool(), made["result"]["duration_s"].as_f64()),
+        (Some(true), Some(6.5)),
+        "{made}"
+    );
+    // A repeated request makes nothing else.
+    assert_eq!(ask(&broker, "recording.compose", &body, "b"), made);
+    let id = made["result"]["recording"].as_str().unwrap();
+    let delivered = || {
+        let told = crate::support::fleet::events(&broker);
+        let of = |event: &&serde_json::Value| {
+            event["type"] == "recording.delivered" && event["data"]["recording"] == id
+        };
+        told.values().filter(of).count()
+    };
+    wait_until("it to be told of as delivered", || {
+        delivered() == 2 && all_delivered(&data, 3)
+    });
+    assert_eq!(event(&broker, "recording.delivered")["data"]["origin"], "rule");
+    let door = service.http();
+    let file = get(door, &format!("/r/{id}.mp4"), &[]);
+    assert_eq!(file.status, 200);
+    for text in ["Best of both", "the end", "the middle"] {
+        let has = file.body.windows(text.len()).any(|part| part == text.as_bytes());
+        assert!(has, "{text}");
+    }
+    let playlist = get(door, &format!("/r/{id}/index.m3u8"), &[]);
+    // Each range has the date at which it was recorded.
+    let dates = playlist.text().matches("EXT-X-PROGRAM-DATE-TIME").count();
+    assert_eq!(dates, 2, "{}", playlist.text());
+    let part = get(door, &format!("/r/{id}.mp4?from=1s"), &[]);
+    assert_eq!(part.status, 400, "{}", part.text());
+    // Its recordings go, and it plays as before, also after a kill.
+    for (place, source) in [("c", a), ("d", b)] {
+        let deleted = ask(
+            &broker,
+            "recording.delete",
+            &json!({ "recording": source }),
+            place,
+        );
+        assert_eq!(deleted["result"]["needed_by"], json!([id]), "{deleted}");
+    }
+    service.kill();
+    let service = Service::start_with(home.path(), &managed(&broker, &more));
+    assert_eq!(rows(&data).len(), 1);
+    let again = get(service.http(), &format!("/r/{id}.mp4"), &[]);
+    assert!(again.body == file.body);
+    let out = crate::support::home();
+    let mut found = files(target.path());
+    let wanted = expected(&data, out.path());
+    found.retain(|key, _| wanted.contains_key(key));
+    same_files(&wanted, &found);
+    drop(service);
+    verified(&data);
+}
