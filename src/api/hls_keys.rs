@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::format::hls::encryption::{ChunkKey, Encryption, KeyId, KeyUris, MasterKey};
-use crate::media::RecordingId;
+use crate::format::hls::encryption::{
+    ChunkKey, Encryption, KeyId, KeyUris, MasterKey, StreamEncryption, StreamKeyId,
+};
+use crate::media::{RecordingId, StreamName};
 use crate::model::Encrypt;
 
 /// The master keys, and the key service that playlists at the destination of deliveries name. Clones share them.
@@ -88,6 +90,26 @@ impl HlsKeys {
         Ok(known.masters.iter().map(by).collect())
     }
 
+    /// How the chunks of a stream are encrypted that are had beside its recordings.
+    pub fn encryption_of_stream(
+        &self,
+        stream: &StreamName,
+        encrypt: Encrypt,
+    ) -> Result<StreamEncryption, NoKey> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let master = known.masters.first().ok_or(NoKey::NoMaster)?;
+        Ok(StreamEncryption::new(
+            stream.clone(),
+            master.clone(),
+            encrypt.key_chunks,
+        ))
+    }
+
+    /// The key of a stream with this id.
+    pub fn key_of_stream(&self, stream: &StreamName, id: &StreamKeyId) -> Result<ChunkKey, NoKey> {
+        self.made(|master| master.key_of_stream(stream, id))
+    }
+
     /// Checks that recordings can be encrypted, also for deliveries if there are any.
     pub fn ready(&self, delivers: bool) -> Result<(), NoKey> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -102,12 +124,16 @@ impl HlsKeys {
 
     /// The key with this id.
     pub fn key(&self, id: &KeyId) -> Result<ChunkKey, NoKey> {
+        self.made(|master| master.key(id))
+    }
+
+    /// A key that is made of one of the master keys.
+    fn made(&self, key: impl FnMut(&MasterKey) -> Option<ChunkKey>) -> Result<ChunkKey, NoKey> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if known.masters.is_empty() {
             return Err(NoKey::NoMaster);
         }
-        let key = known.masters.iter().find_map(|master| master.key(id));
-        key.ok_or(NoKey::OtherMaster)
+        known.masters.iter().find_map(key).ok_or(NoKey::OtherMaster)
     }
 }
 

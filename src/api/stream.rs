@@ -10,7 +10,6 @@ use super::command::{Command, Effect, PAGE, Reach, Right, STREAM, carries_out};
 use super::paged::{Window, paged};
 use crate::config::{is_reserved, stream_path};
 use crate::media::{LeftOut, StreamName, Tracks};
-use crate::model::recording_path;
 use crate::model::reply::{LeftOutTrack, Stream, StreamKicked, StreamList, Track};
 use crate::recorder::StreamStatus;
 
@@ -99,21 +98,16 @@ pub fn row(stream: &StreamStatus, address: Option<&str>) -> Stream {
     }
 }
 
-/// Where a stream plays that is on the air: by its name, or as its recording where the stream itself would be in clear.
+/// Where a stream plays that is on the air.
 fn played_at(stream: &StreamStatus) -> Option<String> {
-    let recording = stream.recordings.first().copied();
-    let path = match recording.filter(|_| stream.closed) {
-        Some(recording) => format!("{}/master.m3u8?start=live", recording_path(recording)),
-        None if stream.closed || !stream.plays => return None,
-        None => format!("{}/master.m3u8", stream_path(&stream.stream)),
-    };
-    Some(path)
+    stream
+        .plays
+        .then(|| format!("{}/master.m3u8", stream_path(&stream.stream)))
 }
 
 /// What a user should know of a stream, in sentences.
 fn notes(stream: &StreamStatus, address: Option<&str>) -> Vec<String> {
-    let is_elsewhere = is_reserved(&stream.stream) && !stream.closed;
-    let elsewhere = address.filter(|_| is_elsewhere).map(|address| {
+    let elsewhere = address.filter(|_| is_reserved(&stream.stream)).map(|address| {
         format!(
             "its app is a word of the HTTP server, so it plays under {address}{}",
             stream_path(&stream.stream)

@@ -10,7 +10,7 @@ use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, t
 use crate::access::viewer::{Claims, TokenScope};
 use crate::config::{Pattern, Streams, stream_path};
 use crate::event::rfc3339;
-use crate::media::{Micros, RecordingId, StreamName};
+use crate::media::{Micros, RecordingId};
 use crate::model::reply::TokenMade;
 use crate::model::{Rights, Span};
 
@@ -148,20 +148,12 @@ fn pattern(streams: Streams) -> Result<Pattern, Failure> {
     pattern.map_err(|error| Failure::bad(format!("stream: {error}")).about("stream"))
 }
 
-/// The answer about a token. `address` is the address under which viewers reach the box, without a slash at its end. `is_closed` tells
-/// whether a stream is had encrypted alone: then its recordings play, which lists name.
-pub fn token_made(
-    token: String,
-    claims: &Claims,
-    address: Option<&str>,
-    is_closed: impl Fn(&StreamName) -> bool,
-) -> TokenMade {
+/// The answer about a token. `address` is the address under which viewers reach the box, without a slash at its end.
+pub fn token_made(token: String, claims: &Claims, address: Option<&str>) -> TokenMade {
     let media = match &claims.scope {
         TokenScope::Recording(recording) => format!("/r/{recording}/master.m3u8"),
         TokenScope::Streams(pattern) => match pattern.as_str().parse() {
-            Ok(stream) if !pattern.as_str().contains('*') && !is_closed(&stream) => {
-                stream_path(&stream) + ".m3u8"
-            }
+            Ok(stream) if !pattern.as_str().contains('*') => stream_path(&stream) + ".m3u8",
             _ => "/".to_owned(),
         },
     };
@@ -211,8 +203,7 @@ async fn create(api: &Api, arguments: Map<String, Value>) -> Result<TokenMade, F
     let token = host
         .token(&claims)
         .map_err(|reason| Failure::new(Code::Conflict, reason))?;
-    let is_closed = |stream: &StreamName| api.is_closed(stream, None);
-    Ok(token_made(token, &claims, host.address().as_deref(), is_closed))
+    Ok(token_made(token, &claims, host.address().as_deref()))
 }
 
 #[cfg(test)]
@@ -284,21 +275,15 @@ mod tests {
     fn the_address_of_one_stream_plays_and_that_of_a_pattern_is_a_beginning() {
         let path = |stream: &str| {
             let claims = claims(json!({ "stream": stream })).unwrap();
-            let is_closed = |stream: &StreamName| stream.as_str() == "live/closed";
-            let made = token_made("T".to_owned(), &claims, Some("https://h"), is_closed);
+            let made = token_made("T".to_owned(), &claims, Some("https://h"));
             assert_eq!(made.url, Some(format!("https://h{}", made.path)));
             made.path
         };
         assert_eq!(path("live/küche 1"), "/t/T/live/k%C3%BCche%201.m3u8");
         assert_eq!(path("api/cam1"), "/t/T/s/api/cam1.m3u8");
         assert_eq!(path("live/*"), "/t/T/");
-        assert_eq!(
-            path("live/closed"),
-            "/t/T/",
-            "the stream itself would be in clear"
-        );
         let recording = claims(json!({ "recording": "0198f3a2-5b7c-7d00-8000-0123456789ab" })).unwrap();
-        let made = token_made("T".to_owned(), &recording, None, |_| true);
+        let made = token_made("T".to_owned(), &recording, None);
         assert_eq!(
             (made.path.as_str(), made.url),
             ("/t/T/r/0198f3a2-5b7c-7d00-8000-0123456789ab/master.m3u8", None)

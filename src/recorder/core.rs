@@ -317,15 +317,10 @@ impl Core {
     }
 
     pub(super) fn status(&self, now: Moment) -> Vec<StreamStatus> {
-        let may_close = self.rulebook.may_close();
         let mut list: Vec<StreamStatus> = self
             .streams
             .values()
             .filter_map(|stream| stream.status(now, self.settings.live_window > 0))
-            .map(|status| StreamStatus {
-                closed: may_close && self.rulebook.is_closed(&status.stream),
-                ..status
-            })
             .collect();
         list.sort_by(|a, b| a.stream.cmp(&b.stream));
         list

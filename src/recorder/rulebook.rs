@@ -225,20 +225,6 @@ impl Rulebook {
         said.into_iter().flatten().reduce(Encrypt::and)
     }
 
-    /// True where media of a stream is had encrypted alone.
-    pub(super) fn is_closed(&self, stream: &StreamName) -> bool {
-        self.encrypt(stream).is_some_and(|encrypt| !encrypt.also_clear)
-    }
-
-    /// False where no stream is closed, whatever its rules are.
-    pub(super) fn may_close(&self) -> bool {
-        self.has_master_key
-            || self
-                .templates
-                .values()
-                .any(|template| template.encrypt().is_some())
-    }
-
     /// True when a rule that somebody wrote holds for a stream, whichever domain its publisher names.
     fn says_something(&self, stream: &StreamName) -> bool {
         let fits = |rule: &Rule| rule.domain.is_any() && rule.stream.fits(stream.as_str());

@@ -40,8 +40,6 @@ pub struct StreamStatus {
     pub ring_bytes: usize,
     /// Viewers can play the stream live: it is recorded, or kept in memory for them.
     pub plays: bool,
-    /// It is had encrypted alone: its recordings play, and not the stream by its name.
-    pub closed: bool,
     /// CLOCK_BOOTTIME when the publisher was last heard.
     pub last_heard: Micros,
 }

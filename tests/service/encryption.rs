@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use aes::Aes128;
 use cbc::Decryptor;
@@ -12,9 +13,13 @@ use serde_json::{Value, json};
 
 use crate::support::bucket::Bucket;
 use crate::support::delivered::{HEAVY, MP4, all_delivered, files, publish, push, send, sync_to};
+use crate::support::fragmented;
 use crate::support::http::{Reply, ask, get};
 use crate::support::programme::Programme;
-use crate::support::{Service, edgereel_of, home, record_sample, typed, wait_for, wait_until};
+use crate::support::proxy::{Link, Proxy};
+use crate::support::{
+    Pusher, Service, edgereel_of, home, record_sample, sample, typed, wait_for, wait_until,
+};
 
 const MASTER: &str = "4c1f0c5ae29b4f63886b0e4f9a2c51d74c1f0c5ae29b4f63886b0e4f9a2c51d7";
 const STAFF: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
@@ -188,15 +193,9 @@ fn nothing_gives_an_encrypted_recording_away_in_clear() {
         format!("/r/{id}.m4a"),
         format!("/r/{id}.aac"),
         format!("/r/{id}/frame.mp4"),
-        "/live/cam1.m3u8".to_owned(),
-        "/live/cam1.m3u8?start=2026-01-01T00:00:00Z".to_owned(),
-        "/live/cam1.m3u8?delay=30".to_owned(),
-        "/live/cam1/master.m3u8".to_owned(),
         "/live/cam1/frame.mp4".to_owned(),
         "/live/cam1/c/0.m4s".to_owned(),
         "/live/cam1/c/0-1.m4s".to_owned(),
-        "/live/cam1/c/init-0a1b2c3d.mp4".to_owned(),
-        "/timeshift/live/cam1/timeshift.m3u8?starttime=20260101000000&endtime=20260101010000".to_owned(),
     ] {
         let reply = get(door, &path, &[("Authorization", &bearer)]);
         assert_eq!(reply.status, 403, "{path}: {}", reply.text());
@@ -223,6 +222,240 @@ fn nothing_gives_an_encrypted_recording_away_in_clear() {
     }
     let shown = typed(home.path(), &["recording", "get", &id]);
     assert!(shown["mp4_url"].is_null() && shown["url"].is_string(), "{shown}");
+}
+
+/// The path of a URI in a playlist of the stream `live/cam1`.
+fn path_of(uri: &str) -> String {
+    match uri.strip_prefix("../../..") {
+        Some(path) => path.to_owned(),
+        None => format!("/live/{uri}"),
+    }
+}
+
+/// The chunks of a playlist of the stream, decrypted, each with the name of its file.
+#[track_caller]
+fn opened(door: SocketAddr, playlist: &Reply, under: &str, bearer: &str) -> Vec<(String, Vec<u8>)> {
+    assert_eq!(playlist.status, 200, "{}", playlist.text());
+    let listed = chunks(playlist.text());
+    assert!(!listed.is_empty(), "{}", playlist.text());
+    let headers = [("Authorization", bearer)];
+    let headers = &headers[..usize::from(!bearer.is_empty())];
+    let clear = listed.iter().map(|(file, key, iv)| {
+        let key = get(door, &format!("{under}{}", path_of(key)), headers);
+        assert_eq!((key.status, key.body.len()), (200, 16), "{file}: {key:?}");
+        assert_eq!(key.header("cache-control"), Some("no-store"));
+        let chunk = get(door, &format!("{under}{}", path_of(file)), headers);
+        assert_eq!(chunk.status, 200, "{file}");
+        let name = file.rsplit('/').next().unwrap().to_owned();
+        (name, decrypted(&chunk.body, &key.body, *iv))
+    });
+    clear.collect()
+}
+
+#[test]
+fn an_encrypted_stream_plays_by_its_name_live_and_at_another_time_with_its_own_keys() {
+    let home = home();
+    let service = encrypting(home.path(), ", key_chunks = 2");
+    let (door, bearer) = (service.http(), format!("Bearer {STAFF}"));
+    let of = |path: &str| get(door, path, &[("Authorization", &bearer)]);
+    typed(
+        home.path(),
+        &["rule", "put", "--stream", "live/*", "--template", "default"],
+    );
+    push(&service, "live/cam1", 20, 0);
+    let row = wait_for("the recording", || {
+        let listed = typed(home.path(), &["recording", "list", "--state", "closed"]);
+        listed["recordings"][0]["start"].as_str().map(str::to_owned)
+    });
+    let (start, end) = (
+        &row,
+        row.parse::<jiff::Timestamp>().unwrap() + jiff::Span::new().seconds(20),
+    );
+    let playlist = of("/live/cam1.m3u8");
+    let names = playlist.text().lines().filter(|line| line.ends_with(".m4s"));
+    let clear: Vec<(String, Vec<u8>)> = names
+        .map(|uri| {
+            (
+                uri.rsplit('/').next().unwrap().to_owned(),
+                of(&format!("/live/{uri}")).body,
+            )
+        })
+        .collect();
+    assert!(
+        clear.len() > 4 && playlist.text().contains("#EXT-X-ENDLIST"),
+        "{}",
+        playlist.text()
+    );
+
+    // Another rule, and what was in clear is had encrypted alone.
+    typed(
+        home.path(),
+        &["rule", "put", "--stream", "live/*", "--template", "lesson"],
+    );
+    let live = of("/live/cam1.m3u8");
+    assert!(opened(door, &live, "", &bearer) == clear, "{}", live.text());
+    assert_eq!(of(&format!("/live/cam1/c/{}", clear[0].0)).status, 403);
+    let digits = start.parse::<jiff::Timestamp>().unwrap() + jiff::Span::new().hours(8);
+    let digits = digits.strftime("%Y%m%d%H%M%S");
+    for path in [
+        format!("/live/cam1.m3u8?start={start}&end={end}"),
+        format!("/timeshift/live/cam1/timeshift.m3u8?starttime={digits}"),
+    ] {
+        let shifted = opened(door, &of(&path), "", &bearer);
+        let bytes: Vec<u8> = shifted.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+        assert!(
+            bytes
+                == clear
+                    .iter()
+                    .flat_map(|(_, bytes)| bytes.clone())
+                    .collect::<Vec<u8>>(),
+            "{path}"
+        );
+    }
+    let master = of("/live/cam1/master.m3u8");
+    assert_eq!((master.status, master.text().contains("cam1.m3u8")), (200, true));
+    let map = live
+        .text()
+        .split("#EXT-X-MAP:URI=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    assert_eq!(&of(&format!("/live/{}", map.unwrap())).body[4..8], b"ftyp");
+
+    // Ciphertext has ranges, a name and a mark of its own.
+    let listed = chunks(live.text());
+    let (file, key) = (path_of(&listed[0].0), path_of(&listed[0].1));
+    let whole = of(&file);
+    let part = get(
+        door,
+        &file,
+        &[("Authorization", &bearer), ("Range", "bytes=1000-1999")],
+    );
+    assert_eq!(
+        (part.status, part.body.as_slice()),
+        (206, &whole.body[1_000..2_000])
+    );
+    assert_ne!(listed[0].1, listed[2].1, "another key follows after two chunks");
+    let (keys, _) = key.split_once("/k/").unwrap();
+    let id = listed[0].1.rsplit('/').nth(1).unwrap();
+    let master = id.split('-').next().unwrap();
+    for (path, status) in [
+        (format!("{keys}/k/{master}-2-1000000/key"), 404),
+        (format!("{keys}/k/{master}-3-0/key"), 200),
+        (format!("{keys}/k/{master}-3-1000000/key"), 404),
+        (format!("{keys}/k/00000000-2-0/key"), 503),
+        (file.replace("-2-", "-3-"), 410),
+    ] {
+        let got = of(&path);
+        assert_eq!(got.status, status, "{path}");
+        assert!(got.body != of(&key).body, "each key has a name of its own");
+    }
+    let other = of(&format!("/live/cam2/c/k/{master}-2-0/key"));
+    assert_eq!(
+        (
+            other.status,
+            other.body == of(&format!("{keys}/k/{master}-2-0/key")).body
+        ),
+        (200, false)
+    );
+    assert_eq!(get(door, &key, &[]).status, 401);
+    let hex = data_encoding::HEXLOWER.encode(&of(&key).body);
+    assert!(!service.log_with(&["/key"]).contains(&hex));
+
+    // A token with times has the keys of which all chunks lie within them.
+    let times = |from: &str| {
+        let token = typed(
+            home.path(),
+            &["token", "create", "--stream", "live/cam1", "--from", from],
+        );
+        assert!(token["path"].as_str().unwrap().ends_with("/live/cam1.m3u8"));
+        format!("/t/{}", token["token"].as_str().unwrap())
+    };
+    let whole = times(start);
+    assert!(
+        opened(
+            door,
+            &get(door, &format!("{whole}/live/cam1.m3u8"), &[]),
+            &whole,
+            ""
+        ) == clear
+    );
+    let from = start.parse::<jiff::Timestamp>().unwrap() + jiff::Span::new().milliseconds(500);
+    let later = times(&from.to_string());
+    let playlist = get(door, &format!("{later}/live/cam1.m3u8"), &[]);
+    let left = opened(door, &playlist, &later, "");
+    assert!(
+        left.len() < clear.len() && clear.ends_with(&left),
+        "{}",
+        playlist.text()
+    );
+    let refused = get(door, &format!("{later}{key}"), &[]);
+    assert_eq!(refused.status, 403);
+    assert!(
+        refused.text().contains("Use a token without times"),
+        "{}",
+        refused.text()
+    );
+}
+
+#[test]
+fn over_a_long_way_and_a_narrow_one_an_encrypted_stream_loses_nothing() {
+    let home = home();
+    let service = encrypting(home.path(), ", key_chunks = 2");
+    let door = service.http();
+    let far = Proxy::start(door, Link::Far(Duration::from_millis(100)));
+    let narrow = Proxy::start(door, Link::Thin(100_000));
+    let pusher = Pusher::start(service.address(), "live/cam1", &sample(), 4.0);
+    let start = wait_for("the recording", || {
+        let listed = typed(home.path(), &["recording", "list"]);
+        listed["recordings"][0]["start"].as_str().map(str::to_owned)
+    });
+    let shifted = format!("/live/cam1.m3u8?start={start}");
+    let ways = [
+        (far.address(), "/live/cam1.m3u8".to_owned()),
+        (narrow.address(), shifted),
+    ];
+    let viewers = ways.map(|(way, path)| std::thread::spawn(move || watched(way, &path)));
+    pusher.done();
+    let sent = sample().media().video.len();
+    for viewer in viewers {
+        let media = fragmented::parse(&viewer.join().expect("a viewer is served"));
+        assert_eq!(media.video.len(), sent, "each picture was played");
+    }
+}
+
+/// What a player gets that reads a playlist until it ends: the init and all chunks, decrypted.
+fn watched(way: SocketAddr, path: &str) -> Vec<u8> {
+    let bearer = format!("Bearer {GUEST}");
+    let of = |path: &str| get(way, path, &[("Authorization", &bearer)]);
+    let (mut seen, mut whole) = (Vec::new(), Vec::new());
+    loop {
+        let playlist = wait_for("the playlist", || Some(of(path)).filter(|got| got.status == 200));
+        let text = playlist.text();
+        if whole.is_empty() {
+            let map = text
+                .split("#EXT-X-MAP:URI=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next());
+            whole = of(&path_of(map.unwrap())).body;
+        }
+        for (file, key, iv) in chunks(text) {
+            if !seen.contains(&file) {
+                let (key, chunk) = (of(&path_of(&key)), of(&path_of(&file)));
+                assert_eq!(
+                    (key.status, chunk.status, chunk.whole),
+                    (200, 200, true),
+                    "{file}"
+                );
+                whole.extend(decrypted(&chunk.body, &key.body, iv));
+                seen.push(file);
+            }
+        }
+        if text.contains("#EXT-X-ENDLIST") {
+            return whole;
+        }
+        // The pace of a player, not a wait of the test.
+        std::thread::park_timeout(Duration::from_millis(400));
+    }
 }
 
 #[test]
@@ -305,13 +538,9 @@ fn an_upload_in_clear_is_given_up_when_its_stream_is_closed() {
         home.path(),
         &["rule", "put", "--stream", "live/*", "--template", "closed"],
     );
-    // The stream is named as what plays of it.
     let live = typed(home.path(), &["stream", "list"])["streams"][0].clone();
-    let (url, id) = (
-        live["url"].as_str().unwrap(),
-        live["recordings"][0].as_str().unwrap(),
-    );
-    assert!(url.ends_with(&format!("/r/{id}/master.m3u8?start=live")), "{url}");
+    let url = live["url"].as_str().unwrap();
+    assert!(url.ends_with("/live/cam/master.m3u8"), "{url}");
     client.unpublish("cam").unwrap();
     wait_until("the upload to be given up", || bucket.uploads().is_empty());
     assert!(bucket.objects().is_empty());

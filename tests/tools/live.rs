@@ -91,6 +91,7 @@ fn write_chunks(folder: &Path, views: &[View<LibrarySource>]) -> Vec<PathBuf> {
         chunks: &listed,
         start: Start::Beginning,
         ended: true,
+        encryption: None,
     };
     let text = playlist.text(&Uris::default(), Update::Whole);
     std::fs::write(folder.join("index.m3u8"), text).unwrap();

@@ -168,6 +168,18 @@ const PATHS: &[Path] = &[
         codes: RANGES,
     },
     Path {
+        path: "/{app}/{stream}/c/k/{key}/{file}",
+        id: "live.sealed",
+        tag: "media",
+        about: "A file that the playlist of an encrypted stream names: a chunk as ciphertext, or its key.",
+        more: "Take its name from the playlist. `key` is the 16 bytes of the key, and is kept by nobody.",
+        right: Some(Right::Watch),
+        media_type: "application/octet-stream",
+        parameters: &["app", "stream", "key", "file"],
+        ranges: true,
+        codes: RANGES,
+    },
+    Path {
         path: "/{app}/{stream}/frame.mp4",
         id: "live.frame",
         tag: "media",

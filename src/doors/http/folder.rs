@@ -48,7 +48,7 @@ pub(super) async fn file(
         Some(_) if of_stream && is_open => {
             return Err(Refusal::refused(
                 "the beginning of this recording is not on the box any more, and what is left of it is not encrypted before it has \
-                 ended: ask again when the recording is closed",
+                 ended: ask again when the recording is closed, or play the stream by its name",
             ));
         }
         _ => {}

@@ -179,13 +179,14 @@ impl Asking<'_> {
                 let (viewer, bounds) = self
                     .past(asked, stream, shift::span(shift, self.door.utc()))
                     .await?;
-                encrypted::stream_in_clear(self.door, stream)?;
+                let encryption = encrypted::of_stream(self.door, stream)?;
                 let inherited = inherited(&viewer);
                 let wanted = shift::Wanted {
                     stream,
                     shift,
                     bounds,
                     inherited,
+                    encryption: encryption.as_ref(),
                 };
                 let asked = (shift::Address::OldTencent, wanted);
                 let mut answer = shift::playlist(self.door, asked, &query, how).await?;

@@ -8,8 +8,8 @@ use super::page::Asset;
 use crate::channel::{ChunkName, Name};
 use crate::config::RESERVED_APPS;
 use crate::format::FileFormat;
-use crate::format::hls::encryption::KeyId;
-use crate::format::hls::live::{InitName, joined_numbers};
+use crate::format::hls::encryption::{KeyId, StreamKeyId};
+use crate::format::hls::live::{InitName, KEY, SEALED, chunk_number, joined_numbers};
 use crate::media::{RecordingId, StreamName};
 
 /// The longest path with its query, in bytes. Longer requests are refused before they are read.
@@ -106,8 +106,19 @@ pub(super) enum StreamFile {
     Joined(u64, u64),
     /// `/<app>/<stream>/c/init-<hash>.mp4`
     Init(String),
+    /// `/<app>/<stream>/c/k/<key>/<file>`: a file that is encrypted with a key of the stream, or the key.
+    Sealed(StreamKeyId, Sealed),
     /// `/<app>/<stream>/frame.mp4`
     Frame,
+}
+
+/// A file in the folder of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sealed {
+    /// `key`
+    Key,
+    /// `<first>.m4s`, `<first>-<last>.m4s`: a chunk, or several that are one file.
+    Chunks(u64, u64),
 }
 
 impl Asked<'_> {
@@ -244,6 +255,20 @@ impl Target {
             return Some(Target::Stream(name(stream)?, StreamFile::Playlist));
         }
         let (folder, file) = path.rsplit_once('/')?;
+        if let Some((folder, key)) = folder.rsplit_once('/')
+            && let Some(folder) = folder.strip_suffix(SEALED)
+        {
+            let sealed = match (file, chunk_number(file)) {
+                (KEY, _) => Sealed::Key,
+                (_, Some(number)) => Sealed::Chunks(number, number),
+                (_, None) => joined_numbers(file).map(|(first, last)| Sealed::Chunks(first, last))?,
+            };
+            let stream = name(folder.strip_suffix("/c/")?)?;
+            return Some(Target::Stream(
+                stream,
+                StreamFile::Sealed(key.parse().ok()?, sealed),
+            ));
+        }
         let stream = name(folder.strip_suffix("/c")?)?;
         if let Some((first, last)) = joined_numbers(file) {
             return Some(Target::Stream(stream, StreamFile::Joined(first, last)));
@@ -347,6 +372,20 @@ mod tests {
                 Target::OldTimeShift(stream("live/küche")),
             ),
             ("/openapi/timeline/query", Target::ShiftTimeline),
+            (
+                "/live/room%201/cam1/c/k/5f2a90c1-100-47/key",
+                Target::Stream(
+                    stream("live/room 1/cam1"),
+                    StreamFile::Sealed("5f2a90c1-100-47".parse().unwrap(), Sealed::Key),
+                ),
+            ),
+            (
+                "/live/cam1/c/k/5f2a90c1-0-0/17-19.m4s",
+                Target::Stream(
+                    stream("live/cam1"),
+                    StreamFile::Sealed("5f2a90c1-0-0".parse().unwrap(), Sealed::Chunks(17, 19)),
+                ),
+            ),
             ("/compat/aliyun", Target::Compat(Cloud::Aliyun)),
             ("/compat/tencent/", Target::Compat(Cloud::Tencent)),
             (
@@ -423,6 +462,11 @@ mod tests {
             "/timeshift/live/timeshift.m3u8",
             "/timeshift/timeshift.m3u8",
             "/openapi/timeline",
+            "/live/cam1/c/k/5f2a90c1-0-1/17.m4s",
+            "/live/cam1/c/k/5f2a90c1-100-47/017.m4s",
+            "/live/cam1/c/k/5f2a90c1-100-47/init-0a1b2c3d.mp4",
+            "/live/cam1/k/5f2a90c1-100-47/key",
+            "/c/k/5f2a90c1-100-47/key",
             "/compat",
             "/compat/azure",
             "/compat/aliyun/x",

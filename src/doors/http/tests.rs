@@ -8,7 +8,7 @@ use crate::access::viewer::{fuzz_signatures, fuzz_token};
 const USUAL: u64 = 20_000;
 
 /// Targets that something is.
-const TARGETS: [&str; 23] = [
+const TARGETS: [&str; 24] = [
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab.mp4?from=90s&to=2026-11-21T08:00:00Z&part=2&download=1",
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab/index.m3u8?start=live&_HLS_skip=YES",
     "/r/0198f3a2-5b7c-7d00-8000-0123456789ab/00017.m4s",
@@ -30,6 +30,7 @@ const TARGETS: [&str; 23] = [
     "/timeshift/live/cam1/timeshift.m3u8?delay=90",
     "/openapi/timeline/query?aliyunols=on&app=live&stream=cam1&format=ts&lhs_start_unix_s_0=100&lhs_end_unix_s_0=200&auth_key=1-0-0-d41d8cd98f00b204e9800998ecf8427e",
     "/live/cam1/c/4711-4713.m4s",
+    "/live/cam1/c/k/5f2a90c1-100-47/4711-4713.m4s",
     "/compat/aliyun?Action=ListLiveRecordVideo&StreamName=cam1&PageNo=2&SortBy=CreationTime:Asc&StartTime=2017-01-11T12:00:00Z&Signature=x%3D",
     "/compat/tencent?interface=Live_Tape_GetFilelist&Param.s.channel_id=cam1&Param.s.start_time=2016-12-10%2000:00:00&sign=0123456789abcdef",
 ];

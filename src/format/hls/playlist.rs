@@ -96,7 +96,10 @@ impl<'a> Playlist<'a> {
                 name: names.chunk(number, chunk),
             };
             match self.encryption {
-                Some(encryption) => text.encrypted(&entry, encryption, number),
+                Some(encryption) => {
+                    let uri = encryption.uris().of(&encryption.key_id(number));
+                    text.encrypted(&entry, &uri, &Encryption::iv(number));
+                }
                 None => text.chunk(&entry),
             }
         }

@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
-use super::encryption::Encryption;
 use super::served::{Start, Uris};
 use crate::media::Micros;
 
@@ -173,21 +172,19 @@ impl<'a> Text<'a> {
         self.media(entry);
     }
 
-    /// Adds an encrypted chunk, by its number from 0. A KEY holds for all that follows it, also for a MAP (RFC 8216 §4.3.2.4), and inits
+    /// Adds an encrypted chunk, with the URI of its key and its IV. A KEY holds for all that follows it, also for a MAP (RFC 8216 §4.3.2.4), and inits
     /// are in clear. So no key is in force at a MAP, and the chunk's own key is named behind it.
     pub(super) fn encrypted<Name: std::fmt::Display>(
         &mut self,
         entry: &Entry<Name>,
-        encryption: &Encryption,
-        number: usize,
+        uri: &str,
+        iv: &[u8; 16],
     ) {
         if entry.init.is_some() {
             self.line(format_args!("#EXT-X-KEY:METHOD=NONE"));
         }
         self.map(entry);
-        let uri = encryption.uris().of(&encryption.key_id(number));
-        let iv = HEXLOWER.encode(&Encryption::iv(number));
-        let suffix = &self.uris.suffix;
+        let (iv, suffix) = (HEXLOWER.encode(iv), &self.uris.suffix);
         self.line(format_args!(
             "#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}{suffix}\",IV=0x{iv}"
         ));

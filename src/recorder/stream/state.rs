@@ -48,7 +48,6 @@ impl Stream {
             bits_per_second: on_air.rate.bits_per_second(now.boot),
             ring_bytes: self.ring.bytes(),
             plays: played || self.is_recorded(),
-            closed: false,
             last_heard: on_air.last_heard,
         })
     }

@@ -291,6 +291,7 @@ fn the_texts_of_playlists_say_what_may_become_of_them() {
             shape: listed.shape,
             start: Start::Beginning,
             began,
+            encryption: None,
         };
         let uris = Uris::new("cam1/c/", None).unwrap();
         String::from_utf8(playlist.text(&uris, Update::Whole)).unwrap()
@@ -318,6 +319,7 @@ fn the_texts_of_playlists_say_what_may_become_of_them() {
         shape: long.shape,
         start: Start::Beginning,
         began: None,
+        encryption: None,
     };
     let text = String::from_utf8(playlist.text(&Uris::default(), Update::Delta)).unwrap();
     assert!(

@@ -93,7 +93,7 @@ fn is_a_wait(error: &str) -> bool {
 /// Fails unless the pictures of these parts were decoded, and those that were shown came in their order, in their size, each at
 /// its time, up to the end. A busy machine does not show all of them.
 #[track_caller]
-fn assert_shown(seen: &Seen, from_part: usize, name: &str) {
+pub(super) fn assert_shown(seen: &Seen, from_part: usize, name: &str) {
     // hls.js 1.7 does not say that the video has ended while there is a hole in what it has buffered: sound may end some
     // milliseconds before the picture at the break.
     assert!(!seen.fatal, "{name}: {seen:?}");

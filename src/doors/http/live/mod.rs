@@ -17,13 +17,15 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::{Allowed, Door};
-use super::files::{Reading, Sent, of_file, of_store, send};
+use super::encrypted;
+use super::files::{Bounds, Reading, Sent, of_file, of_store, send};
 use super::flow::Pace;
 use super::folder::{playlist as playlist_answer, update};
 use super::query::Query;
 use crate::config::stream_path;
 use crate::format::chunks::TapeChunk;
-use crate::format::hls::live::{ChunkFile, Init, InitName, Playlist, master as master_text};
+use crate::format::hls::encryption::{StreamEncryption, encrypted_len};
+use crate::format::hls::live::{ChunkFile, ChunkRate, Init, InitName, Playlist, master as master_text};
 use crate::format::hls::{Start, Update, Uris};
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
 use crate::media::{Micros, StreamName};
@@ -52,12 +54,20 @@ pub(super) async fn playlist(
     door: &Arc<Door>,
     stream: &StreamName,
     (query, inherited): (&Query, Option<&str>),
+    (encryption, bounds): (Option<&StreamEncryption>, Bounds),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
-    let now = look(door, stream, door.http().live_chunks).await?;
+    let mut now = look(door, stream, door.http().live_chunks).await?;
+    if let Some(encryption) = encryption {
+        let numbers = now.window.chunks.iter().map(|chunk| chunk.number).collect();
+        let kept = encrypted::opened(door, stream, (encryption, bounds), numbers).await?;
+        now.window.chunks.truncate(kept.end);
+        now.window.chunks.drain(..kept.start);
+    }
     let prefix = format!("{}/c/", file_name(stream));
     let uris = uris(&prefix, inherited)?;
-    let text = now.text(door, stream, (Start::LiveEdge, update(query)), &uris)?;
+    let how_much = (Start::LiveEdge, update(query));
+    let text = now.text(door, stream, how_much, (&uris, encryption))?;
     Ok(playlist_answer(door, text, how))
 }
 
@@ -65,15 +75,26 @@ pub(super) async fn playlist(
 pub(super) async fn master(
     door: &Arc<Door>,
     stream: &StreamName,
-    inherited: Option<&str>,
+    (inherited, is_encrypted): (Option<&str>, bool),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
     let now = look(door, stream, door.http().live_chunks).await?;
     let target_s = now.target_s()?;
     let uris = uris("", inherited)?;
     let playlist = format!("../{}.m3u8", file_name(stream));
-    let text = master_text(&now.window.rates(), target_s.into(), &playlist, &uris);
+    let rates = now.window.rates();
+    let text = master_text(&as_sent(rates, is_encrypted), target_s.into(), &playlist, &uris);
     Ok(playlist_answer(door, text, how))
+}
+
+/// Chunks with the bytes that are sent of them.
+pub(super) fn as_sent(mut rates: Vec<ChunkRate<'_>>, is_encrypted: bool) -> Vec<ChunkRate<'_>> {
+    if is_encrypted {
+        rates
+            .iter_mut()
+            .for_each(|rate| rate.bytes = encrypted_len(rate.bytes));
+    }
+    rates
 }
 
 /// Answers with an init of the chunks that are listed.
@@ -128,7 +149,7 @@ fn init_answer(found: &Init, method: &Method) -> Answer {
 pub(super) async fn chunk(
     door: &Arc<Door>,
     stream: &StreamName,
-    (number, allowed): (u64, Allowed),
+    (number, allowed, encryption): (u64, Allowed, Option<&StreamEncryption>),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let open = door.store.open_tape(stream);
@@ -144,7 +165,32 @@ pub(super) async fn chunk(
     if !allowed.has(span) {
         return Err(Refusal::not_found("there is nothing here that you may see"));
     }
+    let sent = encrypted::sealed(sent, encryption, (number, number));
     Ok(send(door, &Sent { until, ..sent }, how))
+}
+
+/// True when the tape of a stream has reached the chunk with this number. Blocks.
+pub(super) fn has_reached(
+    library: &Library,
+    stream: &StreamName,
+    number: u64,
+    open: Option<&OpenTape>,
+) -> Result<bool, Refusal> {
+    let last = on_the_tape(library, stream, 1, open)?;
+    Ok(last.chunks.iter().any(|chunk| chunk.number >= number))
+}
+
+/// UTC of the beginning and the end of a chunk, where it is on the tape. Blocks.
+pub(super) fn span_of(
+    library: &Library,
+    stream: &StreamName,
+    number: u64,
+    open: Option<&OpenTape>,
+) -> Result<Option<(Micros, Micros)>, Refusal> {
+    Ok(match on_tape(library, stream, number, open)? {
+        Found::Here(_, span) => Some(span),
+        Found::Gone | Found::NotOnTape => None,
+    })
 }
 
 impl Now {
@@ -169,7 +215,7 @@ impl Now {
         door: &Door,
         stream: &StreamName,
         (start, update): (Start, Update),
-        uris: &Uris,
+        (uris, encryption): (&Uris, Option<&StreamEncryption>),
     ) -> Result<Vec<u8>, Refusal> {
         let target_s = self.target_s()?;
         let chunks = self.window.listed(|zero, utc| door.dates.of(stream, zero, utc));
@@ -180,6 +226,7 @@ impl Now {
             chunks: &chunks,
             start,
             ended: self.ended,
+            encryption,
         };
         Ok(playlist.text(uris, update))
     }

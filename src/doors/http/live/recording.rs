@@ -62,7 +62,7 @@ pub(in crate::doors::http) async fn of_recording(
             let uris = uris(PREFIX, inherited)?;
             let text = now()
                 .await?
-                .text(door, stream, (start(query)?, update(query)), &uris)?;
+                .text(door, stream, (start(query)?, update(query)), (&uris, None))?;
             Ok(playlist_answer(door, text, how))
         }
         (MASTER, _) => {
@@ -74,7 +74,7 @@ pub(in crate::doors::http) async fn of_recording(
         (_, Some(name)) => match (chunk_number(name), name.parse()) {
             (Some(number), _) => {
                 let within = Allowed::from((Some(row.start), end));
-                chunk(door, stream, (number, within), (until, how)).await
+                chunk(door, stream, (number, within, None), (until, how)).await
             }
             (None, Ok(wanted)) => init_of(&now().await?, wanted, how.0).ok_or_else(none),
             (None, Err(_)) => Err(none()),

@@ -7,9 +7,11 @@ use super::Asking;
 use super::rights::{inherited, of_any_time, of_stream};
 use crate::channel::Name;
 use crate::doors::http::answer::{Answer, Refusal, set};
+use crate::doors::http::files::Bounds;
 use crate::doors::http::query::Query;
-use crate::doors::http::target::{Asked, ChannelFile, StreamFile};
+use crate::doors::http::target::{Asked, ChannelFile, Sealed, StreamFile};
 use crate::doors::http::{channel, encrypted, live, shift, still};
+use crate::format::hls::encryption::StreamEncryption;
 use crate::media::StreamName;
 use crate::model::Right;
 use crate::timeshift::Shift;
@@ -27,47 +29,89 @@ impl Asking<'_> {
     ) -> Result<Answer, Refusal> {
         let what = match file {
             // A chunk is of any time, and is held against the time that the viewer may have when it is found.
-            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) => of_any_time(stream),
+            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) | StreamFile::Sealed(..) => {
+                of_any_time(stream)
+            }
             StreamFile::Playlist | StreamFile::Master | StreamFile::Frame => {
                 of_stream(stream, self.door.utc())
             }
         };
         let viewer = self.stream(asked, &what).await?;
-        encrypted::stream_in_clear(self.door, stream)?;
         let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
         let bounds = viewer.bounds(Right::Watch, &what);
         let until = self.until(&viewer, Right::Watch, &what);
-        match file {
+        let in_clear = || encrypted::stream_in_clear(self.door, stream);
+        let encryption = || encrypted::of_stream(self.door, stream);
+        let mut answer = match file {
             StreamFile::Frame => {
-                let mut answer = still::of_stream(self.door, stream, (query, bounds), (until, how)).await?;
-                self.cache(&mut answer);
-                Ok(answer)
+                in_clear()?;
+                still::of_stream(self.door, stream, (query, bounds), (until, how)).await?
             }
-            StreamFile::Playlist | StreamFile::Master => {
-                let mut answer = match file {
-                    StreamFile::Master => live::master(self.door, stream, inherited, how).await?,
-                    _ => live::playlist(self.door, stream, (query, inherited), how).await?,
-                };
-                self.cache(&mut answer);
-                Ok(answer)
+            StreamFile::Playlist => {
+                let encryption = encryption()?;
+                let sealing = (encryption.as_ref(), bounds);
+                live::playlist(self.door, stream, (query, inherited), sealing, how).await?
             }
-            StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) => {
-                let mut answer = match file {
-                    StreamFile::Init(name) => live::init(self.door, stream, name, how).await?,
-                    StreamFile::Chunk(number) => {
-                        let allowed = self.door.allowed(stream, bounds).await?;
-                        live::chunk(self.door, stream, (*number, allowed), (until, how)).await?
-                    }
-                    StreamFile::Joined(first, last) => {
-                        let wanted = ((*first, *last), bounds);
-                        shift::joined(self.door, stream, wanted, (until, how)).await?
-                    }
-                    _ => return Err(Refusal::internal("a file of a stream is of no kind")),
-                };
+            StreamFile::Master => {
+                let is_encrypted = encryption()?.is_some();
+                live::master(self.door, stream, (inherited, is_encrypted), how).await?
+            }
+            StreamFile::Init(name) => {
+                let mut answer = live::init(self.door, stream, name, how).await?;
                 self.keep(&mut answer, until);
-                Ok(answer)
+                return Ok(answer);
             }
-        }
+            StreamFile::Chunk(number) => {
+                in_clear()?;
+                return self
+                    .chunks(stream, (*number, *number), (bounds, None), until)
+                    .await;
+            }
+            StreamFile::Joined(first, last) => {
+                in_clear()?;
+                return self.chunks(stream, (*first, *last), (bounds, None), until).await;
+            }
+            StreamFile::Sealed(id, sealed) => {
+                let encryption = encryption()?;
+                let encryption = encryption.ok_or_else(|| {
+                    Refusal::not_found(format!("{stream} is not encrypted: read its playlist again"))
+                })?;
+                return match sealed {
+                    Sealed::Key => {
+                        encrypted::key_of_stream(self.door, stream, (*id, bounds), self.method).await
+                    }
+                    Sealed::Chunks(first, last) if encryption.key_id(*first) == *id => {
+                        let sealing = (bounds, Some(&encryption));
+                        self.chunks(stream, (*first, *last), sealing, until).await
+                    }
+                    Sealed::Chunks(..) => Err(Refusal::gone(format!(
+                        "{stream} has other keys by now: read its playlist again"
+                    ))),
+                };
+            }
+        };
+        self.cache(&mut answer);
+        Ok(answer)
+    }
+
+    /// Answers with chunks of a stream, which are one file.
+    async fn chunks(
+        &self,
+        stream: &StreamName,
+        (first, last): (u64, u64),
+        (bounds, encryption): (Bounds, Option<&StreamEncryption>),
+        until: Option<Instant>,
+    ) -> Result<Answer, Refusal> {
+        let how = (self.method, self.headers);
+        let mut answer = if first == last {
+            let allowed = self.door.allowed(stream, bounds).await?;
+            live::chunk(self.door, stream, (first, allowed, encryption), (until, how)).await?
+        } else {
+            let wanted = ((first, last), bounds, encryption);
+            shift::joined(self.door, stream, wanted, (until, how)).await?
+        };
+        self.keep(&mut answer, until);
+        Ok(answer)
     }
 
     /// Answers with a file of a channel.
@@ -101,13 +145,14 @@ impl Asking<'_> {
         let (viewer, bounds) = self
             .past(asked, stream, shift::span(shift, self.door.utc()))
             .await?;
-        encrypted::stream_in_clear(self.door, stream)?;
+        let encryption = encrypted::of_stream(self.door, stream)?;
         let how = (self.method, self.headers);
         let wanted = |inherited| shift::Wanted {
             stream,
             shift,
             bounds,
             inherited,
+            encryption: encryption.as_ref(),
         };
         let mut answer = if is_master {
             // The playlist that it names is asked for in the same words.

@@ -8,10 +8,12 @@ use tokio::time::Instant;
 use crate::doors::http::answer::{Answer, Refusal};
 use crate::doors::http::body::Source;
 use crate::doors::http::door::{Allowed, Door};
+use crate::doors::http::encrypted;
 use crate::doors::http::files::{Bounds, Reading, Sent, of_file, of_store, send};
 use crate::doors::http::flow::Pace;
 use crate::doors::http::live::span;
 use crate::format::chunks::TapeChunk;
+use crate::format::hls::encryption::StreamEncryption;
 use crate::format::hls::live::ChunkFile;
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
 use crate::media::{Micros, StreamName};
@@ -25,7 +27,7 @@ const MOST_JOINED_LASTS: Micros = 6_500_000;
 pub(in crate::doors::http) async fn joined(
     door: &Arc<Door>,
     stream: &StreamName,
-    ((first, last), bounds): ((u64, u64), Bounds),
+    ((first, last), bounds, encryption): ((u64, u64), Bounds, Option<&StreamEncryption>),
     (until, how): (Option<Instant>, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     if last.saturating_sub(first) >= MOST_JOINED as u64 {
@@ -35,7 +37,7 @@ pub(in crate::doors::http) async fn joined(
     let open = door.store.open_tape(stream);
     let name = stream.clone();
     let read = move |library: &Library| find(library, &name, (first, last), (open.as_deref(), allowed));
-    let sent = door.read(read).await?;
+    let sent = encrypted::sealed(door.read(read).await?, encryption, (first, last));
     Ok(send(door, &Sent { until, ..sent }, how))
 }
 

@@ -29,12 +29,14 @@ use memory::kept_from;
 
 use super::answer::{Answer, Refusal};
 use super::door::Door;
+use super::encrypted;
 use super::files::Bounds;
 use super::folder::{playlist as playlist_answer, update};
-use super::live::file_name;
+use super::live::{as_sent, file_name};
 use super::query::Query;
 use crate::config::{Http, stream_path};
 use crate::event::Dialect;
+use crate::format::hls::encryption::StreamEncryption;
 use crate::format::hls::live::{ChunkRate, JoinedPlaylist, master as master_text};
 use crate::format::hls::{Start, Uris};
 use crate::media::{Micros, StreamName};
@@ -59,6 +61,8 @@ pub(super) struct Wanted<'a> {
     pub(super) bounds: Bounds,
     /// The query of the addresses in the playlist.
     pub(super) inherited: Option<&'a str>,
+    /// How the stream is encrypted, if it is.
+    pub(super) encryption: Option<&'a StreamEncryption>,
 }
 
 /// Reads what a query asks for. `None` where it asks for what is live.
@@ -99,7 +103,14 @@ pub(super) async fn playlist(
         Address::OldTencent => Extra::Began,
         Address::Stream => Extra::Nothing,
     };
-    let found = look(door, wanted, extra).await?;
+    let mut found = look(door, wanted, extra).await?;
+    if let Some(encryption) = wanted.encryption {
+        let numbers = found.chunks.iter().map(|joined| joined.chunk.number).collect();
+        let rights = (encryption, wanted.bounds);
+        let kept = encrypted::opened(door, wanted.stream, rights, numbers).await?;
+        found.chunks.truncate(kept.end);
+        found.chunks.drain(..kept.start);
+    }
     door.dates
         .keep(|change| door.store.submit(Command::Change(change)).is_ok());
     let uris = Uris::new(&prefix(address, wanted.stream), wanted.inherited);
@@ -113,6 +124,7 @@ pub(super) async fn playlist(
             Shift::Range { .. } | Shift::From { .. } => Start::Beginning,
         },
         began: found.began,
+        encryption: wanted.encryption,
     };
     Ok(playlist_answer(door, playlist.text(&uris, update(query)), how))
 }
@@ -135,6 +147,7 @@ pub(super) async fn master(
             pictures: facts.pictures,
         })
         .collect();
+    let rates = as_sent(rates, wanted.encryption.is_some());
     let playlist = format!("../{}.m3u8", file_name(wanted.stream));
     Ok(playlist_answer(
         door,

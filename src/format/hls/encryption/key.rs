@@ -6,10 +6,13 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::id::{KeyId, MasterId};
+use super::stream::StreamKeyId;
+use crate::media::StreamName;
 
 /// What is derived from a master key: each has a text of its own, so that none is ever the beginning of another.
 const OF_ID: &[u8] = b"edgereel: id of a master key\n";
 const OF_KEY: &[u8] = b"edgereel: key of HLS, AES-128\n";
+const OF_STREAM: &[u8] = b"edgereel: key of a stream, AES-128\n";
 
 /// The secret that all keys of a box are made of. It cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,9 +47,24 @@ impl MasterKey {
 
     pub(super) fn derive(&self, id: &KeyId) -> ChunkKey {
         let parts: [&[u8]; 3] = [OF_KEY, &id.recording.to_bytes(), &id.period.to_be_bytes()];
+        self.made_of(&parts)
+    }
+
+    /// The key of a stream with this id, if it is made of this master key.
+    pub fn key_of_stream(&self, stream: &StreamName, id: &StreamKeyId) -> Option<ChunkKey> {
+        (id.master == self.id).then(|| self.derive_of_stream(stream, id))
+    }
+
+    pub(super) fn derive_of_stream(&self, stream: &StreamName, id: &StreamKeyId) -> ChunkKey {
+        let (chunks, period) = (id.chunks.to_be_bytes(), id.period.to_be_bytes());
+        // What follows the name is as long in every text, so no two are the same.
+        self.made_of(&[OF_STREAM, stream.as_str().as_bytes(), &chunks, &period])
+    }
+
+    fn made_of(&self, parts: &[&[u8]]) -> ChunkKey {
         let mut key = [0; 16];
         key.iter_mut()
-            .zip(hmac(&self.secret, &parts))
+            .zip(hmac(&self.secret, parts))
             .for_each(|(to, from)| *to = from);
         ChunkKey(key)
     }

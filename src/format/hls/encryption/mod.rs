@@ -1,6 +1,7 @@
 //! Encryption of chunks: AES-128 in CBC mode with PKCS #7 (RFC 8216 §4.3.2.4, method `AES-128`).
 //!
 //! ```text
+//! of a recording (those of a stream: [`StreamEncryption`]):
 //! master key ── HMAC-SHA-256, with recording and period ──► key of a period (16 bytes)
 //!                                                           its id: <recording>-<master>-<period>
 //! number of a chunk, from 1 ──► IV (128 bits, big endian)
@@ -15,6 +16,7 @@
 mod file;
 mod id;
 mod key;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod uris;
@@ -25,6 +27,7 @@ pub(super) use file::Encrypted;
 pub use file::encrypted_len;
 pub use id::{KeyId, MasterId, NoKeyId};
 pub use key::{ChunkKey, MasterKey};
+pub use stream::{StreamEncryption, StreamKeyId};
 pub use uris::{BadKeyUri, KEY_ID, KeyUris};
 
 use crate::format::mark::Marker;
@@ -40,9 +43,10 @@ pub struct Encryption {
 }
 
 /// What decrypts a chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sealed {
-    pub(super) id: KeyId,
+    /// The id of the key.
+    pub(super) id: String,
     pub(super) key: ChunkKey,
     pub(super) iv: [u8; 16],
 }
@@ -77,7 +81,7 @@ impl Encryption {
 
     /// Adds to `marker` what the bytes of a chunk depend on beside its media.
     pub(super) fn material(&self, chunk: usize, marker: &mut Marker) {
-        material(&self.key_id(chunk), &Self::iv(chunk), marker);
+        material(&self.key_id(chunk).to_string(), &Self::iv(chunk), marker);
     }
 
     pub(super) fn sealed(&self, chunk: usize) -> Sealed {
@@ -85,7 +89,7 @@ impl Encryption {
         Sealed {
             key: self.master.derive(&id),
             iv: Self::iv(chunk),
-            id,
+            id: id.to_string(),
         }
     }
 
@@ -101,7 +105,7 @@ impl Sealed {
     }
 }
 
-fn material(id: &KeyId, iv: &[u8; 16], marker: &mut Marker) {
-    marker.bytes(id.to_string().as_bytes());
+fn material(id: &str, iv: &[u8; 16], marker: &mut Marker) {
+    marker.bytes(id.as_bytes());
     marker.bytes(iv);
 }

@@ -11,6 +11,7 @@ use super::*;
 use crate::format::hls::{Hls, Served, Start, Update, Uris};
 use crate::format::testing::{Reel, all, assert_same_in_pieces, eventful, two_segments, view};
 use crate::format::{FileError, VirtualFile};
+use crate::media::StreamName;
 
 const RECORDING: &str = "0198f3a2-5b7c-7d00-8000-0123456789ab";
 
@@ -244,6 +245,71 @@ fn keys_are_those_that_anybody_can_make_of_the_master_key() {
     assert_eq!(master(b"other").key(&id), None);
     assert_eq!(format!("{key:?}"), "***");
     assert!(!format!("{:?} {:?}", master(b"secret"), encryption(0)).contains("115, 101"));
+}
+
+/// `(printf 'edgereel: key of a stream, AES-128\nlive/cam1'; printf '00000064000000000000002f' | xxd -r -p) |
+/// openssl dgst -sha256 -hmac secret`: no release may make other keys.
+#[test]
+fn keys_of_a_stream_are_those_that_anybody_can_make_of_the_master_key() {
+    let (stream, other): (StreamName, StreamName) =
+        ("live/cam1".parse().unwrap(), "live/cam2".parse().unwrap());
+    let of = |stream: &StreamName, every| {
+        StreamEncryption::new(stream.clone(), master(b"secret"), NonZeroU32::new(every))
+    };
+    let id = of(&stream, 100).key_id(4_711);
+    assert_eq!(id.to_string(), "e7584f94-100-47");
+    assert_eq!((*id.numbers().start(), *id.numbers().end()), (4_700, 4_799));
+    let key = |stream: &StreamName, id: &StreamKeyId| master(b"secret").key_of_stream(stream, id).unwrap();
+    let hex = data_encoding::HEXLOWER.encode(key(&stream, &id).expose());
+    assert_eq!(hex, "e6a86a16ea9c2f5d29bd09db22e18750");
+    let one = of(&stream, 0).key_id(u64::MAX);
+    assert_eq!(
+        (one.to_string().as_str(), *one.numbers().end()),
+        ("e7584f94-0-0", u64::MAX)
+    );
+    let all = [
+        key(&stream, &id),
+        key(&other, &id),
+        key(&stream, &one),
+        key(&stream, &of(&stream, 10).key_id(479)),
+    ];
+    for (at, one) in all.iter().enumerate() {
+        assert!(all.iter().skip(at + 1).all(|another| another != one), "{at}");
+    }
+    assert_eq!(master(b"other").key_of_stream(&stream, &id), None);
+    assert_eq!(id.to_string().parse(), Ok(id));
+    let long = format!("{id}{}", "0".repeat(1_000_000));
+    for bad in [
+        "",
+        "e7584f94",
+        "e7584f94-100",
+        "e7584f94-0-1",
+        "e7584f94-0100-47",
+        "e7584f94-100-+47",
+        "e7584f94-100-47-1",
+        "e7584f94-4294967296-0",
+        "E7584F94-100-47",
+        &long,
+    ] {
+        assert_eq!(bad.parse::<StreamKeyId>(), Err(NoKeyId), "{bad}");
+    }
+    let highest: StreamKeyId = format!("e7584f94-{}-{}", u32::MAX, u64::MAX).parse().unwrap();
+    assert_eq!(*highest.numbers().end(), u64::MAX);
+}
+
+#[test]
+fn a_chunk_of_a_stream_is_decrypted_by_its_key_and_number() {
+    let stream: StreamName = "live/cam1".parse().unwrap();
+    let encryption = StreamEncryption::new(stream.clone(), master(b"secret"), NonZeroU32::new(2));
+    let clear: Vec<u8> = (0..50_000).map(|at| (at * 31 % 251) as u8).collect();
+    for (numbers, iv) in [((7, 7), 7), ((7, 9), 9_u128 << 64 | 7)] {
+        let mut file = encryption.encrypted(Bytes(clear.clone()), numbers);
+        let bytes = all(&mut file);
+        let key = master(b"secret")
+            .key_of_stream(&stream, &encryption.key_id(7))
+            .unwrap();
+        assert!(decrypted(&bytes, key, iv.to_be_bytes()) == clear);
+    }
 }
 
 /// Bytes in memory as a file.

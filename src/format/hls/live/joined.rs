@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use super::playlist::LiveChunk;
+use super::playlist::{LiveChunk, add};
+use crate::format::hls::encryption::StreamEncryption;
 use crate::format::hls::served::{Start, Update, Uris};
 use crate::format::hls::text::{Entry, Head, Kind, Text};
 use crate::media::Micros;
@@ -51,6 +52,8 @@ pub struct JoinedPlaylist<'a> {
     pub start: Start,
     /// UTC at which the programme began, for players of Tencent that look for it: `EXT-TX-TS-START-TIME`.
     pub began: Option<Micros>,
+    /// How the chunks are encrypted, if they are.
+    pub encryption: Option<&'a StreamEncryption>,
 }
 
 /// The name of a chunk's file, or of the file of joined chunks.
@@ -134,7 +137,7 @@ impl JoinedPlaylist<'_> {
                 continue;
             }
             let shown = another || chunk.discontinuity;
-            text.chunk(&Entry {
+            let entry = Entry {
                 discontinuity: chunk.discontinuity,
                 init: shown.then(|| chunk.init.to_string()),
                 date: Some(chunk.date),
@@ -144,7 +147,8 @@ impl JoinedPlaylist<'_> {
                     last: *last,
                 }
                 .to_string(),
-            });
+            };
+            add(&mut text, uris, entry, (self.encryption, (chunk.number, *last)));
         }
         text.finish(ended)
     }

@@ -6,6 +6,8 @@
 //! cam1/c/init-3f2a90c1.mp4        a moov for each configuration, named by its content
 //! cam1/c/4711.m4s                 chunk 4711 of the stream: styp moof mdat
 //! cam1/c/4711-4713.m4s            chunks 4711 to 4713 of one segment, one behind the other
+//! cam1/c/k/5f2a90c1-100-47/4711.m4s   chunk 4711, encrypted with this key
+//! cam1/c/k/5f2a90c1-100-47/key        the key
 //! ```
 //!
 //! A stream counts its chunks, and the frames of a chunk never change. So a chunk is a pure function of its frames and its
@@ -26,7 +28,7 @@ pub use file::{ChunkBytes, ChunkFile, ChunkPlace};
 pub use init::{Init, InitName};
 pub use joined::{JoinedChunk, JoinedPlaylist, Shape, joined_numbers};
 pub use master::{ChunkRate, master};
-pub use playlist::{LiveChunk, Playlist, chunk_name, chunk_number};
+pub use playlist::{KEY, LiveChunk, Playlist, SEALED, chunk_name, chunk_number};
 pub use samples::{ChunkFacts, ChunkFrames};
 
 #[cfg(test)]

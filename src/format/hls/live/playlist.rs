@@ -1,6 +1,7 @@
 //! The playlist of a stream.
 
 use super::InitName;
+use crate::format::hls::encryption::StreamEncryption;
 use crate::format::hls::served::{Start, Update, Uris};
 use crate::format::hls::text::{Entry, Head, Kind, Text};
 use crate::media::Micros;
@@ -36,6 +37,8 @@ pub struct Playlist<'a> {
     pub start: Start,
     /// True when no other chunk will follow.
     pub ended: bool,
+    /// How the chunks are encrypted, if they are.
+    pub encryption: Option<&'a StreamEncryption>,
 }
 
 impl Playlist<'_> {
@@ -66,13 +69,19 @@ impl Playlist<'_> {
             if at < skipped {
                 continue;
             }
-            text.chunk(&Entry {
+            let entry = Entry {
                 discontinuity: chunk.discontinuity,
                 init: (another || chunk.discontinuity).then(|| chunk.init.to_string()),
                 date: Some(chunk.date),
                 duration_us: chunk.duration_us,
                 name: chunk_name(chunk.number),
-            });
+            };
+            add(
+                &mut text,
+                uris,
+                entry,
+                (self.encryption, (chunk.number, chunk.number)),
+            );
         }
         text.finish(self.ended)
     }
@@ -84,6 +93,32 @@ impl Playlist<'_> {
         self.chunks.get(first..).unwrap_or_default()
     }
 }
+
+/// Adds the entry of the chunks with these numbers, which are one file. Where it is encrypted, it is in the folder of its key, so that its
+/// name stands for the same bytes, whatever key another playlist has.
+pub(super) fn add(
+    text: &mut Text<'_>,
+    uris: &Uris,
+    entry: Entry<String>,
+    (encryption, numbers): (Option<&StreamEncryption>, (u64, u64)),
+) {
+    let Some(encryption) = encryption else {
+        text.chunk(&entry);
+        return;
+    };
+    let folder = format!("{}/{}", SEALED, encryption.key_id(numbers.0));
+    let key = format!("{}{folder}/{KEY}", uris.prefix);
+    let entry = Entry {
+        name: format!("{folder}/{}", entry.name),
+        ..entry
+    };
+    text.encrypted(&entry, &key, &StreamEncryption::iv(numbers));
+}
+
+/// The folder of encrypted chunks, in which each key has a folder.
+pub const SEALED: &str = "k";
+/// The name of the key itself.
+pub const KEY: &str = "key";
 
 /// The name of a chunk's file.
 pub fn chunk_name(number: u64) -> String {

@@ -1,15 +1,18 @@
 //! Names, playlists and master playlists of streams.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use m3u8_rs::MediaPlaylist;
 
+use crate::format::hls::encryption::{MasterKey, StreamEncryption};
 use crate::format::hls::live::{
-    ChunkRate, Init, InitName, LiveChunk, Playlist, chunk_name, chunk_number, master,
+    ChunkRate, Init, InitName, JoinedChunk, JoinedPlaylist, LiveChunk, Playlist, Shape, chunk_name,
+    chunk_number, master,
 };
 use crate::format::hls::{Start, Update, Uris};
 use crate::format::testing::{self, SOME_DAY};
-use crate::media::Tracks;
+use crate::media::{StreamName, Tracks};
 
 #[test]
 fn the_name_of_an_init_is_made_of_its_bytes() {
@@ -76,6 +79,7 @@ fn playlist(chunks: &[LiveChunk]) -> Playlist<'_> {
         chunks,
         start: Start::LiveEdge,
         ended: false,
+        encryption: None,
     }
 }
 
@@ -186,5 +190,58 @@ fn the_master_playlist_of_a_stream_says_what_its_chunks_are() {
             .variants
             .len(),
         1
+    );
+}
+
+#[test]
+fn an_encrypted_stream_names_a_key_for_each_chunk_and_none_for_an_init() {
+    let stream: StreamName = "live/cam1".parse().unwrap();
+    let encryption = StreamEncryption::new(stream, MasterKey::new(b"secret"), NonZeroU32::new(2));
+    let chunks = window(4);
+    let live = Playlist {
+        encryption: Some(&encryption),
+        ..playlist(&chunks)
+    };
+    let uris = Uris::new("cam1/c/", Some("txSecret=ab")).unwrap();
+    let text = String::from_utf8(live.text(&uris, Update::Whole)).unwrap();
+    let read = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
+    for (segment, chunk) in read.segments.iter().zip(&chunks) {
+        let folder = format!("cam1/c/k/{}", encryption.key_id(chunk.number));
+        assert_eq!(segment.uri, format!("{folder}/{}.m4s?txSecret=ab", chunk.number));
+        let key = segment.key.as_ref().unwrap();
+        assert_eq!(key.uri, Some(format!("{folder}/key?txSecret=ab")));
+        assert_eq!(key.iv, Some(format!("0x{:032x}", chunk.number)));
+    }
+    // No key is in force at an init.
+    let mut is_in_force = false;
+    for line in text.lines() {
+        match line.strip_prefix("#EXT-X-KEY:METHOD=") {
+            Some(method) => is_in_force = method != "NONE",
+            None if line.starts_with("#EXT-X-MAP") => assert!(!is_in_force, "{text}"),
+            None => assert!(line.starts_with('#') || is_in_force, "{text}"),
+        }
+    }
+    assert_eq!(
+        text.matches("METHOD=NONE").count(),
+        text.matches("#EXT-X-MAP").count()
+    );
+    let joined = JoinedChunk::alone(chunks[0].clone()).up_to(chunks[0].number + 1, 4_000_000);
+    let joined = JoinedPlaylist {
+        target_s: 6,
+        chunks: &[joined],
+        shape: Shape::Closed,
+        start: Start::Beginning,
+        began: None,
+        encryption: Some(&encryption),
+    };
+    let read = m3u8_rs::parse_media_playlist_res(&joined.text(&uris, Update::Whole)).unwrap();
+    let (first, last) = (chunks[0].number, chunks[0].number + 1);
+    let iv = u128::from(last) << 64 | u128::from(first);
+    let key = read.segments[0].key.as_ref().unwrap();
+    assert_eq!(key.iv, Some(format!("0x{iv:032x}")), "no other file has this IV");
+    assert!(
+        read.segments[0]
+            .uri
+            .ends_with(&format!("/{first}-{last}.m4s?txSecret=ab"))
     );
 }

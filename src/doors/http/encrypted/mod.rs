@@ -1,17 +1,20 @@
-//! Encrypted recordings: their keys, and the refusal of what would give them away in clear.
+//! Encrypted recordings and streams: their keys, and the refusal of what would give them away in clear.
+
+mod stream;
 
 use std::sync::Arc;
 
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Method, StatusCode};
 
+pub(super) use stream::{key as key_of_stream, of_stream, opened, sealed};
+
 use super::answer::{Answer, Refusal, bytes};
 use super::door::Door;
 use super::files::Bounds;
 use crate::api::{CLOSED, KeysAt, NoKey};
-use crate::format::hls::encryption::{Encryption, KeyId};
+use crate::format::hls::encryption::{ChunkKey, Encryption, KeyId};
 use crate::media::{Micros, StreamName};
-use crate::model::recording_path;
 use crate::store::{RecordingRow, RecordingState};
 
 /// Refuses a recording in clear, where it is had encrypted alone.
@@ -27,13 +30,8 @@ pub(super) fn stream_in_clear(door: &Door, stream: &StreamName) -> Result<(), Re
     if !door.api.is_closed(stream, None) {
         return Ok(());
     }
-    let live = door.api.streams().into_iter().find(|live| live.stream == *stream);
-    let recording = live.and_then(|live| live.recordings.first().copied());
-    let now = recording.map_or(String::new(), |recording| {
-        format!(", now {}/master.m3u8?start=live", recording_path(recording))
-    });
     Err(Refusal::refused(format!(
-        "{stream} is encrypted, and its recordings alone have keys: play these{now}; or write also_clear = true beside encrypt under \
+        "{stream} is encrypted, and this would give it away in clear: play its HLS; or write also_clear = true beside encrypt under \
          [template.hls]"
     )))
 }
@@ -89,6 +87,11 @@ pub(super) fn key(
     }
     whole(row, bounds)?;
     let key = door.api.hls_keys().key(id).map_err(of_key)?;
+    Ok(answer(&key, method))
+}
+
+/// The answer with the 16 bytes of a key. Nothing stores it.
+fn answer(key: &ChunkKey, method: &Method) -> Answer {
     let body = if *method == Method::HEAD {
         Vec::new()
     } else {
@@ -101,7 +104,7 @@ pub(super) fn key(
         hyper::header::CONTENT_LENGTH,
         HeaderValue::from(key.expose().len()),
     );
-    Ok(answer)
+    answer
 }
 
 fn of_key(error: NoKey) -> Refusal {
