@@ -323,6 +323,22 @@ fn lists(dir: &Path, busy: Busy) {
             },
         ),
     ];
+    let newest = Query {
+        order: descending(Sort::Start),
+        ..all.clone()
+    };
+    let since = Query {
+        from: Some(first),
+        ..newest.clone()
+    };
+    for (what, query) in [("", newest), (", since the beginning", since)] {
+        timed(
+            &format!("the last page by its number, of 5,000{what}"),
+            dir,
+            |library| library.numbered(&query, 4_900, 5_000),
+            |(rows, _)| rows.len(),
+        );
+    }
     for (what, query) in searches {
         timed(
             &format!("search: {what}"),
