@@ -74,6 +74,11 @@ const PUT: &[Argument] = &[
         "show each recording again as a channel: +2h after its end, or at a time of the day, as in 20:00",
     ),
     takes(
+        "compose",
+        Kind::Switch,
+        "when a session is over, make one more recording of all its recordings, if there are several; default false",
+    ),
+    takes(
         "time_zone",
         Kind::Text,
         "the time zone of the template's clock, as in Asia/Shanghai",

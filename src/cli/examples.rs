@@ -130,6 +130,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Give a recording its category and a title",
             ),
             (
+                "edgereel recording cut 0197a2 --ranges '[{\"from_s\":60,\"to_s\":120},{\"from_s\":-60}]'",
+                "A new recording of two minutes of another: its second and its last one",
+            ),
+            (
                 "edgereel recording start live/cam1 --pre-roll 10s --name lesson-7",
                 "Record, beginning with the last ten seconds",
             ),

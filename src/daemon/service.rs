@@ -46,6 +46,8 @@ pub struct Service {
     time: JoinHandle<()>,
     /// The task that looks after channels.
     channels: JoinHandle<()>,
+    /// The task that makes one recording more of each session that is over.
+    sessions: JoinHandle<()>,
     admission: Arc<Admission>,
     /// The certificate that RTMPS proves itself with.
     identity: Identity,
@@ -189,6 +191,7 @@ impl Service {
         let pushes = tokio::spawn(std::mem::take(&mut self.pushes).stop());
         self.time.abort();
         self.channels.abort();
+        self.sessions.abort();
         self.recorder.stop();
         if let Some(stop) = self.stop_server.take() {
             let _ = stop.send(());

@@ -35,6 +35,9 @@ pub struct Output {
     /// How its HLS is encrypted, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypt: Option<Encrypt>,
+    /// When a session is over, one more recording is made of all its recordings.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compose: bool,
 }
 
 /// Which tracks of a stream a recording has.
@@ -104,6 +107,7 @@ impl Output {
             key: None,
             time_zone: None,
             encrypt: None,
+            compose: false,
         }
     }
 

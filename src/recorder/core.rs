@@ -80,6 +80,12 @@ pub(super) struct Begun {
 }
 
 impl Core {
+    /// True while a session may record more.
+    pub(super) fn has_session(&self, session: &str) -> bool {
+        let mut sessions = self.streams.values().flat_map(|stream| &stream.sessions);
+        sessions.any(|of| of.spec.about.session == session)
+    }
+
     pub(super) fn new(settings: RecorderSettings, tape_base: Micros) -> Self {
         let mut rulebook = Rulebook::default();
         rulebook.configure(Vec::new(), Vec::new());

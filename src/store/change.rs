@@ -53,3 +53,15 @@ pub enum Change {
     /// Changes the list of commands that changed something.
     Audit(AuditChange),
 }
+
+impl Change {
+    /// A session is composed, or never will be.
+    pub fn session_composed(session: String) -> Self {
+        Change::Keep {
+            namespace: super::COMPOSE,
+            id: session,
+            body: None,
+            tell: None,
+        }
+    }
+}

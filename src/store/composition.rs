@@ -71,6 +71,28 @@ impl TapeRange {
     }
 }
 
+/// A session of which all recordings are to become one more, when it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToCompose {
+    /// The session.
+    pub session: String,
+    /// Its stream.
+    pub stream: StreamName,
+    /// Tape time at which its first recording starts.
+    pub start: Micros,
+}
+
+/// A recording of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionPiece {
+    /// The recording.
+    pub recording: RecordingId,
+    /// Its state.
+    pub state: super::RecordingState,
+    /// The origin and the purpose of the recording.
+    pub spec: RecordingSpec,
+}
+
 /// A composition that is to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewComposition {

@@ -83,7 +83,7 @@ pub use audit::{AuditChange, AuditId, AuditQuery, AuditRow, Audited};
 pub use change::Change;
 pub(crate) use clock::is_step;
 pub use clock::{Clock, RealClock};
-pub use composition::{ComposeError, NewComposition, TapeRange, TapeSpan};
+pub use composition::{ComposeError, NewComposition, SessionPiece, TapeRange, TapeSpan, ToCompose};
 pub use counts::{GapCause, GapCounts, SyncTimes};
 pub use delivery::{
     Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,
@@ -129,6 +129,9 @@ const KEPT_BYTES: i64 = 4 << 20;
 
 /// The namespace of channels in the journal. The id of a value is the name of its channel, and its body is JSON.
 pub const CHANNELS: &str = "channels";
+
+/// The namespace of sessions that are to be composed when they are over. The id of a value is the session.
+const COMPOSE: &str = "compose";
 
 /// The reason for the end of recordings and publishes that a start finds open.
 const UNCLEAN: &str = "unclean shutdown";

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::composition::TapeRange;
+use super::composition::{SessionPiece, TapeRange, ToCompose};
 use super::journal::{Journal, RecordingData, Sealing};
 use super::library::Library;
 use super::tally::{Run, Tally};
@@ -173,6 +173,16 @@ impl Library {
             };
             Ok(journal.ranges(&row)?.into_iter().map(span).collect())
         })
+    }
+
+    /// The sessions that are to be composed when they are over, at most so many.
+    pub fn to_compose(&self, most: usize) -> Result<Vec<ToCompose>, StoreError> {
+        self.journal().to_compose(most)
+    }
+
+    /// The recordings of such a session, in the order of the tape.
+    pub fn session(&self, of: &ToCompose) -> Result<Vec<SessionPiece>, StoreError> {
+        self.journal().session(of)
     }
 
     /// The ranges that a composition was made of, in the order in which they are played; none of any other recording.

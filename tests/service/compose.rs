@@ -89,3 +89,37 @@ fn two_recordings_are_put_together_over_mqtt_and_watched_and_delivered_as_one() 
     drop(service);
     verified(&data);
 }
+
+/// A template of which a session is one recording, too.
+const CLASS: &str = "\n[[template]]\nname = \"class\"\nformats = [\"mp4\"]\nsplit = \"30s\"\n\
+                     compose = true\n[[rule]]\ntemplate = \"class\"\n";
+
+#[test]
+fn a_session_is_delivered_as_one_recording_more_also_when_the_service_was_killed_at_its_end() {
+    let (home, target) = (home(), home());
+    let more = format!("[sync]\nurl = \"file://{}\"\n{CLASS}", target.path().display());
+    let service = Service::start_with(home.path(), &more);
+    push(&service, "live/class", 80, 0);
+    let data = service.data();
+    wait_until("it to be closed", || {
+        let rows = rows(&data);
+        rows.len() >= 3 && rows.iter().all(|row| row["state"] != "open")
+    });
+    service.kill();
+    let _service = Service::start_with(home.path(), &more);
+    wait_until("all to be delivered", || all_delivered(&data, 4));
+    let rows = rows(&data);
+    let (whole, pieces): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["origin"] == "composition");
+    let length = |row: &serde_json::Value| row["duration_s"].as_f64().unwrap();
+    let sum: f64 = pieces.iter().map(|piece| length(piece)).sum();
+    assert!(
+        whole.len() == 1 && (length(whole[0]) - sum).abs() < 0.001,
+        "{rows:#?}"
+    );
+    assert_eq!(
+        (&whole[0]["session"], &whole[0]["number"]),
+        (&pieces[0]["session"], &json!(4))
+    );
+    let out = crate::support::home();
+    same_files(&expected(&data, out.path()), &files(target.path()));
+}

@@ -1,5 +1,7 @@
 //! Recordings that are made of ranges of others, by command.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{Box, a_box, asked};
@@ -7,7 +9,7 @@ use crate::api::{Caller, Scope};
 use crate::config::{Pattern, StreamSet};
 use crate::media::{PublishId, RecordingId, StreamName};
 use crate::model::Rights;
-use crate::store::{Command, testing};
+use crate::store::{Command, RecordingSpec, testing};
 
 const ZERO: i64 = 1_000_000_000_000;
 const SECOND: i64 = 1_000_000;
@@ -18,6 +20,10 @@ fn id(n: u8) -> RecordingId {
 
 /// A recording of six seconds of a stream; open ones have no end.
 async fn record(the_box: &Box, stream: &str, n: u8, open: bool) {
+    record_by(the_box, (stream, n), open, testing_spec()).await;
+}
+
+async fn record_by(the_box: &Box, (stream, n): (&str, u8), open: bool, spec: Arc<RecordingSpec>) {
     let publish = PublishId::from_bytes([n; 16]);
     let zero = ZERO + i64::from(n) * 60 * SECOND;
     let mut commands = vec![
@@ -33,7 +39,7 @@ async fn record(the_box: &Box, stream: &str, n: u8, open: bool) {
             recording: id(n),
             publish,
             start: zero,
-            spec: testing_spec(),
+            spec,
         },
     ];
     commands.extend((0..6).map(|second| Command::Append {
@@ -60,8 +66,17 @@ async fn record(the_box: &Box, stream: &str, n: u8, open: bool) {
     the_box.api.recorder.flush().await.unwrap();
 }
 
-fn testing_spec() -> std::sync::Arc<crate::store::RecordingSpec> {
-    crate::store::RecordingSpec::built_in().into()
+fn testing_spec() -> Arc<RecordingSpec> {
+    RecordingSpec::built_in().into()
+}
+
+/// The spec of a recording of a session that its template wants as one.
+fn of_session(session: &str, number: u32) -> Arc<RecordingSpec> {
+    let mut spec = RecordingSpec::built_in();
+    spec.about.session = session.to_owned();
+    spec.about.number = number;
+    spec.output.compose = true;
+    spec.into()
 }
 
 async fn two(the_box: &Box) {
@@ -243,5 +258,51 @@ async fn who_may_operate_one_stream_alone_composes_nothing_of_another_and_finds_
     }
     let own = asked(&scoped, "recording.compose", &json!({"ranges": [of(1)]})).await;
     assert_eq!(own["ok"], true, "{own}");
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn the_recordings_of_a_session_become_one_more_when_it_is_over_and_once() {
+    let the_box = a_box();
+    let ids = async || {
+        let list = the_box.ask("recording.list", &json!({})).await;
+        let rows = list["result"]["recordings"].as_array().unwrap().clone();
+        rows.into_iter().map(|row| row["id"].clone()).collect::<Vec<_>>()
+    };
+    record_by(&the_box, ("a", 1), false, of_session("s", 1)).await;
+    record_by(&the_box, ("a", 2), true, of_session("s", 2)).await;
+    // Another session has one recording, which is the whole.
+    record_by(&the_box, ("b", 5), false, of_session("t", 1)).await;
+    assert!(the_box.api.look_at_sessions().await.unwrap());
+    assert_eq!(ids().await.len(), 3);
+    for command in [
+        Command::RecordingClosed {
+            recording: id(2),
+            end: ZERO + 126 * SECOND,
+            reason: "stopped".to_owned(),
+        },
+        Command::PublishEnded {
+            publish: PublishId::from_bytes([2; 16]),
+            reason: "unpublished".to_owned(),
+            outcome: Default::default(),
+        },
+    ] {
+        the_box.api.recorder.submit(command).await.unwrap();
+    }
+    assert!(!the_box.api.look_at_sessions().await.unwrap());
+    let search = json!({"origin": "composition"});
+    let found = the_box.ask("recording.search", &search).await["result"]["recordings"].clone();
+    let whole = &found[0];
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    let about = (
+        &whole["session"],
+        &whole["number"],
+        &whole["duration_s"],
+        &whole["template"],
+    );
+    assert_eq!(about, (&json!("s"), &json!(3), &json!(12.0), &json!("default")));
+    assert_eq!(whole["gaps"].as_array().unwrap().len(), 0);
+    assert!(!the_box.api.look_at_sessions().await.unwrap());
+    assert_eq!(ids().await.len(), 4);
     the_box.done().await;
 }

@@ -72,6 +72,9 @@ pub struct TemplateSource {
     /// When each recording is shown again, as a channel: `+2h` after its end, or at a time of the day as `20:00`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pseudo_live: Option<PseudoLive>,
+    /// One more recording of all recordings of a session, when that is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compose: Option<bool>,
     /// What is otherwise for FLV.
     #[serde(skip_serializing_if = "Option::is_none")]
     flv: Option<Ways>,
@@ -358,6 +361,7 @@ fn output(source: &TemplateSource, format: Format) -> Result<Output, (&'static s
         key: ways.key,
         time_zone: source.time_zone.clone(),
         encrypt,
+        compose: source.compose.unwrap_or_default(),
     })
 }
 

@@ -137,6 +137,7 @@ impl Service {
         }));
         let time = tokio::task::spawn(recorder.clone().keep_time());
         let channels = tokio::task::spawn(api.clone().keep_channels());
+        let sessions = tokio::task::spawn(api.clone().compose_sessions());
         let dates = opened.kept.get(DATES).cloned().unwrap_or_default();
         let viewing = viewers::open(
             (&config, tuning.taken_port),
@@ -166,6 +167,7 @@ impl Service {
             recorder,
             time,
             channels,
+            sessions,
             admission,
             identity,
             addresses,

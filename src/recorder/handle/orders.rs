@@ -189,6 +189,11 @@ impl Recorder {
         .await
     }
 
+    /// True while a session may record more.
+    pub fn has_session(&self, session: &str) -> bool {
+        self.shared.core().has_session(session)
+    }
+
     /// Makes a composition, and waits until it is durable.
     pub async fn compose(&self, new: NewComposition) -> Result<(), ComposeError> {
         let (done, answer) = oneshot::channel();

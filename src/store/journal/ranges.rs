@@ -16,11 +16,11 @@ use super::read::{RECORDING, RecordingData, between, few};
 use super::sql::prepare;
 use super::{Journal, facts};
 use crate::event::{Event, RecordingClosed, rfc3339};
-use crate::media::{Micros, RecordingId, StreamName};
+use crate::media::{Micros, PublishId, RecordingId, StreamName};
 use crate::model::{Facts, Origin};
-use crate::store::composition::{TapeRange, Written};
+use crate::store::composition::{SessionPiece, TapeRange, ToCompose, Written};
 use crate::store::tally::{Run, Tally};
-use crate::store::{RecordingSpec, StoreError};
+use crate::store::{COMPOSE, RecordingSpec, RecordingState, StoreError};
 
 /// The reason of a composition that a start made again of the file beside the tape.
 pub(super) const FOUND_AGAIN: &str = "found again";
@@ -198,7 +198,65 @@ pub(super) fn keys_of(db: &Connection, composition: i64) -> Result<Vec<(i64, Mic
         .collect()
 }
 
+/// Notes that a session is to be composed when it is over.
+pub(super) fn note_session(db: &Connection, session: &str, publish: PublishId, start: Micros) -> Result {
+    execute(
+        db,
+        "INSERT OR IGNORE INTO shelves (shelf, id, body)
+         SELECT ?1, ?2, json_object('stream', name, 'start', ?4) FROM publishes JOIN streams USING (stream) WHERE id = ?3",
+        params![COMPOSE, session, publish.to_bytes(), start],
+    )
+}
+
 impl Journal {
+    /// The sessions that are to be composed, at most so many.
+    pub(in crate::store) fn to_compose(
+        &self,
+        most: usize,
+    ) -> std::result::Result<Vec<ToCompose>, StoreError> {
+        let sql = "SELECT id, iif(json_valid(body), json_extract(body, '$.stream'), NULL),
+                iif(json_valid(body), json_extract(body, '$.start'), NULL) FROM shelves WHERE shelf = ?1 LIMIT ?2";
+        let rows = self.all(sql, params![COMPOSE, whole(most as u64)], |row| {
+            let stream: Option<String> = self.col(row, 1)?;
+            let start: Option<Micros> = self.col(row, 2)?;
+            Ok((
+                self.col(row, 0)?,
+                stream.and_then(|name| name.parse().ok()),
+                start,
+            ))
+        })?;
+        let read = rows.into_iter().filter_map(|(session, stream, start)| {
+            Some(ToCompose {
+                session,
+                stream: stream?,
+                start: start?,
+            })
+        });
+        Ok(read.collect())
+    }
+
+    /// The recordings of a session, in the order of the tape. Those of its stream that start before it are not looked at.
+    pub(in crate::store) fn session(
+        &self,
+        of: &ToCompose,
+    ) -> std::result::Result<Vec<SessionPiece>, StoreError> {
+        let sql = "SELECT r.id, r.state, r.spec FROM streams t CROSS JOIN recordings r ON r.stream = t.stream
+             WHERE t.name = ?1 AND r.start >= ?2 AND r.whole IS NULL AND NOT r.composed AND r.state <> 'expired'
+                AND iif(json_valid(r.spec), json_extract(r.spec, '$.session'), NULL) = ?3 ORDER BY r.start, r.recording";
+        self.all(sql, params![of.stream.as_str(), of.start, of.session], |row| {
+            let state: String = self.col(row, 1)?;
+            Ok(SessionPiece {
+                recording: RecordingId::from_bytes(self.col(row, 0)?),
+                state: match state.as_str() {
+                    "open" => RecordingState::Open,
+                    "delivered" => RecordingState::Delivered,
+                    _ => RecordingState::Closed,
+                },
+                spec: RecordingSpec::read(&self.col::<String>(row, 2)?),
+            })
+        })
+    }
+
     /// The rows that have the tape of a recording, in the order in which it is played: the recording itself, or the ranges of a
     /// composition.
     pub(in crate::store) fn ranges(

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::facts;
 use super::outbox::{Result, execute, post};
+use super::ranges;
 use super::read::{between, few};
 use super::sql::prepare;
 use super::tallies;
@@ -47,6 +48,9 @@ pub(super) fn start(
     }
     // A clip has no event of its start. The event that it is ready tells of it.
     let told = spec.filter(|spec| spec.about.origin != Origin::Clip);
+    if let Some(spec) = told.filter(|spec| spec.output.compose) {
+        ranges::note_session(db, &spec.about.session, publish, start.unwrap_or(0))?;
+    }
     let (Some(utc), Some(spec)) = (tell.filter(|_| new > 0), told) else {
         return Ok(());
     };
