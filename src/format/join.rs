@@ -1,6 +1,11 @@
 //! Several ranges of tape, one after the other, as one view.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::index::SampleIndex;
 use super::{TapeSource, View};
+use crate::media::SegmentId;
 
 /// The most ranges of one file.
 pub const MAX_RANGES: usize = 500;
@@ -9,6 +14,9 @@ pub const MAX_RANGES: usize = 500;
 pub trait JoinSource: TapeSource + Sized {
     /// One source that has the segments of all.
     fn join(self, others: Vec<Self>) -> Self;
+
+    /// The same source, which says this of the samples of these segments.
+    fn with_indexes(self, indexes: HashMap<SegmentId, Arc<SampleIndex>>) -> Self;
 }
 
 impl<S: JoinSource> View<S> {

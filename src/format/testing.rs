@@ -584,4 +584,11 @@ impl crate::format::JoinSource for Reel {
             .extend(others.into_iter().flat_map(|other| other.files));
         self
     }
+
+    fn with_indexes(mut self, indexes: HashMap<SegmentId, Arc<SampleIndex>>) -> Self {
+        for (id, index) in indexes {
+            self.files.get_mut(&id).unwrap().0 = index;
+        }
+        self
+    }
 }

@@ -166,6 +166,16 @@ impl JoinSource for LibrarySource {
         }
         Self::new(self.shared.disk.clone(), self.shared.journal.clone(), segments)
     }
+
+    fn with_indexes(self, indexes: HashMap<SegmentId, Arc<SampleIndex>>) -> Self {
+        let mut segments = HashMap::clone(&self.shared.segments);
+        for (id, index) in indexes {
+            if let Some(file) = segments.get_mut(&id) {
+                file.index = Some(index);
+            }
+        }
+        Self::new(self.shared.disk.clone(), self.shared.journal.clone(), segments)
+    }
 }
 
 impl TapeSource for LibrarySource {

@@ -101,3 +101,25 @@ fn joined_ranges_decode_and_never_go_back() {
         assert!((7.95..8.1).contains(&lasts), "{format}: {lasts}");
     }
 }
+
+#[test]
+fn a_time_lapse_has_the_keyframes_alone() {
+    let session = plain_session(14);
+    let id = session.recording.id.as_str();
+    // A keyframe every 2 s, ten times faster: five a second.
+    let path = made(&session, &[id, "--timelapse", "10"], "fast.mp4");
+    decodes(&path, FFMPEG);
+    crate::players::plays(&path);
+    let pictures = shown(&path, "v:0");
+    assert_eq!(pictures.len(), 7, "{pictures:?}");
+    let steps = pictures.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(
+        steps.clone().all(|step| (step - 0.2).abs() < 0.002),
+        "{pictures:?}"
+    );
+    assert!(shown(&path, "a:0").is_empty());
+    // No more than two a second.
+    let fewer = made(&session, &[id, "--timelapse", "10", "--fps", "2"], "fewer.mp4");
+    decodes(&fewer, FFMPEG);
+    assert!(shown(&fewer, "v:0").len() <= 4);
+}

@@ -19,7 +19,7 @@ use super::output;
 use crate::config::Span;
 use crate::event::rfc3339;
 use crate::format::mp4::Labels;
-use crate::format::{Change, Format, Gaps, MAX_RANGES, TapeSource, View};
+use crate::format::{Change, Format, Gaps, Lapse, MAX_RANGES, TapeSource, View};
 use crate::media::{Micros, RecordingId, TrackKind};
 use crate::model::When;
 use crate::store::{Library, LibrarySource};
@@ -64,6 +64,14 @@ pub(super) struct Export {
     /// Export only this file of a recording that needs several files because its codec or size changes.
     #[arg(long, value_name = "N", conflicts_with = "split")]
     part: Option<NonZeroUsize>,
+    /// A time lapse, so many times faster (2 to 3600): an MP4 of the keyframes alone, without sound. Gaps are closed.
+    #[arg(long, value_name = "SPEED", conflicts_with_all = ["split", "gaps"],
+        value_parser = clap::value_parser!(u32).range(2..=3_600))]
+    timelapse: Option<u32>,
+    /// The most pictures of a second of a time lapse (1 to 60); keyframes in between are left out.
+    #[arg(long, value_name = "N", requires = "timelapse", default_value = "30",
+        value_parser = clap::value_parser!(u32).range(1..=60))]
+    fps: u32,
     /// The file to make (for HLS, the folder); `-` is standard output. aac makes M4A unless the name ends in .aac.
     #[arg(short, long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     output: PathBuf,
@@ -96,6 +104,16 @@ impl Export {
             [range] => format!("cannot export recording {}", range.recording),
             _ => "cannot export these ranges".to_owned(),
         };
+        if let Some(speed) = self.timelapse {
+            if format != Format::Mp4 {
+                bail!("a time lapse is an MP4: use --format mp4, or end the name of the output in .mp4");
+            }
+            let lapse = Lapse {
+                speed,
+                rate: self.fps,
+            };
+            view = view.lapse(lapse).context(of_what.clone())?;
+        }
         let files = self.files(view, format, &target).context(of_what.clone())?;
         let targets: Vec<&Target> = files.iter().map(|(_, target)| target).collect();
         overwrite::ask(format, &targets, self.force)?;
@@ -111,6 +129,10 @@ impl Export {
         let result = written.try_for_each(|(view, target)| {
             bar.reset();
             let labels = match &labelled {
+                Some(row) if self.timelapse.is_some() => Labels {
+                    chapters: Vec::new(),
+                    ..row.labels()
+                },
                 Some(row) if is_part => row.labels_of(&view),
                 Some(row) => row.labels(),
                 None => Labels::default(),
