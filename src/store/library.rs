@@ -229,7 +229,9 @@ impl Library {
             ..Query::new(FEW)
         };
         let found = self.journal().candidates(&query)?;
-        Ok(found.iter().any(|recording| recording.utc_start < at))
+        Ok(found
+            .iter()
+            .any(|recording| !recording.composed && recording.utc_start < at))
     }
 
     /// The recording with this id, with the only id that begins with the text, or the newest one for `last`.

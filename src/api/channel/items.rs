@@ -152,7 +152,9 @@ fn is_complete(row: &RecordingRow) -> bool {
 
 /// The parts of recordings between two moments, UTC. Of recordings of the same time, the one that began first is taken.
 fn one_by_one(rows: Vec<RecordingRow>, from: Micros, to: Micros) -> Vec<Part> {
-    let mut rows: Vec<RecordingRow> = rows.into_iter().filter(is_complete).collect();
+    // The footage of a composition is that of others.
+    let rows = rows.into_iter().filter(|row| is_complete(row) && !row.composed);
+    let mut rows: Vec<RecordingRow> = rows.collect();
     rows.sort_by_key(|row| row.start);
     let mut parts = Vec::new();
     let mut until = from;
@@ -174,6 +176,13 @@ fn one_by_one(rows: Vec<RecordingRow>, from: Micros, to: Micros) -> Vec<Part> {
 async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
     if api.is_row_closed(&part.row) {
         let text = format!("recording {} cannot be shown: {CLOSED}", part.row.id);
+        return Err(Failure::new(Code::Conflict, text).about("items"));
+    }
+    if part.row.composed && (part.from.is_some() || part.to.is_some()) {
+        let text = format!(
+            "recording {} is put together of ranges, and a channel shows all of it: make a recording of the part with recording.cut",
+            part.row.id
+        );
         return Err(Failure::new(Code::Conflict, text).about("items"));
     }
     let laid = api.read(move |library| Ok(laid(library, &part)));

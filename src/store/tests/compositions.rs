@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::facts::{set, title};
 use super::moment::{JournalFiles, stride};
-use super::rig::{Publisher, Rig, tempdir};
+use super::rig::{Publisher, Rig, stream, tempdir};
 use super::space::{QUOTA, events};
 use crate::config::{Pattern, StreamSet};
 use crate::format::mp4::Mp4;
@@ -20,9 +20,10 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault, Image, Survives};
 use crate::store::journal::Journal;
 use crate::store::recover::recover;
+use crate::store::verify::repair_on;
 use crate::store::{
-    Change, Command, ComposeError, Deletion, Filter, Library, NewComposition, NoCut, Query, RecordingSpec,
-    RecordingState, StoreError, TapeRange,
+    Change, Command, ComposeError, Deletion, Disk as _, Filter, Library, NewComposition, NoCut, Query,
+    RecordingSpec, RecordingState, StoreError, TapeRange, paths,
 };
 
 const SECOND: Micros = 1_000_000;
@@ -446,4 +447,24 @@ fn start_again(root: &Path, disk: &CrashDisk, moment: &Moment, lost: bool) {
     let again = recover(root, disk, &clock, &mut journal).unwrap();
     assert!(again.is_clean(), "{again}");
     assert!(first == disk.files());
+}
+
+#[test]
+fn a_repair_without_one_of_its_segments_leaves_it_the_other_ranges() {
+    let (mut rig, _) = recorded(None);
+    composed(&mut rig);
+    let Rig {
+        dir,
+        disk,
+        clock,
+        writer,
+        ..
+    } = rig;
+    drop(writer);
+    disk.unlink(&paths::segment(dir.path(), &stream("a"), 1)).unwrap();
+    repair_on(dir.path(), &disk, clock.as_ref(), &mut |_| ()).unwrap();
+    let library = Library::with_disk(dir.path(), Arc::new(disk)).unwrap();
+    let row = library.recording(id(WHOLE)).unwrap().unwrap();
+    assert_eq!(row.duration, 2 * SECOND);
+    assert!(!mp4(&library, WHOLE).is_empty());
 }

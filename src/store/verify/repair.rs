@@ -331,7 +331,10 @@ impl Repair<'_> {
             let Some(recording) = self.journal.recording(id)? else {
                 continue;
             };
-            let left = self.journal.segments_of(&recording)?;
+            let mut left = Vec::new();
+            for range in self.journal.ranges(&recording)? {
+                left.extend(self.journal.segments_of(&range)?);
+            }
             if left.iter().any(|segment| segment.id != row.id) {
                 what.push_str(&format!("; recording {id} becomes shorter"));
             } else {
