@@ -167,8 +167,8 @@ async function answer(reply: Response): Promise<Answered> {
   if (reply.status === 204) return {};
   if (reply.ok) return (await reply.json()) as Answered;
   const refused = await refusal(reply);
-  // A session that ended, or a key that was taken away. The form asks again.
-  if (reply.status === 401) letIn(false, refused.message);
+  // A session that ended, or a key that was taken away: the form says so. Who comes for the first time needs no reason.
+  if (reply.status === 401) letIn(false, proof === "none" ? "" : refused.message);
   throw refused;
 }
 

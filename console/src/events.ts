@@ -16,6 +16,13 @@ const AGAIN_MS = 2_000;
 // The box sends something every 15 s.
 const QUIET_MS = 40_000;
 
+// What the screen of events shows when it is opened.
+const MOST_KEPT = 500;
+const kept: Told[] = [];
+
+/** The last events, the oldest first. */
+export const recent = (): readonly Told[] => kept;
+
 let place: string | null = null;
 let open: AbortController | null = null;
 let timer = 0;
@@ -74,7 +81,11 @@ async function pieces(reader: ReadableStreamDefaultReader<Uint8Array>, ours: Abo
     for (const block of blocks) {
       const told = parse(block);
       if (told.id !== null) place = told.id;
-      if (told.event) listeners.forEach((listener) => listener(told.event as Told));
+      const { event } = told;
+      if (!event) continue;
+      kept.push(event);
+      if (kept.length > MOST_KEPT) kept.shift();
+      listeners.forEach((listener) => listener(event));
     }
   }
 }

@@ -4,9 +4,11 @@ import { box, boxNow, isKnown, logIn, logInByKey, logOut, meet, onBack, onChange
 import { field, fill, h, say } from "./dom";
 import { readEvents } from "./events";
 import { parsePlace } from "./places";
+import { eventsScreen } from "./screens/events";
 import { recordingScreen } from "./screens/recording";
 import { recordingsScreen } from "./screens/recordings";
 import { streamsScreen } from "./screens/streams";
+import { timelineScreen } from "./screens/timeline";
 import { moment } from "./show";
 import { LANGUAGES, language, setLanguage, t } from "./words";
 
@@ -17,8 +19,10 @@ const SCREENS: Record<string, Screen> = {
   streams: streamsScreen,
   recordings: recordingsScreen,
   recording: recordingScreen,
+  timeline: timelineScreen,
+  events: eventsScreen,
 };
-const LINKS = ["streams", "recordings"] as const;
+const LINKS = ["streams", "timeline", "recordings", "events"] as const;
 
 let end: End | null = null;
 let shown = "";

@@ -1,10 +1,10 @@
-// The addresses of the screens, behind the `#`. A screen that is not built is not linked.
+// The addresses of the screens, behind the `#`.
 
 /** The address of a recording. */
 export const recordingLink = (id: string): string => "#/recording/" + encodeURIComponent(id);
 
 /** The address of the time line of a stream. */
-export const timelineLink = (_stream: string): string | null => null;
+export const timelineLink = (stream: string): string => "#/timeline/" + encodeURIComponent(stream);
 
 /** The words of an address: the screen, and what it shows. */
 export function parsePlace(hash: string): { screen: string; what: string; query: URLSearchParams } {

@@ -6,9 +6,13 @@ import { test } from "node:test";
 import { quoted, typed } from "../src/command";
 import { parse } from "../src/events";
 import { parsePlace } from "../src/places";
+import { fits } from "../src/screens/events";
 import { searchOf } from "../src/screens/recordings";
 import { notesOf } from "../src/screens/recording";
 import { bytes, length, streamPath } from "../src/show";
+import { LONGEST_MS, SHORTEST_MS, ticks, timeAt, zoomed } from "../src/timeline/scale";
+import { shared } from "../src/timeline/selection";
+import { EMPTY, carriedGaps, gapsOf, mediaWithin, noteTime } from "../src/timeline/tape";
 import { de } from "../src/words/de";
 import { en } from "../src/words/en";
 import { zh } from "../src/words/zh";
@@ -30,6 +34,13 @@ test("events are read as the standard says", () => {
   assert.equal(parse("event: x\ndata: {").event, null);
 });
 
+test("events are filtered by their group and their stream, and a loss is always shown", () => {
+  const told = { kind: "recording.closed", event: { data: { stream: "live/cam1" } } };
+  assert.ok(fits(told, "recording", "cam") && fits(told, "", ""));
+  assert.ok(!fits(told, "rec", "") && !fits(told, "recording", "cam2"));
+  assert.ok(fits({ kind: "reset", event: {} }, "publish", "x"));
+});
+
 test("an address names a screen and what it shows", () => {
   const place = parsePlace("#/recording/a%2Fb?x=1&y=%26");
   assert.deepEqual([place.screen, place.what, place.query.get("y")], ["recording", "a/b", "&"]);
@@ -45,6 +56,43 @@ test("a search has what was filled in, and nothing else", () => {
   const found = searchOf(new URLSearchParams("text=&tags=a,%20b,&state=open&from=2026-11-30T08:00&to=nonsense&order=up"));
   assert.deepEqual({ ...found, from: undefined }, { limit: 24, descending: false, sort: "start", state: "open", tags: ["a", "b"], from: undefined });
   assert.match(String(found["from"]), /^2026-11-30T|^2026-11-29T/);
+});
+
+test("a view zooms around a moment, from a day to a minute", () => {
+  const day = { from: 0, to: LONGEST_MS };
+  assert.deepEqual(zoomed(day, 2, 0.3), day);
+  const hour = zoomed(day, 1 / 24, 0.25);
+  assert.equal(hour.to - hour.from, 3_600_000);
+  assert.equal(timeAt(hour, 0.25), LONGEST_MS / 4);
+  const minute = zoomed(hour, 1e-9, 1);
+  assert.deepEqual([minute.to - minute.from, minute.to], [SHORTEST_MS, hour.to]);
+  const { times, step } = ticks({ from: 1_000, to: 61_000 }, 900);
+  assert.deepEqual([times[0], step], [10_000, 10_000]);
+});
+
+test("a gap has the reason of the span before it, also when only its end is shown", () => {
+  const iso = (second: number) => new Date(second * 1000).toISOString();
+  const gaps = gapsOf([{ from: iso(0), to: iso(10), gap_reason: "why" }, { from: iso(20), to: iso(30) }], 60_000);
+  assert.deepEqual(gaps, [{ from: 10_000, to: 20_000, text: "why" }]);
+  assert.equal(gapsOf([{ from: iso(0), to: iso(10), gap_reason: "over" }], 60_000)[0]?.to, 60_000);
+  const shorter = { ...EMPTY, from: 15_000, to: 60_000, spans: [{ from: 20_000, to: 30_000, text: "" }] };
+  assert.deepEqual(carriedGaps({ ...EMPTY, gaps }, shorter), gaps);
+  assert.equal(mediaWithin(shorter, { from: 0, to: 25_000 }), 5_000);
+});
+
+test("a note has its moment behind the gaps that its recording closes", () => {
+  const iso = (second: number) => new Date(second * 1000).toISOString();
+  const one = { start: iso(100), gaps_kept: false, gaps: [{ from: iso(110), to: iso(150) }] };
+  assert.equal(noteTime(one, 5), 105_000);
+  assert.equal(noteTime(one, 12), 152_000);
+  assert.equal(noteTime({ ...one, gaps_kept: true }, 12), 112_000);
+});
+
+test("a part of the time is shared as the file of the recording that has all of it, or as its stream", () => {
+  const bar = (from: number, to: number) => ({ from, to, text: "", recording: "id" });
+  const part = { from: 10_000, to: 20_000 };
+  assert.match(shared("live/a", part, [bar(0, 15_000), bar(5_000, 30_000)]).path, /^r\/id\.mp4\?from=1970-01-01T00%3A00%3A10/);
+  assert.match(shared("live/a b", part, [bar(0, 15_000)]).path, /^s\/live\/a%20b\/master\.m3u8\?start=/);
 });
 
 test("lengths and sizes", () => {

@@ -1,9 +1,10 @@
 // A recording: play it, change what is written about it, download it, share it, and see whether it is delivered.
 
 import type { Note, Recording } from "../answers";
-import { ask, box, credentials, onBack, onChange } from "../box";
+import { ask, box, onBack, onChange } from "../box";
 import { commandButton } from "../command";
 import { copyable, field, fill, h, say, theirs } from "../dom";
+import { downloadLink } from "../download";
 import { onEvent } from "../events";
 import { timelineLink } from "../places";
 import { type Playing, playFile, playHls } from "../player";
@@ -80,9 +81,8 @@ function noteButton(note: Note, video: HTMLVideoElement): HTMLElement {
 }
 
 function about(root: HTMLElement, one: Recording): void {
-  const link = timelineLink(one.stream);
   const rows: [string, Node | string][] = [
-    [t("stream"), link === null ? theirs(one.stream) : h("a", { href: `${link}?at=${encodeURIComponent(one.start)}` }, theirs(one.stream))],
+    [t("stream"), h("a", { href: `${timelineLink(one.stream)}?at=${encodeURIComponent(one.start)}` }, theirs(one.stream))],
     [t("state"), stateChip(one)],
     [t("begins"), moment(one.start)],
     [t("ends"), one.state === "open" ? "" : moment(one.end)],
@@ -99,7 +99,7 @@ function about(root: HTMLElement, one: Recording): void {
   if (one.state !== "expired") {
     const file = `r/${one.id}.mp4?download=1` + (one.state === "open" ? "&to=" + encodeURIComponent(one.end) : "");
     // Encrypted recordings have no other form than HLS.
-    if (!one.encrypted) buttons.append(download(file));
+    if (!one.encrypted) buttons.append(downloadLink(file, t("download")));
     const path = one.encrypted || one.state === "open" ? `r/${one.id}/master.m3u8` : `r/${one.id}.mp4`;
     if (box.rights.has("keys")) {
       const open = () => share(t("share"), { token: { recording: one.id }, path });
@@ -119,21 +119,6 @@ function about(root: HTMLElement, one: Recording): void {
     h("h2", {}, t("deliveries")),
     deliveries.length === 0 ? h("p", {}, t("no_deliveries")) : h("ul", { class: "deliveries" }, ...deliveries),
   );
-}
-
-// No command says whether a viewer may download: the file itself does, before the browser would store an error.
-function download(path: string): HTMLElement {
-  const said = h("span", { class: "said", role: "status" });
-  const link = h("a", { class: "button", href: path, download: "" }, t("download"));
-  link.addEventListener("click", async (event) => {
-    event.preventDefault();
-    const reply = await fetch(path, { method: "HEAD", cache: "no-store", credentials: credentials() }).catch(() => null);
-    if (!reply) return say(said, t("box_away"));
-    if (!reply.ok) return say(said, reply.status === 403 ? t("no_download") : t("box_answers", { status: reply.status }));
-    say(said, "");
-    location.assign(address(path));
-  });
-  return h("span", { class: "action" }, link, said);
 }
 
 function edit(root: HTMLElement, one: Recording, saved: () => void): void {

@@ -36,8 +36,7 @@ export class Tile {
   /** `changed` is called when the viewer changed something. */
   constructor(readonly name: string, private readonly changed: () => void) {
     this.picture = still(t("picture_of", { name }));
-    const link = timelineLink(name);
-    const title = h("h2", {}, link === null ? theirs(name) : h("a", { href: link }, theirs(name)));
+    const title = h("h2", {}, h("a", { href: timelineLink(name) }, theirs(name)));
     const parts = [title, this.screen, this.note, this.buttons, this.state, this.facts, this.faults, this.record];
     this.element = h("li", { class: "tile", "data-stream": name }, ...parts);
     this.showStill();

@@ -1,9 +1,12 @@
 //! The console of the box in a browser: each screen and each button, with real publishers.
 
+mod events;
 mod frame;
+mod pictures;
 mod recordings;
 mod streams;
 mod tab;
+mod timeline;
 
 use std::path::{Path, PathBuf};
 

@@ -84,6 +84,8 @@ impl Tab {
         for domain in ["Page", "Runtime", "Network", "Log"] {
             tab.ask(&format!("{domain}.enable"), json!({}));
         }
+        let size = json!({"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        tab.ask("Emulation.setDeviceMetricsOverride", size);
         if !script.is_empty() {
             tab.ask("Page.addScriptToEvaluateOnNewDocument", json!({"source": script}));
         }

@@ -1,0 +1,21 @@
+// A download. No command says whether a viewer may download: the file itself does, before the browser would store an error.
+
+import { credentials } from "./box";
+import { h, say } from "./dom";
+import { address } from "./show";
+import { t } from "./words";
+
+/** A link that stores a file. */
+export function downloadLink(path: string, label: string): HTMLElement {
+  const said = h("span", { class: "said", role: "status" });
+  const link = h("a", { class: "button", href: path, download: "" }, label);
+  link.addEventListener("click", async (event) => {
+    event.preventDefault();
+    const reply = await fetch(path, { method: "HEAD", cache: "no-store", credentials: credentials() }).catch(() => null);
+    if (!reply) return say(said, t("box_away"));
+    if (!reply.ok) return say(said, reply.status === 403 ? t("no_download") : t("box_answers", { status: reply.status }));
+    say(said, "");
+    location.assign(address(path));
+  });
+  return h("span", { class: "action" }, link, said);
+}

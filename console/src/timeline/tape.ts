@@ -1,0 +1,105 @@
+// What the box says of a stream's tape: spans, gaps, recordings, clips and notes. The decisions are pure.
+
+import type { Recording, Recordings } from "../answers";
+import { ask } from "../box";
+import type { View } from "./scale";
+
+interface Answer {
+  resolution_s: number;
+  spans: { from: string; to: string; gap_reason?: string }[];
+  clips: { from: string; to: string; recording: string; name?: string }[];
+}
+
+/** A part of the time. */
+export interface Part {
+  from: number;
+  to: number;
+  text: string;
+}
+
+export interface Bar extends Part {
+  recording: string;
+}
+
+/** A moment that somebody wrote something about. */
+export interface Mark {
+  at: number;
+  text: string;
+}
+
+/** What there is in a part of the time. */
+export interface Tape extends View {
+  resolution_s: number;
+  spans: Part[];
+  /** Between two spans, with the reason. The last one may go on to the end. */
+  gaps: Part[];
+  recordings: Bar[];
+  clips: Bar[];
+  notes: Mark[];
+}
+
+export const EMPTY: Tape = { from: 0, to: 0, resolution_s: 1, spans: [], gaps: [], recordings: [], clips: [], notes: [] };
+
+const MOST_NOTED = 20;
+const time = (text: string): number => Date.parse(text);
+
+/** Asks for the tape of a stream in a part of the time. */
+export async function tapeOf(stream: string, asked: View & { resolution_s: number }, now: number): Promise<Tape> {
+  const [from, to] = [new Date(asked.from).toISOString(), new Date(asked.to).toISOString()];
+  const [line, list]: [Answer, Recordings] = await Promise.all([
+    ask<Answer>("timeline", { stream, from, to, resolution: `${asked.resolution_s}s` }),
+    ask<Recordings>("recording.search", { stream, from, to, limit: 100, descending: true }),
+  ]);
+  const noted = list.recordings.filter((one) => (one.more_notes ?? 0) > 0).slice(0, MOST_NOTED);
+  const whole = await Promise.all(noted.map((one) => ask<Recording>("recording.get", { recording: one.id }).catch(() => one)));
+  const isShown = (one: Recording) => one.state !== "expired" && one.origin !== "clip";
+  return {
+    from: asked.from,
+    to: asked.to,
+    resolution_s: line.resolution_s,
+    spans: line.spans.map((span) => ({ from: time(span.from), to: time(span.to), text: "" })),
+    gaps: gapsOf(line.spans, Math.min(asked.to, now)),
+    recordings: list.recordings.filter(isShown).map((one) => ({ from: time(one.start), to: time(one.end), text: one.title ?? one.name ?? "", recording: one.id })),
+    clips: line.clips.map((clip) => ({ from: time(clip.from), to: time(clip.to), text: clip.name ?? "", recording: clip.recording })),
+    notes: whole.flatMap((one) => one.notes.map((note) => ({ at: noteTime(one, note.at_s), text: note.text }))),
+  };
+}
+
+/** The gaps behind spans. The time until the end is a gap where the last span says why it stops. */
+export function gapsOf(spans: Answer["spans"], end: number): Part[] {
+  return spans.flatMap((span, at) => {
+    const next = spans[at + 1];
+    const [from, to] = [time(span.to), next ? time(next.from) : end];
+    const isGap = to - from > 1_000 && (next !== undefined || span.gap_reason !== undefined);
+    return isGap ? [{ from, to, text: span.gap_reason ?? "" }] : [];
+  });
+}
+
+/** Gaps that begin before a part of the time: the box tells a gap behind its span, which only a longer part has. */
+export function carriedGaps(before: Tape, now: Tape): Part[] {
+  const first = now.spans[0]?.from ?? Infinity;
+  const isOver = (gap: Part) => gap.from < now.from && gap.to > now.from && first > now.from;
+  return before.gaps.filter(isOver).map((gap) => ({ ...gap, to: Math.min(first, gap.to) }));
+}
+
+/** The moment of a note, which has the seconds of the recording's files: they close gaps, unless they are kept. */
+export function noteTime(one: Pick<Recording, "start" | "gaps" | "gaps_kept">, at_s: number): number {
+  let at = time(one.start) + at_s * 1000;
+  if (one.gaps_kept) return at;
+  for (const gap of one.gaps) {
+    if (time(gap.from) <= at) at += time(gap.to) - time(gap.from);
+  }
+  return at;
+}
+
+/** The part of the media that is within a part of the time, in milliseconds. */
+export function mediaWithin(tape: Tape, view: View): number {
+  const within = tape.spans.map((span) => Math.min(span.to, view.to) - Math.max(span.from, view.from));
+  return within.filter((length) => length > 0).reduce((sum, length) => sum + length, 0);
+}
+
+/** What there is at a moment, in words: the gap or the clip that it is in, the note that it is at. */
+export function foundAt(tape: Tape, at: number, near: number): { gap: Part | undefined; clip: Bar | undefined; note: Mark | undefined } {
+  const holds = (part: Part) => part.from <= at && at < part.to;
+  return { gap: tape.gaps.find(holds), clip: tape.clips.find(holds), note: tape.notes.find((note) => Math.abs(note.at - at) <= near) };
+}
