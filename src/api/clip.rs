@@ -148,6 +148,7 @@ async fn of_tape(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Cl
         );
         Failure::new(Code::NotFound, text)
     })?;
+    api.expect_open(&order.stream, Some(&found))?;
     found.asked.early = early;
     let recording = api.recorder.clip_tape(order, found).await?;
     let made = api.read(move |library| library.recording(recording)).await?;
@@ -163,6 +164,10 @@ async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Cl
         ClipSource::TapeAndLive => bounds(api, order, from, Micros::MAX).await?,
         ClipSource::Tape | ClipSource::Live => None,
     };
+    if let Some(entry) = &entry {
+        api.expect_open(&order.stream, Some(entry))?;
+    }
+    api.expect_open(&order.stream, None)?;
     let short = api.recorder.clip(order, entry).await?;
     let id = order.id;
     // The clip is being made, whether its row can be read or not.

@@ -59,7 +59,7 @@ pub use arguments::{MAX_REQUEST, Request};
 pub use audit::Entry;
 pub use back::Back;
 pub use caller::{Caller, Door};
-pub use channel::{NotLaid, PushKey, PushStatus, SHOWN_AGAIN, is_channel_name, laid_out};
+pub use channel::{LaidOut, NotLaid, PushKey, PushStatus, SHOWN_AGAIN, is_channel_name, laid_out};
 pub use command::{Argument, Command, Effect, Kind, Reach, Values};
 pub use device::{CallbackRow, Host, Reloaded};
 pub use encrypted::CLOSED;

@@ -4,6 +4,7 @@ mod compose;
 mod delete;
 mod facts;
 mod list;
+mod review;
 mod search;
 
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use self::compose::{compose, cut, split};
 use self::delete::delete;
 use self::facts::{set, tag};
 use self::list::{get, get_alone, list, list_alone};
+use self::review::review;
 use self::search::{search, search_alone};
 
 use super::Api;
@@ -26,7 +28,7 @@ use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
 use crate::model::reply::{
     self, RecordingComposed, RecordingDeleted, RecordingFacts, RecordingKeys, RecordingList,
-    RecordingProtected, RecordingTagged, Recordings, RecordingsBegun, RecordingsSplit,
+    RecordingProtected, RecordingReviewed, RecordingTagged, Recordings, RecordingsBegun, RecordingsSplit,
 };
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{Change, Command as StoreCommand, RecordingRow, RecordingState, StoreError};
@@ -133,6 +135,25 @@ pub(super) const COMMANDS: &[Command] = &[
         reach: Reach::Streams,
         arguments: ONE,
         carry_out: carries_out!(get -> reply::Recording, or get_alone),
+    },
+    Command {
+        name: "recording.review",
+        about: "Pass a recording, block it, or have it reviewed: blocked tape is held back from viewers and deliveries",
+        effect: Effect::Changes,
+        right: Right::Moderate,
+        reach: Reach::Streams,
+        arguments: &[
+            // The recording may be left out on the command line, for the last one.
+            needs(
+                "status",
+                Kind::Text,
+                "what the review says: pass, review or block",
+            )
+            .of(Values::Words(&["pass", "review", "block"])),
+            THIS,
+            takes("reason", Kind::Text, "why; at most 128 bytes"),
+        ],
+        carry_out: carries_out!(review -> RecordingReviewed),
     },
     Command {
         name: "recording.protect",
@@ -443,15 +464,20 @@ pub(super) async fn id(api: &Api, text: String) -> Result<RecordingId, Failure> 
 
 pub(super) async fn row_of(api: &Api, text: String) -> Result<RecordingRow, Failure> {
     let text: String = text.chars().take(64).collect();
-    let within = api.seen().clone();
+    let (within, shown) = (api.seen().clone(), text.clone());
     let found = api.read(move |library| match library.find_within(&text, &within) {
         Ok(row) => Ok(Ok(row)),
         Err(error @ (StoreError::NoRecording { .. } | StoreError::Ambiguous { .. })) => Ok(Err(error)),
         Err(error) => Err(error),
     });
-    found
+    let row = found
         .await?
-        .map_err(|error| Failure::from(error).about("recording"))
+        .map_err(|error| Failure::from(error).about("recording"))?;
+    if api.hides(&row) {
+        let error = StoreError::NoRecording { text: shown };
+        return Err(Failure::from(error).about("recording"));
+    }
+    Ok(row)
 }
 
 fn texts(recordings: &[RecordingId]) -> Vec<String> {

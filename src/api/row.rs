@@ -36,6 +36,8 @@ pub fn recording(row: &RecordingRow, address: Option<&str>) -> Recording {
         notes: row.facts.notes.clone(),
         more_notes: None,
         custom: row.facts.custom.clone(),
+        review: row.review.as_ref().map(|review| review.status),
+        review_reason: row.review.as_ref().and_then(|review| review.reason.clone()),
         start: rfc3339(row.start),
         end: rfc3339(row.end),
         duration_s: row.duration as f64 / 1e6,

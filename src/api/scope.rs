@@ -21,6 +21,8 @@ pub struct Scope {
     pub rights: Rights,
     /// The streams that it may see.
     pub streams: StreamSet,
+    /// The streams of which it also sees what is held back.
+    pub moderates: StreamSet,
 }
 
 const ALL: &StreamSet = &StreamSet::All;
@@ -51,6 +53,7 @@ impl Scope {
     /// True when the caller may see an event: of a stream that it may see, or of the whole box if it manages the whole box.
     pub fn shows(&self, event: &Posted) -> bool {
         match event.stream() {
+            Some(stream) if event.kind == "recording.reviewed" && !self.moderates.has(&stream) => false,
             Some(stream) => {
                 // What is put together may have footage of streams that the event does not name.
                 let sees = self.streams.has(&stream) && (self.streams.is_all() || !event.is_of_composition());

@@ -31,6 +31,8 @@ pub(crate) fn closed_row() -> RecordingRow {
         ending: false,
         spec: RecordingSpec::built_in(),
         facts: Default::default(),
+        review: None,
+        tape: Vec::new(),
         start: 0,
         begins_later: false,
         lost: 0,

@@ -134,6 +134,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "A new recording of two minutes of another: its second and its last one",
             ),
             (
+                "edgereel recording review block 0197a2 --reason 'a face'",
+                "Hold a recording back from viewers and deliveries",
+            ),
+            (
                 "edgereel recording start live/cam1 --pre-roll 10s --name lesson-7",
                 "Record, beginning with the last ten seconds",
             ),

@@ -45,8 +45,8 @@ pub use callback::Callback;
 pub use changes::Changes;
 pub use channel::{ChannelSettings, PushTo};
 pub use delivery::{
-    Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, HttpProxy, Lifecycle, PublicUrl, S3Target,
-    Target, UrlStyle,
+    Credentials, DeliverOrder, DeliverWhen, Delivery, Encryption, HttpProxy, Lifecycle, OnBlock, PublicUrl,
+    S3Target, Target, UrlStyle,
 };
 pub use encryption::{EncryptionKeys, KeyUrl};
 pub use file::ConfigError;

@@ -117,7 +117,7 @@ mod tests {
                     proxy = \"http://box%4017:s3cret@proxy:3128\"\nwhen = \"live\"\norder = \"oldest-first\"\ntransfers = 3\n\
                     max_rate = \"2 MiB/s\"\nwindow = [\"daily 22:00-06:00\"]\ntime_zone = \"Europe/Berlin\"\n\
                     public_url = \"https://v/{key}\"\nclock_wait = \"5min\"\ntimeout = \"20s\"\nread_back = true\n\
-                    lifecycle = \"tag\"\n\n\
+                    lifecycle = \"tag\"\non_block = \"keep\"\n\n\
                     [mqtt]\nurl = \"mqtts://broker.example.com:8883\"\nversion = \"3.1.1\"\nprefix = \"acme\"\nclient_id = \"17\"\n\
                     user = \"box\"\npassword = \"s3cret\"\nca_file = \"/ca.pem\"\ncert_file = \"/box.pem\"\nkey_file = \"/box.key\"\n\
                     sign_key_file = \"sign\"\nkeep_alive = \"1min\"\nsession_expiry = \"7d\"\nresponse_topics = [\"a/#\"]\n\

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::check;
 use super::context::{Context, End};
 use super::dates::{Agreement, TRUSTED_AFTER, agreement, was_never_set};
+use super::job::AT_ONCE;
 use super::remote::{Answer, Fault, Request};
 use crate::event::Event;
 use crate::format::Format;
@@ -33,7 +34,7 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
     };
     let due = cx.read(move |library| Ok((library.abandoned(BATCH)?, library.to_remove(until, BATCH)?)));
     let (abandoned, remove) = due.await?;
-    let more = abandoned.len() == BATCH || remove.len() == BATCH;
+    let mut more = abandoned.len() == BATCH || remove.len() == BATCH;
     for (store, key, upload) in abandoned {
         cx.may_go_on()?;
         give_up(cx, &store, key, upload).await?;
@@ -51,7 +52,11 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
             continue;
         }
         match remove_object(cx, &rendition).await {
-            Ok(Removed::Yes) => removed = true,
+            Ok(Removed::Yes) => {
+                removed = true;
+                // The upload of a file that was never complete is abandoned now.
+                more |= rendition.upload.is_some();
+            }
             Ok(Removed::No(reason)) => not_removed(cx, &rendition, reason).await?,
             // The refusal may be about this object only: a proxy may rewrite its address.
             Err(End::Fault(fault @ Fault::Unusable(_))) => doubted.push((rendition, fault)),
@@ -235,12 +240,25 @@ fn keys<'a>(rendition: &'a Rendition, pieces: &'a [Piece]) -> impl Iterator<Item
         _ => None,
     };
     let master = folder.map(|folder| format!("{folder}{MASTER}"));
+    let sent_chunks = pieces.iter().filter(|piece| piece.name.ends_with(".m4s")).count();
     let others = folder.into_iter().flat_map(move |folder| {
         let inits = (0..rendition.inits as usize).map(hls::init_name);
         let chunks = (0..rendition.chunks as usize).map(hls::chunk_name);
-        let pieces = pieces.iter().map(|piece| piece.name.clone());
-        let others = pieces.filter(|name| name != PLAYLIST && name != MASTER);
-        let names = inits.chain(chunks).chain(others);
+        let named = pieces.iter().map(|piece| piece.name.clone());
+        let others = named.filter(|name| name != PLAYLIST && name != MASTER);
+        // Of a folder that was never complete, files may be there that the journal does not know of: the power went before it was told.
+        let ahead = if rendition.delivered.is_some() { 0 } else { AT_ONCE };
+        let is_known = move |name: &String| pieces.iter().any(|piece| piece.name == *name);
+        let last_chunk = if ahead == 0 {
+            0
+        } else {
+            sent_chunks.saturating_add(ahead)
+        };
+        let unknown = (0..ahead)
+            .map(hls::init_name)
+            .chain((0..last_chunk).map(hls::chunk_name));
+        let unknown = unknown.filter(move |name| !is_known(name));
+        let names = inits.chain(chunks).chain(others).chain(unknown);
         names.map(move |name| format!("{folder}{name}"))
     });
     master.into_iter().chain([rendition.key.clone()]).chain(others)

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::config::{Delivery, Target};
+use crate::config::{Delivery, OnBlock, Target};
 use crate::media::RecordingId;
 use crate::store::{Change, Clock, Command, Reader, Store};
 use crate::watch::has_failed;
@@ -81,6 +81,7 @@ struct Inner {
     store: Store,
     said: Arc<Mutex<Said>>,
     tally: Arc<Tally>,
+    on_block: OnBlock,
 }
 
 impl Uploader {
@@ -97,6 +98,7 @@ impl Uploader {
             Some(rate) => Some(rate),
             None => configured,
         });
+        let on_block = settings.delivery.on_block;
         let remote = remote(&settings, &pace, &clock)?;
         let (go, may_go) = watch::channel(true);
         let said = Arc::new(Mutex::new(said));
@@ -158,8 +160,14 @@ impl Uploader {
                 store,
                 said,
                 tally,
+                on_block,
             }),
         })
+    }
+
+    /// What becomes of delivered files of a recording that is blocked.
+    pub fn on_block(&self) -> OnBlock {
+        self.inner.on_block
     }
 
     /// Pauses sending, or resumes it; also after a restart.

@@ -3,7 +3,7 @@
 use super::Event;
 
 /// The kinds of all events.
-pub const KINDS: [&str; 30] = [
+pub const KINDS: [&str; 31] = [
     "device.started",
     "device.stopping",
     "publish.started",
@@ -14,6 +14,7 @@ pub const KINDS: [&str; 30] = [
     "recording.closed",
     "clip.ready",
     "recording.delivered",
+    "recording.reviewed",
     "recording.failed",
     "recording.expired",
     "task.missed",
@@ -50,6 +51,7 @@ impl Event {
             Event::RecordingClosed(_) => "recording.closed",
             Event::ClipReady(_) => "clip.ready",
             Event::RecordingDelivered(_) => "recording.delivered",
+            Event::RecordingReviewed(_) => "recording.reviewed",
             Event::RecordingFailed { .. } => "recording.failed",
             Event::RecordingExpired { .. } => "recording.expired",
             Event::TaskMissed(_) => "task.missed",

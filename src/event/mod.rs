@@ -21,7 +21,7 @@ pub use expired::{AskedBy, ExpiredBy};
 pub use kind::KINDS;
 pub use missed::{Miss, TaskMissed};
 pub use publish::{PublishAbout, PublishOutcome, Recorded, RecordedBy};
-pub use recording::{Evicted, RecordingClosed, RecordingDelivered};
+pub use recording::{Evicted, RecordingClosed, RecordingDelivered, RecordingReviewed};
 pub use short::{Lack, Missing, Short};
 
 use serde::Serialize;
@@ -113,6 +113,8 @@ pub enum Event {
     RecordingClosed(Box<RecordingClosed>),
     /// A file or folder of a recording is delivered: the object store has confirmed all of it.
     RecordingDelivered(Box<RecordingDelivered>),
+    /// Somebody reviewed a recording: passed or blocked it, or wants it to be reviewed.
+    RecordingReviewed(Box<RecordingReviewed>),
     /// Something should be recorded, and cannot be.
     RecordingFailed {
         /// The stream.

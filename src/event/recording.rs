@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Short;
-use crate::model::{About, Label};
+use crate::model::{About, Label, Reason, ReviewStatus};
 
 /// The body of `recording.closed` and `clip.ready`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -87,6 +87,24 @@ pub struct RecordingDelivered {
     /// What people set of the recording by then.
     #[serde(flatten)]
     pub label: Label,
+    /// What the recording is of and for.
+    #[serde(flatten)]
+    pub about: About,
+}
+
+/// The body of `recording.reviewed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingReviewed {
+    /// The stream.
+    pub stream: String,
+    /// The recording.
+    pub recording: String,
+    /// What the review says.
+    pub status: ReviewStatus,
+    /// Why, if somebody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// What the recording is of and for.
     #[serde(flatten)]
     pub about: About,

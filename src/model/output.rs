@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByteSize, Encrypt, Keep, KeyPattern, Span, Zone};
+use super::{ByteSize, Encrypt, Keep, KeyPattern, ReviewWhen, Span, Zone};
 use crate::format::{Format, Gaps};
 
 /// A row of recordings of a stream, one after the other, and how one follows the other.
@@ -38,6 +38,9 @@ pub struct Output {
     /// When a session is over, one more recording is made of all its recordings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compose: bool,
+    /// When its recordings are reviewed.
+    #[serde(default, skip_serializing_if = "ReviewWhen::is_after")]
+    pub review: ReviewWhen,
 }
 
 /// Which tracks of a stream a recording has.
@@ -108,6 +111,7 @@ impl Output {
             time_zone: None,
             encrypt: None,
             compose: false,
+            review: ReviewWhen::After,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::config::{
 };
 use crate::format::Format;
 use crate::media::StreamName;
-use crate::model::{About, Encrypt, Media, Origin, Output, Span};
+use crate::model::{About, Encrypt, Media, Origin, Output, ReviewWhen, Span};
 use crate::store::RecordingSpec;
 
 /// Most rules that commands may put, so that a list fits where lists are shown and a publish is not held up.
@@ -194,6 +194,7 @@ impl Rulebook {
     pub(super) fn closed(&self, stream: &StreamName, mut output: Output) -> Output {
         let said = [output.encrypt, self.encrypt(stream)];
         output.encrypt = said.into_iter().flatten().reduce(Encrypt::and);
+        output.review = output.review.and(self.review(stream));
         if output.is_closed() && output.formats != [Format::Hls] {
             let formats: Vec<&str> = output.formats.iter().map(|format| format.as_str()).collect();
             tracing::warn!(
@@ -223,6 +224,12 @@ impl Rulebook {
         let lost = is_unknown.then(Encrypt::default);
         let said = [spec.output.encrypt, self.encrypt(stream), lost];
         said.into_iter().flatten().reduce(Encrypt::and)
+    }
+
+    /// When recordings of a stream are reviewed. What one of its rules holds back is held back.
+    pub(super) fn review(&self, stream: &StreamName) -> ReviewWhen {
+        let said = self.applying(stream).flatten().map(Template::review);
+        said.reduce(ReviewWhen::and).unwrap_or_default()
     }
 
     /// True when a rule that somebody wrote holds for a stream, whichever domain its publisher names.

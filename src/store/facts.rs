@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::media::RecordingId;
-use crate::model::{Category, CategoryId, CategoryRefusal, Facts, FactsChange};
+use crate::model::{Category, CategoryId, CategoryRefusal, Facts, FactsChange, Review};
 
 /// A change of what people set. It is carried out when all commands before it are committed, and answered when it is durable.
 #[derive(Debug)]
@@ -16,6 +16,17 @@ pub enum FactsCommand {
         change: Box<FactsChange>,
         /// The receiver of all facts that the recording has now.
         done: oneshot::Sender<Result<Facts, FactsError>>,
+    },
+    /// Notes what a review says of a recording.
+    Review {
+        /// The recording.
+        recording: RecordingId,
+        /// The review.
+        review: Review,
+        /// What was delivered of a blocked recording is to be removed from the store of objects.
+        removes: bool,
+        /// The receiver of the answer.
+        done: oneshot::Sender<Result<(), FactsError>>,
     },
     /// Changes the tree of categories.
     Categories {

@@ -135,6 +135,8 @@ mod tests {
             ending: false,
             spec,
             facts: serde_json::from_value(json!({ "title": "t", "notes": notes })).unwrap(),
+            review: None,
+            tape: Vec::new(),
             start: 100_000_000,
             begins_later: lost > 0,
             lost,

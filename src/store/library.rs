@@ -13,14 +13,14 @@ use super::source::{LibrarySource, SourceFile};
 use super::tally::Extent;
 use super::thin::LOOK_BACK;
 use super::verify::{self, Checked, Finding, Step};
-use super::{Asked, RecordingSpec, Rendition, StoreError, paths};
+use super::{Asked, RecordingSpec, Rendition, StoreError, TapeSpan, paths};
 use crate::config::{StreamSet, Streams};
 use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
-use crate::format::{Gaps, JoinSource as _, Kept, View, ViewSegment};
+use crate::format::{Gaps, JoinSource as _, Kept, SourceError, TapeSource, View, ViewSegment};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind};
-use crate::model::{Category, Facts, Media};
+use crate::model::{Category, Facts, Media, Review};
 
 /// What is recorded so long behind a moment goes on over it, in microseconds. Sound may be longer than the pictures beside it, by less.
 const GOES_ON: Micros = 180_000_000;
@@ -69,6 +69,10 @@ pub struct RecordingRow {
     pub spec: RecordingSpec,
     /// What people set of the recording.
     pub facts: Facts,
+    /// What a review says of it, if there was one.
+    pub review: Option<Review>,
+    /// Its tape. In lists, that of a composition is left out.
+    pub tape: Vec<TapeSpan>,
     /// UTC of its first sample.
     pub start: Micros,
     /// Its beginning is not on the tape: it was given up for space, or never written.
@@ -95,6 +99,31 @@ pub struct RecordingRow {
     pub composed: bool,
     /// The other streams that it has tape of.
     pub also: Vec<StreamName>,
+}
+
+impl RecordingRow {
+    /// The tape that it has, or that a view of a part of it has.
+    pub fn ranges_of<S: TapeSource>(
+        &self,
+        view: &View<S>,
+        is_part: bool,
+    ) -> Result<Vec<TapeSpan>, SourceError> {
+        let mut ranges = self.tape.clone();
+        // The parts of a recording of several ranges are not told apart.
+        if let ([range], true) = (ranges.as_mut_slice(), is_part)
+            && let Some((from, to)) = view.bounds()?
+        {
+            (range.from, range.to) = (from, to);
+        }
+        Ok(ranges)
+    }
+
+    /// True where a review holds it back.
+    pub fn is_held_back(&self) -> bool {
+        self.review
+            .as_ref()
+            .is_some_and(|review| review.status.holds_back())
+    }
 }
 
 /// The state of a recording.
@@ -271,6 +300,15 @@ impl Library {
             Ok(journal.recording(recording)?.into_iter().collect())
         })?;
         Ok(rows.into_iter().next().map(|(_, row)| row))
+    }
+
+    /// Up to so many other recordings that have tape of a recording, with their reviews.
+    pub fn sharing_tape(
+        &self,
+        recording: RecordingId,
+        most: usize,
+    ) -> Result<Vec<(RecordingId, Option<Review>)>, StoreError> {
+        self.journal().sharing_tape(recording, most)
     }
 
     /// All categories, by id.

@@ -29,6 +29,7 @@
 //! | `read` | the read side for a runtime, which must not wait: a `Reader`; a `Subscription` to the outbox, and an `EventReader` of it |
 //! | `composition` | recordings that are put together of ranges of tape |
 //! | `facts`, `sidecar`, `labels` | what people set of recordings; the files beside the tape that have it, too; where notes are in files |
+//! | `review` | which tape is held back from viewers |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
 
@@ -59,6 +60,7 @@ mod ranges;
 mod read;
 mod reader;
 mod recover;
+mod review;
 mod segment;
 mod short;
 mod shown;
@@ -99,10 +101,11 @@ pub use open_tape::OpenTape;
 pub use outbox::{Behind, Callback, OutboxChange, OutboxDepth, Place, Remembered, UnknownPlace};
 pub use progress::{Progress, RecoveryReport, StreamProgress};
 use query::folded;
-pub use query::{Cursor, Order, Query, RecordingHead, Sort};
+pub use query::{Cursor, Order, Query, RecordingHead, Reviewed, Sort};
 pub use ranges::{ComposedRange, Cut, NoCut};
 pub use read::{EventReader, NextEvent, Reader, Subscription};
 pub use recover::looked_at;
+pub use review::Held;
 pub use shown::HeldSpace;
 pub use source::LibrarySource;
 pub use spans::Spans;

@@ -50,6 +50,10 @@ pub struct Query {
     pub length: (Option<Micros>, Option<Micros>),
     /// Only recordings with at least and at most so many bytes. A recording that grows has more than any.
     pub bytes: (Option<u64>, Option<u64>),
+    /// Only recordings of which a review says this.
+    pub review: Option<Reviewed>,
+    /// The streams of which the reader also sees what is held back.
+    pub held_back: StreamSet,
     /// The order of the list.
     pub order: Order,
     /// Only recordings behind this place, which is one of a list in this order.
@@ -78,11 +82,27 @@ impl Query {
             text: None,
             length: (None, None),
             bytes: (None, None),
+            review: None,
+            held_back: StreamSet::All,
             order: Order::default(),
             after: None,
             limit,
         }
     }
+}
+
+/// What a review says of the recordings of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reviewed {
+    /// Somebody passed them.
+    Pass,
+    /// They are to be reviewed.
+    Review,
+    /// They are blocked.
+    Block,
+    /// Nobody said anything of them.
+    None,
 }
 
 /// What a list is in the order of. A recording that is open comes behind all others in each order but that of the starts.
@@ -334,6 +354,9 @@ impl Library {
                 if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
                     row.renditions(rendition);
                 }
+            }
+            if let ([key], [row]) = (composed.as_slice(), rows.as_mut_slice()) {
+                row.tape(journal.tape_of_composition(*key)?);
             }
             for (key, stream) in journal.other_streams(&composed)? {
                 if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {

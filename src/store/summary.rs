@@ -7,7 +7,7 @@ use super::library::{Gap, RecordingRow, RecordingState, TrackRow};
 use super::query::Cursor;
 use super::short::{self, GAP, Stretch};
 use super::tally::{Bounds, Extent, Run, Tally};
-use super::{Asked, Rendition};
+use super::{Asked, Rendition, TapeSpan};
 use crate::media::{Micros, StreamName, Tracks};
 use crate::model::Note;
 
@@ -26,6 +26,12 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn new(of: RecordingData, cursor: Cursor, tally: Tally) -> Self {
+        let span = TapeSpan {
+            stream: of.stream.clone(),
+            from: of.start,
+            to: of.limit().unwrap_or(Micros::MAX),
+        };
+        let tape = if of.composed { Vec::new() } else { vec![span] };
         Self {
             cursor,
             bounds: of.bounds(),
@@ -42,6 +48,8 @@ impl Summary {
                 ending: of.state == RecordingState::Open && of.ends.is_some(),
                 spec: of.spec,
                 facts: of.facts,
+                review: of.review,
+                tape,
                 start: of.utc_start,
                 begins_later: false,
                 lost: 0,
@@ -70,6 +78,11 @@ impl Summary {
     /// The tracks of the recording's last segment.
     pub(super) fn tracks(&mut self, tracks: &Tracks) {
         self.row.tracks = track_rows(tracks);
+    }
+
+    /// Sets the tape of a composition.
+    pub(super) fn tape(&mut self, tape: Vec<TapeSpan>) {
+        self.row.tape = tape;
     }
 
     /// Adds another stream that the recording has tape of.

@@ -14,6 +14,7 @@ use super::open_tape::{OpenTape, OpenTapes};
 use super::queue::Queue;
 use super::recover::Occasion;
 use super::recover::start;
+use super::review::{Held, HeldNow};
 use super::writer::Writer;
 use super::{
     Clock, Command, Disk, OnFull, OpenRecording, Progress, RealDisk, RecoveryReport, Refused, StoreError,
@@ -115,6 +116,7 @@ struct Inner {
     queue: Arc<Queue>,
     progress: watch::Receiver<Progress>,
     open_tapes: OpenTapes,
+    held: HeldNow,
     thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
 }
 
@@ -155,7 +157,7 @@ impl Store {
 
         let queue = Arc::new(Queue::new(settings.queue_soft, settings.queue_hard));
         let writer = Writer::new(settings, disk, clock.clone(), journal)?;
-        let open_tapes = writer.open_tapes();
+        let (open_tapes, held) = (writer.open_tapes(), writer.held());
         let (sender, progress) = watch::channel(writer.progress().clone());
         let mut shell = Shell {
             queue: queue.clone(),
@@ -173,6 +175,7 @@ impl Store {
             queue,
             progress,
             open_tapes,
+            held,
             thread: Mutex::new(Some(thread)),
         };
         let store = Store {
@@ -241,6 +244,11 @@ impl Store {
     /// The open segment of a stream, as far as it was durable at the last tick. Never blocks.
     pub fn open_tape(&self, stream: &StreamName) -> Option<Arc<OpenTape>> {
         self.inner.open_tapes.of(stream)
+    }
+
+    /// What is held back from viewers, now and at each change.
+    pub fn held(&self) -> watch::Receiver<Arc<Held>> {
+        self.inner.held.watch()
     }
 
     /// Asks the thread for a sign of life and returns the number of signs so far. A number that does not grow within some

@@ -49,6 +49,7 @@ mod mqtt_old;
 mod mqtt_requests;
 mod old_store;
 mod record;
+mod review;
 mod rtmps;
 mod service_manager;
 mod strangers;

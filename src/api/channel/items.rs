@@ -13,7 +13,7 @@ use crate::format::FileError;
 use crate::format::hls::{Hls, Prefix, TARGET_MS};
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::When;
-use crate::store::{Filter, Library, LibrarySource, RecordingRow, RecordingState, StoreError};
+use crate::store::{Filter, Library, LibrarySource, RecordingRow, RecordingState, StoreError, TapeSpan};
 
 /// `RECORDING`, `RECORDING@FROM..TO` or `APP/STREAM@FROM..TO`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +185,8 @@ async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
         );
         return Err(Failure::new(Code::Conflict, text).about("items"));
     }
+    api.expect_shown(&part.row)
+        .map_err(|failure| failure.about("items"))?;
     let laid = api.read(move |library| Ok(laid(library, &part)));
     laid.await?.map_err(|failure| failure.about("items"))
 }
@@ -198,6 +200,19 @@ pub enum NotLaid {
     /// HLS cannot carry it, it is not what it was, or it is gone. That does not pass.
     #[error("{0}")]
     Unfit(String),
+    /// It is held back from viewers. That may pass.
+    #[error("{0}")]
+    Held(String),
+}
+
+/// A recording that is laid out.
+pub struct LaidOut {
+    /// Its HLS.
+    pub hls: Hls<()>,
+    /// Its tape.
+    pub source: LibrarySource,
+    /// Which tape that is.
+    pub ranges: Vec<TapeSpan>,
 }
 
 impl From<FileError> for NotLaid {
@@ -212,10 +227,10 @@ impl From<FileError> for NotLaid {
 /// The part of a recording as HLS, which the door for viewers lays out in the same way, and its tape. Blocks.
 fn hls(
     library: &Library,
-    recording: RecordingId,
+    row: &RecordingRow,
     bounds: (Option<Micros>, Option<Micros>),
-) -> Result<(Hls<()>, LibrarySource), NotLaid> {
-    let view = library.view(recording)?;
+) -> Result<(Hls<()>, LibrarySource, Vec<TapeSpan>), NotLaid> {
+    let view = library.view(row.id)?;
     let view = match bounds {
         (None, None) => view,
         (from, to) => view
@@ -223,8 +238,11 @@ fn hls(
             .map_err(StoreError::from)?,
     };
     let source = view.source.clone();
+    let ranges = row
+        .ranges_of(&view, bounds != (None, None))
+        .map_err(StoreError::from)?;
     let (hls, _) = Hls::resume(view, TARGET_MS, Prefix::default())?;
-    Ok((hls.with(()), source))
+    Ok((hls.with(()), source, ranges))
 }
 
 /// How many chunks the HLS of a recording has at most, here or where it is delivered. Blocks.
@@ -243,7 +261,7 @@ pub(in crate::api) fn chunk_count(library: &Library, recording: RecordingId) -> 
 
 /// The HLS of an item and its tape, as they were when the channel was made: `list` is what the item's list says. Fails where the
 /// recording is gone or has lost a part. Blocks.
-pub fn laid_out(library: &Library, item: &Item, list: ListSum) -> Result<(Hls<()>, LibrarySource), NotLaid> {
+pub fn laid_out(library: &Library, item: &Item, list: ListSum) -> Result<LaidOut, NotLaid> {
     let recording = item.recording;
     let row = library.recording(recording)?;
     let row =
@@ -251,13 +269,16 @@ pub fn laid_out(library: &Library, item: &Item, list: ListSum) -> Result<(Hls<()
     if row.spec.output.is_closed() {
         return Err(NotLaid::Unfit(format!("recording {recording}: {CLOSED}")));
     }
+    if row.is_held_back() {
+        return Err(NotLaid::Held(format!("recording {recording} is held back")));
+    }
     let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
-    let (hls, source) = hls(library, row.id, (at(item.from), at(item.to)))?;
+    let (hls, source, ranges) = hls(library, &row, (at(item.from), at(item.to)))?;
     if ListSum::of(&hls) != list {
         let text = format!("recording {recording} is not what it was when the channel was made");
         return Err(NotLaid::Unfit(text));
     }
-    Ok((hls, source))
+    Ok(LaidOut { hls, source, ranges })
 }
 
 fn laid(library: &Library, part: &Part) -> Result<Item, Failure> {
@@ -267,9 +288,9 @@ fn laid(library: &Library, part: &Part) -> Result<Item, Failure> {
         let text = format!("recording {} cannot be shown: {why}", row.id);
         Failure::new(Code::Conflict, text)
     };
-    let (hls, _) = hls(library, row.id, (at(part.from), at(part.to))).map_err(|error| match error {
+    let (hls, ..) = hls(library, row, (at(part.from), at(part.to))).map_err(|error| match error {
         NotLaid::Unread(error) => Failure::from(error),
-        NotLaid::Unfit(why) => unplayable(why),
+        NotLaid::Unfit(why) | NotLaid::Held(why) => unplayable(why),
     })?;
     let too_much = || unplayable("its chunks are too many or too long".to_owned());
     if hls.chunks() > MAX_CHUNKS {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 pub use again::SHOWN_AGAIN;
 pub(super) use items::chunk_count;
-pub use items::{NotLaid, laid_out};
+pub use items::{LaidOut, NotLaid, laid_out};
 pub(super) use kept::Channels;
 pub use push::{PushKey, PushStatus};
 

@@ -280,6 +280,8 @@ pub(super) async fn compose(api: &Api, arguments: Map<String, Value>) -> Result<
             None => {
                 let row = row_of(api, range.recording.clone()).await;
                 let row = row.map_err(|failure| of_range(number, failure))?;
+                api.expect_shown(&row)
+                    .map_err(|failure| of_range(number, failure))?;
                 rows.entry(range.recording).or_insert(row).clone()
             }
         };
@@ -295,6 +297,7 @@ pub(super) async fn compose(api: &Api, arguments: Map<String, Value>) -> Result<
 pub(super) async fn cut(api: &Api, arguments: Map<String, Value>) -> Result<RecordingComposed, Failure> {
     let (recording, ranges, wanted) = typed::<CutOut>(arguments)?.apart();
     let row = row_of(api, recording).await?;
+    api.expect_shown(&row)?;
     if ranges.is_empty() {
         return Err(missing("ranges"));
     }
@@ -315,6 +318,7 @@ pub(super) async fn split(api: &Api, arguments: Map<String, Value>) -> Result<Re
         return Err(Failure::bad(text).about("notes"));
     }
     let row = row_of(api, recording).await?;
+    api.expect_shown(&row)?;
     if at_s.is_empty() {
         return Err(missing("at_s"));
     }

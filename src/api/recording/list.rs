@@ -40,6 +40,7 @@ struct List {
 pub(super) async fn list(api: &Api, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
     let query = Query {
         within: api.seen().clone(),
+        held_back: api.moderates(),
         ..query(typed(arguments)?)?
     };
     let rows = api.read(move |library| library.page(&query).map(|rows| (query, rows)));

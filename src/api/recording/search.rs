@@ -12,7 +12,7 @@ use crate::config::Streams;
 use crate::media::Micros;
 use crate::model::reply::{Argument, RecordingList};
 use crate::model::{CategoryId, Origin, Tags, Words};
-use crate::store::{Cursor, Library, Order, Query, RecordingRow, RecordingState, Sort, StoreError};
+use crate::store::{Cursor, Library, Order, Query, RecordingRow, RecordingState, Reviewed, Sort, StoreError};
 
 pub(super) const ARGUMENTS: &[Argument] = &[
     takes(
@@ -77,6 +77,12 @@ pub(super) const ARGUMENTS: &[Argument] = &[
         "only what was begun by: rule, push, manual, task or clip",
     )
     .of(Values::Words(&["rule", "push", "manual", "task", "clip"])),
+    takes(
+        "review",
+        Kind::Text,
+        "only what a review says this of: pass, review or block; none: nobody reviewed it",
+    )
+    .of(Values::Words(&["pass", "review", "block", "none"])),
     takes("template", Kind::Text, "only recordings made by this template").of(Values::Templates),
     takes(
         "sort",
@@ -123,6 +129,7 @@ struct Search {
     max_bytes: Option<u64>,
     state: Option<RecordingState>,
     origin: Option<Origin>,
+    review: Option<Reviewed>,
     template: Option<Name>,
     #[serde(default)]
     sort: Sort,
@@ -149,6 +156,7 @@ type Found = Result<Vec<(Cursor, RecordingRow)>, CategoryId>;
 pub(super) async fn search(api: &Api, arguments: Map<String, Value>) -> Result<RecordingList, Failure> {
     let query = Query {
         within: api.seen().clone(),
+        held_back: api.moderates(),
         ..query(typed(arguments)?)?
     };
     let found = api.read(move |library| found(library, &query).map(|rows| (query, rows)));
@@ -201,6 +209,7 @@ fn query(asked: Search) -> Result<Query, Failure> {
         state: asked.state,
         template: text(asked.template),
         origin: asked.origin,
+        review: asked.review,
         domain: text(asked.domain),
         tags: asked.tags.texts(),
         any_tags: asked.any_tags.texts(),

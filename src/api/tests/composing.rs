@@ -234,6 +234,7 @@ async fn who_may_operate_one_stream_alone_composes_nothing_of_another_and_finds_
     let scope = Scope {
         rights: Rights::ALL,
         streams: StreamSet::of([Pattern::try_from("live/a".to_owned()).unwrap()]),
+        moderates: StreamSet::All,
     };
     let scoped = the_box.api.for_caller(Caller::http("some", scope));
     let refused = asked(&scoped, "recording.compose", &both).await;

@@ -26,6 +26,7 @@ async fn a_recording_is_found_by_what_people_set_of_it_and_only_by_who_may_see_i
         let streams = StreamSet::of([Pattern::try_from(stream.to_owned()).unwrap()]);
         let scope = Scope {
             rights: Rights::ALL,
+            moderates: streams.clone(),
             streams,
         };
         the_box.api.for_caller(Caller::http("viewer", scope))

@@ -138,6 +138,7 @@ async fn an_answer_fits_however_much_there_is_and_says_its_resolution() {
         "viewer",
         Scope {
             rights: Rights::ALL,
+            moderates: StreamSet::All,
             streams: StreamSet::of([Pattern::try_from("live/a".to_owned()).unwrap()]),
         },
     ));

@@ -60,6 +60,8 @@ pub struct Delivery {
     pub read_back: bool,
     /// How an object is deleted when its `storage_time` ends.
     pub lifecycle: Lifecycle,
+    /// What becomes of delivered files of a recording that is blocked.
+    pub on_block: OnBlock,
 }
 
 impl Default for Delivery {
@@ -94,6 +96,7 @@ impl Default for Delivery {
             timeout: Span::from_secs(60),
             read_back: false,
             lifecycle: Lifecycle::default(),
+            on_block: OnBlock::default(),
         }
     }
 }
@@ -129,6 +132,17 @@ pub enum Lifecycle {
     Delete,
     /// The object has the tag `edgereel-days=N`, and a lifecycle rule of the bucket deletes it.
     Tag,
+}
+
+/// What becomes of delivered files of a recording that is blocked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBlock {
+    /// The box deletes them. What is passed later is delivered again.
+    #[default]
+    Delete,
+    /// They stay.
+    Keep,
 }
 
 /// An address with a `{key}` in it.

@@ -13,7 +13,7 @@ pub use parse::{TemplateError, TemplateSource};
 pub use pseudo_live::PseudoLive;
 
 use crate::format::{Format, Gaps};
-use crate::model::{Encrypt, Output, Span};
+use crate::model::{Encrypt, Output, ReviewWhen, Span};
 
 pub(super) const NAME_RULE: &str = "a name has 1 to 64 letters, digits, '.', '_' or '-'";
 
@@ -60,6 +60,12 @@ impl Template {
     /// How the HLS of its recordings is encrypted, if it is.
     pub fn encrypt(&self) -> Option<Encrypt> {
         self.outputs.iter().find_map(|output| output.encrypt)
+    }
+
+    /// When its recordings are reviewed.
+    pub fn review(&self) -> ReviewWhen {
+        let said = self.outputs.iter().map(|output| output.review);
+        said.reduce(ReviewWhen::and).unwrap_or_default()
     }
 
     /// True for a template that is there to switch recording off.

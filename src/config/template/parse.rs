@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{PseudoLive, Template, USUAL_FORMATS};
 use crate::format::{Format, Gaps};
 use crate::model::{
-    ByteSize, Encrypt, Keep, KeyPattern, Media, Output, Resume, ResumeAfter, Span, Split, Zone,
+    ByteSize, Encrypt, Keep, KeyPattern, Media, Output, Resume, ResumeAfter, ReviewWhen, Span, Split, Zone,
 };
 
 /// The limits of the cloud services. A shorter recording is not worth a file. Players do not like to open a longer one.
@@ -75,6 +75,9 @@ pub struct TemplateSource {
     /// One more recording of all recordings of a session, when that is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     compose: Option<bool>,
+    /// When its recordings are reviewed: `before` viewers get them and they are delivered, or `after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<ReviewWhen>,
     /// What is otherwise for FLV.
     #[serde(skip_serializing_if = "Option::is_none")]
     flv: Option<Ways>,
@@ -320,6 +323,11 @@ impl TryFrom<TemplateSource> for Template {
                 return Err(refused("pseudo_live", message.to_owned()));
             }
         }
+        if source.review == Some(ReviewWhen::Before) && source.pseudo_live.is_some() {
+            let message = "recordings are reviewed before viewers get them (review), and a channel would begin without that: leave \
+                           pseudo_live out, and put the channel when they are passed";
+            return Err(refused("pseudo_live", message.to_owned()));
+        }
         Ok(Template {
             name: source.name.clone(),
             outputs,
@@ -362,6 +370,7 @@ fn output(source: &TemplateSource, format: Format) -> Result<Output, (&'static s
         time_zone: source.time_zone.clone(),
         encrypt,
         compose: source.compose.unwrap_or_default(),
+        review: source.review.unwrap_or_default(),
     })
 }
 

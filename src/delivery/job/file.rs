@@ -298,6 +298,7 @@ impl Transfer<'_> {
         marked: u64,
         read: Read,
     ) -> Result<(), End> {
+        self.expect_shown()?;
         let (key, upload) = self.upload()?;
         let grows = going.front.is_none();
         let mut piece = Piece {

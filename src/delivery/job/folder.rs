@@ -21,7 +21,7 @@ const INIT_TYPE: &str = "video/mp4";
 const NOT_KEPT: Option<&str> = Some("no-cache");
 
 /// Files that are sent at once to a store that is far away, when more than one waits.
-const AT_ONCE: usize = 3;
+pub(in crate::delivery) const AT_ONCE: usize = 3;
 
 /// A file that took no longer than this spends its time on the round trip, and the link has room for another file.
 const QUICK: Micros = SECOND + SECOND / 2;

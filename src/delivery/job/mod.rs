@@ -8,6 +8,8 @@ mod file;
 mod folder;
 mod name;
 
+pub(super) use self::folder::AT_ONCE;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -144,6 +146,10 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
         Format::Hls => cx.ciphers.of(&row).map_err(NoMaterial::Tape)?,
         Format::Mp4 | Format::Fmp4 | Format::Flv | Format::Aac => None,
     };
+    if is_held_back(cx, &row) {
+        // The planner forgets the job with its next look.
+        return Ok(Outcome::Waits(SECOND));
+    }
     let facts = Facts {
         encrypted_alone: cx.ciphers.is_closed(&row),
         encryption,
@@ -168,6 +174,8 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
         let rendition = rendition.unwrap_or_else(|| Rendition::new(id));
         match rendition.state {
             RenditionState::Waiting => (),
+            // It was blocked and is passed: what is there goes first.
+            RenditionState::Removing if facts.row.review.is_some() => return Ok(Outcome::Waits(SECOND)),
             RenditionState::Delivered | RenditionState::Void | RenditionState::Removing => continue,
             RenditionState::Failed => {
                 outcome = Outcome::FailedBefore;
@@ -199,6 +207,11 @@ async fn go(cx: &Arc<Context>, job: Job, visit: &Arc<Visit>) -> Result<Outcome, 
     } else {
         Outcome::Grows(visit.wait(job.format, SECOND))
     })
+}
+
+/// True for a recording that viewers do not get now: nothing of it is sent.
+fn is_held_back(cx: &Context, row: &crate::store::RecordingRow) -> bool {
+    cx.store.held().borrow().has(row.id, &row.tape)
 }
 
 impl Visit {
@@ -324,8 +337,17 @@ impl Transfer<'_> {
         }
     }
 
-    /// Stops where the recording was deleted meanwhile.
+    /// Stops where the recording is held back from viewers.
+    fn expect_shown(&self) -> Result<(), End> {
+        if is_held_back(self.cx, &self.material.row) {
+            return Err(NoMaterial::Gone.into());
+        }
+        Ok(())
+    }
+
+    /// Stops where the recording was deleted meanwhile, or is held back.
     async fn still_here(&self) -> Result<(), End> {
+        self.expect_shown()?;
         let recording = self.job.recording;
         let here = self.cx.read(move |library| Ok(library.has(recording)?));
         if here.await? {

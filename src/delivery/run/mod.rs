@@ -26,7 +26,7 @@ use crate::config::DeliverOrder;
 use crate::event::Event;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::store::{
-    Change, Command, DeliveryChange, Progress, Rendition, RenditionId, RenditionState, WaitingOrder,
+    Change, Command, DeliveryChange, Held, Progress, Rendition, RenditionId, RenditionState, WaitingOrder,
 };
 
 const SECOND: Micros = 1_000_000;
@@ -59,6 +59,7 @@ pub(super) struct Loop {
     pace: Pace,
     go: watch::Sender<bool>,
     progress: watch::Receiver<Progress>,
+    held: watch::Receiver<Arc<Held>>,
     jobs: JoinSet<job::Ended>,
     tasks: HashMap<task::Id, Job>,
     cleaning: Cleaning,
@@ -87,6 +88,7 @@ impl Loop {
         planner.set_paused(paused);
         Self {
             progress: cx.store.progress(),
+            held: cx.store.held(),
             planner,
             pace,
             go,
@@ -132,6 +134,14 @@ impl Loop {
                 Some(cleaned) = self.cleaning.next() => self.cleaning.ended(cleaned),
                 changed = self.progress.changed() => match changed {
                     Ok(()) => self.progressed(),
+                    Err(_) => break,
+                },
+                changed = self.held.changed() => match changed {
+                    // Something may wait no longer, or is to be removed.
+                    Ok(()) => {
+                        (self.stale, self.looked) = (true, Micros::MIN);
+                        self.cleaning.soon();
+                    }
                     Err(_) => break,
                 },
                 () = tokio::time::sleep(wait) => (),

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::activity::Busy;
 use super::flow::{Ask, Flow, Pace, Room, single};
+use super::held::Guard;
 use super::leases::Lease;
 
 /// How long a response may go on when what let its viewer in has expired.
@@ -64,6 +65,8 @@ pub(super) struct FileBody {
     lease: Option<Arc<Lease>>,
     /// When the response has to end, though it is not complete.
     until: Option<Instant>,
+    /// The tape that must not be held back meanwhile.
+    guard: Option<Guard>,
     /// The next piece. It is read while the one before is sent.
     next: Option<JoinHandle<Result<Piece, String>>>,
 }
@@ -100,6 +103,7 @@ impl FileBody {
             pieces: single(),
             lease: None,
             until: None,
+            guard: None,
             next: None,
         }
     }
@@ -107,6 +111,12 @@ impl FileBody {
     /// The same, for a viewer whose right ends at this moment. The response ends at most [`GRACE`] later.
     pub(super) fn until(mut self, until: Option<Instant>) -> Self {
         self.until = until.map(|until| until + GRACE);
+        self
+    }
+
+    /// The same, as long as this tape is not held back.
+    pub(super) fn guarded(mut self, guard: Option<Guard>) -> Self {
+        self.guard = guard;
         self
     }
 
@@ -163,6 +173,11 @@ impl FileBody {
         };
         let read = ready!(Pin::new(next).poll(cx));
         self.next = None;
+        // What was read ahead may have been held back since.
+        if self.guard.as_mut().is_some_and(Guard::is_held) {
+            self.at = self.end;
+            return Poll::Ready(Some(Err(io::Error::other("the tape is held back now"))));
+        }
         let piece = read.unwrap_or_else(|error| Err(error.to_string()));
         Poll::Ready(Some(match piece {
             Ok(piece) => {

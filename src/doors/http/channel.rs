@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
-use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes};
 use super::door::Door;
@@ -22,6 +21,7 @@ use super::files::{Reading, Sent, row, send};
 use super::flow::Pace;
 use super::folder::{find, playlist as playlist_answer};
 use super::gate;
+use super::held::{Grant, Of, Sight};
 use super::layouts::LaidFolder;
 use super::target::ChannelFile;
 use crate::access::viewer::{Viewer, What};
@@ -46,11 +46,21 @@ pub(super) fn of(door: &Door, name: &Name, viewer: &Viewer) -> Result<Arc<Channe
 
 /// An item, as a viewer's rights are asked about it. A channel shows media at other times than that of its recording, so a right
 /// that is for a time of media alone is none here.
-fn what(item: &Item) -> What<'_> {
+pub(super) fn what(item: &Item) -> What<'_> {
     What {
         stream: &item.stream,
         recording: Some(item.recording),
         span: None,
+    }
+}
+
+/// What a viewer sees of a channel: all of it, where it may moderate all its recordings.
+pub(super) fn sight(door: &Door, channel: &Channel, viewer: &Viewer) -> Sight {
+    let may_not = |item: &&Item| !viewer.may(Right::Moderate, &what(item));
+    let items = || channel.items();
+    match items().find(may_not).or_else(|| items().next()) {
+        Some(item) => Sight::of(door, viewer, &what(item)),
+        None => Sight::all(),
     }
 }
 
@@ -72,14 +82,14 @@ pub(super) async fn answer(
     door: &Arc<Door>,
     channel: &Channel,
     file: &ChannelFile,
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let window = window(channel, door.believed_utc())?;
     match file {
         ChannelFile::Playlist => Ok(playlist_answer(door, playlist(channel, &window)?, how)),
         ChannelFile::Master => Ok(playlist_answer(door, master(channel)?, how)),
-        ChannelFile::Init(name) => init(door, channel, *name, how.0).await,
-        ChannelFile::Chunk(name) => chunk(door, channel, *name, (until, how)).await,
+        ChannelFile::Init(name) => init(door, channel, (*name, &grant.sight), how.0).await,
+        ChannelFile::Chunk(name) => chunk(door, channel, *name, (grant, how)).await,
     }
 }
 
@@ -150,17 +160,20 @@ fn master(channel: &Channel) -> Result<Vec<u8>, Refusal> {
 }
 
 /// The HLS of an item, as it is now.
-async fn folder(door: &Arc<Door>, item: &Item) -> Result<Arc<LaidFolder>, Refusal> {
+async fn folder(door: &Arc<Door>, item: &Item, sight: &Sight) -> Result<Arc<LaidFolder>, Refusal> {
     let row = row(door, item.recording).await?;
     encrypted::in_clear(door, &row)?;
+    sight.recording(&row)?;
     let at = |since: Option<Micros>| since.map(|since| row.start.saturating_add(since));
-    find(door, &row, (at(item.from), at(item.to))).await
+    let folder = find(door, &row, (at(item.from), at(item.to))).await?;
+    sight.tape(&folder.ranges, Of::Recording(item.recording))?;
+    Ok(folder)
 }
 
 async fn init(
     door: &Arc<Door>,
     channel: &Channel,
-    name: InitName,
+    (name, sight): (InitName, &Sight),
     method: &Method,
 ) -> Result<Answer, Refusal> {
     let none = || Refusal::not_found("no chunk of this channel needs this file");
@@ -168,7 +181,7 @@ async fn init(
     // Recordings that are coded alike have the same init, and one of them may be gone. The name says what the bytes are, so an init
     // is right whatever became of the chunks.
     for item in channel.items().filter(|item| item.inits.contains(&name)) {
-        let folder = match folder(door, item).await {
+        let folder = match folder(door, item, sight).await {
             Ok(folder) => folder,
             Err(refused) => {
                 refusal = refused;
@@ -196,11 +209,11 @@ async fn chunk(
     door: &Arc<Door>,
     channel: &Channel,
     name: ChunkName,
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let none = || Refusal::not_found("there is no such chunk of this channel, or not any more");
     let (item, list) = channel.find(name.item).ok_or_else(none)?;
-    let folder = folder(door, item).await?;
+    let folder = folder(door, item, &grant.sight).await?;
     if folder.list() != list {
         return Err(Refusal::gone(format!(
             "recording {} is not what it was when the channel was made: a part of it is lost",
@@ -219,7 +232,10 @@ async fn chunk(
         media_type: "video/mp4",
         pace: Pace::Player,
         changed: Some(folder.end),
-        until,
+        until: grant.until,
+        guard: grant
+            .sight
+            .guard(folder.ranges.clone(), Of::Recording(item.recording)),
     };
     Ok(send(door, &sent, how))
 }

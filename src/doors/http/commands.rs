@@ -16,6 +16,7 @@ use super::query::Query;
 use crate::access::viewer::Viewer;
 use crate::api::{self, Caller, Code, Command, Effect, Failure, MAX_REQUEST, Request, Scope};
 use crate::config::StreamSet;
+use crate::model::Right;
 
 /// The body of a request.
 pub(super) trait Sent: http_body::Body<Data = Bytes> + Send + Unpin {}
@@ -55,6 +56,7 @@ pub(super) async fn answer(
     let scope = Scope {
         rights,
         streams: StreamSet::of(streams),
+        moderates: StreamSet::of(viewer.scope(Right::Moderate).1),
     };
     let api = door.api.for_caller(Caller::http(viewer.name(), scope));
     let answer = match request {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answer::Refusal;
@@ -22,7 +22,7 @@ use crate::config::Http;
 use crate::event::{Event, Sender};
 use crate::media::{Micros, StreamName};
 use crate::recorder::Recorder;
-use crate::store::{Clock, Library, Reader, Store, StoreError};
+use crate::store::{Clock, Held, Library, Reader, Store, StoreError};
 use crate::tls::Identity;
 
 /// The most reads of the journal at a time.
@@ -78,6 +78,8 @@ pub(super) struct Door {
     pub(super) flow: Flow,
     pub(super) machine: String,
     pub(super) tally: Arc<Tally>,
+    /// What is held back from viewers.
+    pub(super) held: watch::Receiver<Arc<Held>>,
     reader: Reader,
     laying: Arc<Semaphore>,
     pub(super) api: Api,
@@ -106,6 +108,7 @@ impl Door {
             seen: Seen::default(),
             dates: Dates::restored(&inside.dates),
             inits: Inits::default(),
+            held: inside.store.held(),
             store: inside.store,
             flow,
             machine: inside.machine,

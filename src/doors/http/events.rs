@@ -58,6 +58,7 @@ pub(super) fn answer(
     let scope = Scope {
         rights,
         streams: StreamSet::of(streams),
+        moderates: StreamSet::of(viewer.scope(Right::Moderate).1),
     };
     let api = door.api.for_caller(Caller::http(viewer.name(), scope));
     let events = api.events(after).map_err(Refusal::from)?;

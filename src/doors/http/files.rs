@@ -15,6 +15,7 @@ use super::body::{Body, FileBody, Source};
 use super::door::Door;
 use super::encrypted;
 use super::flow::Pace;
+use super::held::{Grant, Guard, Of};
 use super::layouts::{Front, Key, LaidFile, Layout, Version, What};
 use super::query::Query;
 use super::range::Part;
@@ -47,6 +48,8 @@ pub(super) struct Sent {
     pub(super) changed: Option<Micros>,
     /// When the viewer's right to it ends.
     pub(super) until: Option<Instant>,
+    /// The tape that must not be held back while it is sent. None for what no viewer is kept from.
+    pub(super) guard: Option<Guard>,
 }
 
 /// A virtual file that one response reads.
@@ -127,10 +130,11 @@ pub(super) async fn file(
     row: &RecordingRow,
     format: FileFormat,
     (query, bounds): (&Query, Bounds),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     encrypted::in_clear(door, row)?;
     let laid = find(door, row, format, (Range::parse(query)?, bounds)).await?;
+    grant.sight.tape(&laid.ranges, Of::Recording(row.id))?;
     let tape = laid.source.renewed();
     let sent = Sent {
         source: Arc::new(Shared {
@@ -143,7 +147,8 @@ pub(super) async fn file(
         media_type: format.mime(),
         pace: Pace::File,
         changed: Some(laid.end),
-        until,
+        until: grant.until,
+        guard: grant.sight.guard(laid.ranges.clone(), Of::Recording(row.id)),
     };
     let mut answer = send(door, &sent, how);
     if query.is_set("download") {
@@ -190,23 +195,23 @@ async fn find(
     }
     let laying = door.laying().await?;
     let recording = row.id;
-    let labelled = (version.labels != 0).then(|| row.clone());
+    let (of, is_labelled) = (row.clone(), version.labels != 0);
     let read = move |library: &Library| {
         let _laying = laying;
         let (view, end) = view(library, recording, is_open, (from, to))?;
         let is_part = from.is_some() || to.is_some();
-        lay_out(
-            view,
-            format,
-            range.part,
-            labelled.as_ref().map(|row| (row, is_part)),
-        )
-        .map(|(plan, source)| LaidFile {
-            etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
-            plan,
-            source,
-            end,
-            front: Front::default(),
+        let ranges = of
+            .ranges_of(&view, is_part)
+            .map_err(|error| of_store(&error.into()))?;
+        lay_out(view, format, range.part, is_labelled.then_some((&of, is_part))).map(|(plan, source)| {
+            LaidFile {
+                etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
+                plan,
+                source,
+                end,
+                ranges,
+                front: Front::default(),
+            }
         })
     };
     let file = Arc::new(door.read(read).await?);
@@ -332,7 +337,7 @@ fn part(door: &Door, file: &Sent, (start, end): (u64, u64), status: StatusCode, 
         let flow = (door.flow.clone(), file.pace);
         let body = FileBody::new(Arc::clone(&file.source), start, end, flow);
         let lease = file.tape.clone().map(|tape| door.leases.begin(tape));
-        let body = body.until(file.until).of(lease);
+        let body = body.until(file.until).of(lease).guarded(file.guard.clone());
         let mut answer = Response::new(Body::File(body));
         *answer.status_mut() = status;
         answer

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::Door;
 use super::encrypted;
-use super::files::{Bounds, Reading, Sent, of_file, send, view};
+use super::files::{Bounds, Reading, Sent, of_file, of_store, send, view};
 use super::flow::Pace;
+use super::held::{Grant, Of};
 use super::layouts::{Key, LaidFolder, Layout, Version, What};
 use super::live;
 use super::query::Query;
@@ -34,7 +35,7 @@ pub(super) async fn file(
     row: &RecordingRow,
     name: &str,
     (query, inherited, bounds): (&Query, Option<&str>, Bounds),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let is_open = row.state == RecordingState::Open;
     let encryption = encrypted::encryption(door, row, bounds)?;
@@ -43,7 +44,7 @@ pub(super) async fn file(
     let of_stream = row.begins_later && bounds == (None, None) && live::is_of_stream(name, row, door.utc());
     match &encryption {
         None if of_stream => {
-            return live::of_recording(door, row, name, (query, inherited), (until, how)).await;
+            return live::of_recording(door, row, name, (query, inherited), (grant, how)).await;
         }
         Some(_) if of_stream && is_open => {
             return Err(Refusal::refused(
@@ -62,16 +63,18 @@ pub(super) async fn file(
             Some(folder) => folder,
             None => find(door, row, bounds).await?,
         };
+        grant.sight.tape(&folder.ranges, Of::Recording(row.id))?;
         let hls = folder.encrypted(encryption.as_ref());
         return media(
             door,
             (&folder, row),
             (name, &hls, encryption.is_some()),
-            (until, how),
+            (grant, how),
         )
         .await;
     }
     let folder = find(door, row, bounds).await?;
+    grant.sight.tape(&folder.ranges, Of::Recording(row.id))?;
     let uris = Uris::new("", inherited).map_err(|error| Refusal::bad_request(error.to_string()))?;
     let served = Served {
         start: start(query)?,
@@ -98,7 +101,7 @@ async fn media(
     door: &Arc<Door>,
     (folder, row): (&LaidFolder, &RecordingRow),
     (name, hls, is_encrypted): (&str, &Hls<()>, bool),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let lost = || {
         Refusal::gone(
@@ -136,7 +139,8 @@ async fn media(
         media_type: "video/mp4",
         pace: pace(start),
         changed: Some(folder.end),
-        until,
+        until: grant.until,
+        guard: grant.sight.guard(folder.ranges.clone(), Of::Recording(row.id)),
     };
     Ok(send(door, &sent, how))
 }
@@ -229,11 +233,15 @@ pub(super) async fn find(
             .take(),
         Some(Layout::File(_)) | None => None,
     };
-    let (recording, start) = (row.id, row.start);
+    let (recording, start, of) = (row.id, row.start, row.clone());
     let read = move |library: &Library| {
         let _laying = laying;
         let (view, end) = view(library, recording, is_open, bounds)?;
         let source = view.source.clone();
+        let is_part = bounds != (None, None);
+        let ranges = of
+            .ranges_of(&view, is_part)
+            .map_err(|error| of_store(&error.into()))?;
         // The chunks of a recording that was played while it grew stay as they are when it has ended.
         let laid = Hls::resume(view, TARGET_MS, prefix.unwrap_or_default());
         let (hls, prefix) = laid.map_err(|error| of_file(&error))?;
@@ -241,6 +249,7 @@ pub(super) async fn find(
             hls: hls.with(()),
             source,
             end,
+            ranges,
             prefix: Mutex::new(is_open.then_some(prefix)),
             growing: is_open,
             start,

@@ -16,7 +16,7 @@ use crate::format::hls::encryption::Encryption;
 use crate::format::hls::{Hls, Prefix};
 use crate::format::{FileFormat, Plan};
 use crate::media::{Micros, RecordingId};
-use crate::store::LibrarySource;
+use crate::store::{LibrarySource, TapeSpan};
 
 /// The most layouts that are kept, and about the most bytes of them.
 const MOST: usize = 16;
@@ -75,6 +75,8 @@ pub(super) struct LaidFile {
     pub(super) etag: String,
     /// UTC of the end of the last sample, in microseconds.
     pub(super) end: Micros,
+    /// The tape that it has.
+    pub(super) ranges: Vec<TapeSpan>,
     pub(super) front: Front,
 }
 
@@ -112,6 +114,8 @@ pub(super) struct LaidFolder {
     pub(super) source: LibrarySource,
     /// UTC of the end of the last sample, in microseconds.
     pub(super) end: Micros,
+    /// The tape that it has.
+    pub(super) ranges: Vec<TapeSpan>,
     /// What the next look at a recording that grows need not look at again.
     pub(super) prefix: Mutex<Option<Prefix>>,
     /// UTC of the recording's first sample when it was laid out, in microseconds.

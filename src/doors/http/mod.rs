@@ -35,6 +35,7 @@ mod flow;
 mod folder;
 mod fuzz;
 mod gate;
+mod held;
 mod layouts;
 mod leases;
 mod live;

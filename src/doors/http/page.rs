@@ -116,6 +116,7 @@ fn page(
         pace: Pace::Player,
         changed: None,
         until: None,
+        guard: None,
     };
     let mut answer = send(door, &sent, (method, headers));
     let headers = answer.headers_mut();

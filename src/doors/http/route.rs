@@ -17,6 +17,7 @@ use super::answer::{Answer, Refusal, bytes, empty, json};
 use super::client::Client;
 use super::cors::Sharing;
 use super::door::Door;
+use super::held::Of;
 use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
@@ -140,7 +141,7 @@ impl Asking<'_> {
                     Right::Watch
                 };
                 let of = self.recording(asked, *recording, right).await?;
-                let how = (of.until, how);
+                let how = (&of.grant, how);
                 let mut answer = files::file(self.door, &of.row, *format, (&query, of.bounds), how).await?;
                 self.cache(&mut answer);
                 Ok(answer)
@@ -148,18 +149,19 @@ impl Asking<'_> {
             Target::Folder(recording, name) => {
                 let of = self.recording(asked, *recording, Right::Watch).await?;
                 let asked = (&query, inherited(&of.viewer), of.bounds);
-                let mut answer = folder::file(self.door, &of.row, name, asked, (of.until, how)).await?;
+                let mut answer = folder::file(self.door, &of.row, name, asked, (&of.grant, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
             Target::Key(id) => {
                 let of = self.recording(asked, id.recording, Right::Watch).await?;
+                of.grant.sight.tape(&of.row.tape, Of::Recording(of.row.id))?;
                 encrypted::key(self.door, &of.row, (id, of.bounds), self.method)
             }
             Target::Frame(recording) => {
                 let of = self.recording(asked, *recording, Right::Watch).await?;
                 let asked = (&query, of.bounds);
-                let mut answer = still::of_recording(self.door, &of.row, asked, (of.until, how)).await?;
+                let mut answer = still::of_recording(self.door, &of.row, asked, (&of.grant, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }
@@ -176,7 +178,7 @@ impl Asking<'_> {
             Target::Channel(name, file) => self.channel(asked, name, file).await,
             Target::OldTimeShift(stream) => {
                 let shift = shift::asked_of_old(&query, self.http)?;
-                let (viewer, bounds) = self
+                let (viewer, bounds, sight) = self
                     .past(asked, stream, shift::span(shift, self.door.utc()))
                     .await?;
                 let encryption = encrypted::of_stream(self.door, stream)?;
@@ -185,6 +187,7 @@ impl Asking<'_> {
                     stream,
                     shift,
                     bounds,
+                    sight: &sight,
                     inherited,
                     encryption: encryption.as_ref(),
                 };
@@ -196,7 +199,7 @@ impl Asking<'_> {
             Target::ShiftTimeline => {
                 let wanted = shift::timeline_asked(&query, self.http)?;
                 let span = (wanted.from, wanted.to);
-                let (_, bounds) = self.past(asked, &wanted.stream, span).await?;
+                let (_, bounds, _) = self.past(asked, &wanted.stream, span).await?;
                 shift::timeline(self.door, wanted, bounds).await
             }
             Target::Compat(cloud) => {

@@ -4,20 +4,20 @@
 use std::sync::Arc;
 
 use hyper::{HeaderMap, Method};
-use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, set};
 use super::door::Door;
 use super::encrypted;
 use super::files::{Bounds, Reading, Sent, of_file, of_store, send, view};
 use super::flow::Pace;
+use super::held::{Grant, Of};
 use super::query::Query;
 use crate::event::rfc3339;
-use crate::format::{Picture, Pictured, Still, TapeSource, View, VirtualFile as _};
+use crate::format::{Picture, Pictured, Still, TapeSource, View, ViewSegment, VirtualFile as _};
 use crate::media::{Micros, StreamName, TrackKind};
 use crate::model::When;
 use crate::recorder::RingChunk;
-use crate::store::{Library, LibrarySource, RecordingRow, RecordingState};
+use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, TapeSpan};
 
 /// The header that says when the picture is from, as RFC 3339.
 pub(super) const TIME: &str = "x-edgereel-time";
@@ -37,7 +37,7 @@ pub(super) async fn of_recording(
     door: &Arc<Door>,
     row: &RecordingRow,
     (query, bounds): (&Query, Bounds),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     encrypted::in_clear(door, row)?;
     let at = query.read::<When>("at", WRITTEN)?;
@@ -49,7 +49,12 @@ pub(super) async fn of_recording(
         still(view, at)
     };
     let still = door.read(read).await?;
-    answer(door, still, (&recording.to_string(), bounds), (until, how))
+    let of = (
+        &*recording.to_string(),
+        (&row.stream, Of::Recording(row.id)),
+        bounds,
+    );
+    answer(door, still, of, (grant, how))
 }
 
 /// Answers with a picture of a stream: the last one, or the one at `at`, which may count back from now.
@@ -57,7 +62,7 @@ pub(super) async fn of_stream(
     door: &Arc<Door>,
     stream: &StreamName,
     (query, bounds): (&Query, Bounds),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let now = door.utc();
     let at = query.read::<When>("at", WRITTEN)?;
@@ -78,17 +83,21 @@ pub(super) async fn of_stream(
         still(view, at)
     };
     let taped = door.read(read).await?;
-    let (of, how) = (("still", bounds), (until, how));
+    let (of, how) = (("still", (stream, Of::Stream), bounds), (grant, how));
     match in_memory(door, stream, at)? {
-        Some(newer) if taped.as_ref().is_none_or(|(taped, _)| taped.utc() < newer.utc()) => {
-            answer(door, Some((newer, None)), of, how)
+        Some(newer)
+            if taped
+                .as_ref()
+                .is_none_or(|(taped, ..)| taped.utc() < newer.0.utc()) =>
+        {
+            answer(door, Some(newer), of, how)
         }
         _ => answer(door, taped, of, how),
     }
 }
 
 /// The keyframe at `at` or the last one before, in memory: where the stream is kept there for viewers, and nobody records it.
-fn in_memory(door: &Door, stream: &StreamName, at: Micros) -> Result<Option<Still<Pictured>>, Refusal> {
+fn in_memory(door: &Door, stream: &StreamName, at: Micros) -> Result<Option<Found<Pictured>>, Refusal> {
     let kept = door.http().live_window.is_some();
     let ring = door.recorder().ring_chunks(stream, 0);
     let Some(ring) = ring.filter(|ring| kept && !ring.recorded) else {
@@ -101,7 +110,13 @@ fn in_memory(door: &Door, stream: &StreamName, at: Micros) -> Result<Option<Stil
     });
     let shown = |picture: &Picture<'_>| picture.utc().is_some_and(|utc| utc <= at);
     let still = pictures.find(shown).map(|picture| Still::of_picture(&picture));
-    still.transpose().map_err(|error| of_file(&error))
+    let still = still.transpose().map_err(|error| of_file(&error))?;
+    Ok(still.map(|still| {
+        let at = ring
+            .tape_zero
+            .saturating_add(still.utc().saturating_sub(ring.zero_utc));
+        (still, None, vec![at])
+    }))
 }
 
 /// The keyframes of a chunk in memory, in order.
@@ -120,14 +135,24 @@ fn pictures(chunk: &RingChunk, publish_zero_utc: Micros) -> impl Iterator<Item =
     })
 }
 
-/// A picture, and the tape that it is read from, if it is not in memory.
-type Found<S> = (Still<S>, Option<LibrarySource>);
+/// A picture, the tape that it is read from, if it is not in memory, and the tape times that it may be of.
+type Found<S> = (Still<S>, Option<LibrarySource>, Vec<Micros>);
 
 /// The last picture of a view up to a time. Blocks.
 fn still(view: View<LibrarySource>, at: Micros) -> Result<Option<Found<LibrarySource>>, Refusal> {
     let tape = view.source.clone();
+    let segments = view.segments.clone();
     let still = view.still(at).map_err(|error| of_file(&error))?;
-    Ok(still.map(|still| (still, Some(tape))))
+    Ok(still.map(|still| {
+        let of = |segment: &ViewSegment| {
+            let at = segment
+                .publish_zero
+                .saturating_add(still.utc().saturating_sub(segment.publish_zero_utc));
+            (segment.begins() <= at && segment.end.is_none_or(|end| at <= end)).then_some(at)
+        };
+        let times = segments.iter().filter_map(of).collect();
+        (still, Some(tape), times)
+    }))
 }
 
 /// A time that the viewer may have a picture of: the latest one that it may, where more is asked for.
@@ -141,16 +166,23 @@ fn allowed(at: Micros, (earliest, latest): Bounds) -> Result<Micros, Refusal> {
 fn answer<S: TapeSource + Send + Sync + 'static>(
     door: &Arc<Door>,
     found: Option<Found<S>>,
-    (of, (earliest, _)): (&str, Bounds),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (of, (stream, kind), (earliest, _)): (&str, (&StreamName, Of), Bounds),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     // Over a gap the last picture may lie before what the viewer may have.
-    let may_have = |(still, _): &Found<S>| earliest.is_none_or(|earliest| still.utc() >= earliest);
-    let Some((still, tape)) = found.filter(may_have) else {
+    let may_have = |(still, ..): &Found<S>| earliest.is_none_or(|earliest| still.utc() >= earliest);
+    let Some((still, tape, times)) = found.filter(may_have) else {
         return Err(Refusal::not_found(
             "there is no picture at this time or shortly before",
         ));
     };
+    let of_picture = |at: &Micros| TapeSpan {
+        stream: stream.clone(),
+        from: *at,
+        to: at.saturating_add(1),
+    };
+    let ranges: Vec<TapeSpan> = times.iter().map(of_picture).collect();
+    grant.sight.tape(&ranges, kind)?;
     let utc = still.utc();
     let sent = Sent {
         len: still.len(),
@@ -160,7 +192,8 @@ fn answer<S: TapeSource + Send + Sync + 'static>(
         media_type: "video/mp4",
         pace: Pace::Player,
         changed: Some(utc),
-        until,
+        until: grant.until,
+        guard: grant.sight.guard(ranges, kind),
     };
     let mut answer = send(door, &sent, how);
     set(&mut answer, TIME, &rfc3339(utc));

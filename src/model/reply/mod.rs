@@ -41,8 +41,8 @@ pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Va
 pub use probe::{Healthy, Ready, Why};
 pub use recording::{
     ComposedOf, Delivery, Gap, Recording, RecordingComposed, RecordingDeleted, RecordingFacts, RecordingKey,
-    RecordingKeys, RecordingList, RecordingProtected, RecordingTagged, Recordings, RecordingsBegun,
-    RecordingsSplit, Track,
+    RecordingKeys, RecordingList, RecordingProtected, RecordingReviewed, RecordingTagged, Recordings,
+    RecordingsBegun, RecordingsSplit, SharesTape, Track,
 };
 pub use rule::{Origin, Rule, RuleDeleted, RuleList, RulePut};
 pub use store::{StoreAdopted, StoreStatus};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::event::Short;
-use crate::model::{About, CategoryId, Custom, Description, Notes, Tags, Title};
+use crate::model::{About, CategoryId, Custom, Description, Notes, Reason, ReviewStatus, Tags, Title};
 
 /// Recordings, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,6 +49,11 @@ pub struct Recording {
     pub more_notes: Option<usize>,
     /// The object of the user's own.
     pub custom: Option<Custom>,
+    /// What a review says of it; null where nobody reviewed it. Viewers get neither what is to be reviewed nor what is blocked.
+    pub review: Option<ReviewStatus>,
+    /// The reason of the review; absent where none was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_reason: Option<Reason>,
     /// When it starts.
     pub start: String,
     /// When it ends; while it is open, its end so far.
@@ -232,6 +237,30 @@ pub struct RecordingProtected {
     pub recording: String,
     /// The recording is protected from eviction.
     pub protected: bool,
+}
+
+/// What a review says of a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingReviewed {
+    /// The recording.
+    pub recording: String,
+    /// What the review says.
+    pub status: ReviewStatus,
+    /// Why, if somebody said so.
+    pub reason: Option<Reason>,
+    /// Other recordings that have some of its tape, at most 20. Viewers get none of them while it is blocked.
+    pub shares_tape: Vec<SharesTape>,
+}
+
+/// A recording that has tape of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SharesTape {
+    /// Its id.
+    pub recording: String,
+    /// What a review says of it; null where nobody reviewed it.
+    pub review: Option<ReviewStatus>,
 }
 
 /// The tags of a recording.

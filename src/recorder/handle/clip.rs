@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{AskError, Recorder};
 use crate::media::RecordingId;
-use crate::model::{About, Origin};
+use crate::model::{About, Origin, ReviewWhen};
 use crate::recorder::ended::EndedBy;
 use crate::recorder::orders::{ClipOrder, clip_output};
 use crate::store::{ClipBounds, Command, RecordingSpec};
@@ -14,11 +14,13 @@ impl Recorder {
     /// Makes a clip of the tape, once its bounds are found. It is complete when this returns.
     pub async fn clip_tape(&self, order: &ClipOrder, found: ClipBounds) -> Result<RecordingId, AskError> {
         let recording = order.id;
-        let output = self
+        let mut output = self
             .shared
             .core()
             .rulebook
             .closed(&order.stream, clip_output(order));
+        // Of tape that is held back no clip is made, and the rest was passed.
+        output.review = ReviewWhen::After;
         let spec = RecordingSpec {
             about: About {
                 origin: Origin::Clip,

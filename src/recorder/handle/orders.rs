@@ -6,7 +6,7 @@ use super::Recorder;
 use crate::config::{Advice, Rule, StreamSet, Streams, Template, TemplateSource};
 use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
-use crate::model::{Encrypt, Facts, FactsChange, Span};
+use crate::model::{Encrypt, Facts, FactsChange, Review, Span};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
@@ -205,6 +205,23 @@ impl Recorder {
             .map_err(|refused| unwritten(refused.to_string()))?;
         let stopped = || unwritten("the store stopped".to_owned());
         answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Notes what a review says of a recording, and waits until it is durable. `removes` says that what was delivered of a blocked
+    /// recording is to be removed from the store of objects.
+    pub async fn review(
+        &self,
+        recording: RecordingId,
+        review: Review,
+        removes: bool,
+    ) -> Result<(), FactsError> {
+        self.change_facts(|done| FactsCommand::Review {
+            recording,
+            review,
+            removes,
+            done,
+        })
+        .await
     }
 
     /// Changes the tree of categories, and waits until that is durable.

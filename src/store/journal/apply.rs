@@ -9,8 +9,8 @@ use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
 use super::{
-    audit, delivery, evict, facts, listeners, lists, owner, ranges, recordings, redate, shown, tallies, thin,
-    tracks,
+    audit, delivery, evict, facts, listeners, lists, owner, ranges, recordings, redate, review, shown,
+    tallies, thin, tracks,
 };
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
@@ -126,7 +126,10 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         Op::Blank { id } => thin::blank_again(db, *id),
         Op::Blanked { id } => thin::blanked(db, *id),
         Op::Evict { id } => evict::evict(db, *id, utc),
-        Op::Evicted { id } => evict::evicted(db, *id),
+        Op::Evicted { id } => {
+            evict::evicted(db, *id)?;
+            review::forget_without_tape(db)
+        }
         Op::Missing { id, missing } => {
             tallies::forget_with(db, *id)?;
             execute(
@@ -156,6 +159,12 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
             params![id.to_bytes()],
         ),
         Op::Describe { id, facts } => facts::describe(db, *id, facts),
+        Op::Review {
+            id,
+            review,
+            removes,
+            tell,
+        } => review::review(db, *id, review, *removes, tell.then_some(utc)),
         Op::Categorize { all } => facts::categorize(db, all),
         Op::SidecarWritten { id } => facts::written(db, *id),
         Op::SidecarGone { id } => facts::gone(db, *id),
@@ -264,6 +273,7 @@ fn start(db: &Connection, clock: &BootClock, boot_now: Micros, recovered: &Recov
         "DELETE FROM boots WHERE boot_id <> ?1 AND NOT EXISTS (SELECT 1 FROM publishes p WHERE p.boot = boots.boot)",
         params![clock.boot],
     )?;
+    review::forget_without_tape(db)?;
     // Chunks that were played out of memory are on no tape: the next ones get numbers that none of them had.
     execute(
         db,

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::outbox::{Result, execute, post, whole};
 use super::ranges::FOUND_AGAIN;
 use super::read::number;
+use super::review::{UNBLOCKED, is_held_back};
 use super::sql::{WHOLE, prepare};
 use super::{Journal, facts, tracks};
 use crate::event::{Event, RecordingDelivered, rfc3339};
@@ -98,10 +99,19 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     .query_row(params![recording, format, id.part], |row| row.get(0))
     .optional()?;
     // A rendition that is to be removed stays in this state.
-    if known.as_deref() == Some("removing") {
-        return Ok(());
-    }
     let upload = rendition.upload.as_ref();
+    if known.as_deref() == Some("removing") {
+        // An upload that was begun meanwhile goes with it.
+        return upload.map_or(Ok(()), |upload| abandon(db, rendition, upload));
+    }
+    if known.as_deref() != Some("delivered") && is_held_back(db, id.recording)? {
+        // It was held back meanwhile: what was begun is given up, and a file that arrived is to be removed.
+        return match (rendition.state, upload) {
+            (RenditionState::Delivered, _) => enter_removal(db, rendition),
+            (_, Some(upload)) => abandon(db, rendition, upload),
+            (_, None) => Ok(()),
+        };
+    }
     if known.is_none() && !is_here(db, id.recording)? {
         // The recording was deleted meanwhile: an upload that was begun is to be given up, and a file that arrived is to be
         // removed.
@@ -181,7 +191,7 @@ fn remove_late(db: &Connection, rendition: &Rendition) -> Result {
     let id = rendition.id;
     execute(
         db,
-        "INSERT INTO renditions (recording, format, part, state, store, key, url, bytes, etag, inits, chunks, gone)
+        "INSERT OR REPLACE INTO renditions (recording, format, part, state, store, key, url, bytes, etag, inits, chunks, gone)
          VALUES (?1, ?2, ?3, 'removing', ?4, nullif(?5, ''), ?6, ?7, ?8, ?9, ?10, 1)",
         params![
             id.recording.to_bytes(),
@@ -195,6 +205,17 @@ fn remove_late(db: &Connection, rendition: &Rendition) -> Result {
             rendition.inits,
             rendition.chunks,
         ],
+    )
+}
+
+/// Enters the removal of a file of a recording that is there.
+fn enter_removal(db: &Connection, rendition: &Rendition) -> Result {
+    remove_late(db, rendition)?;
+    let id = rendition.id;
+    execute(
+        db,
+        "UPDATE renditions SET gone = 0 WHERE recording = ?1 AND format = ?2 AND part = ?3",
+        params![id.recording.to_bytes(), id.format.as_str(), id.part],
     )
 }
 
@@ -320,16 +341,20 @@ impl Journal {
         };
         let mut found = Vec::new();
         if open {
-            let sql = "SELECT id, spec FROM recordings INDEXED BY recordings_open WHERE state = 'open' ORDER BY recording LIMIT ?1";
-            found = self.all(sql, params![limit], read(true))?;
+            let sql = format!(
+                "SELECT id, spec FROM recordings r INDEXED BY recordings_open
+                 WHERE state = 'open' AND ifnull(review, 0) = 0 AND {UNBLOCKED} ORDER BY recording LIMIT ?1"
+            );
+            found = self.all(&sql, params![limit], read(true))?;
         }
         let direction = match order {
             WaitingOrder::NewestFirst => "DESC",
             WaitingOrder::OldestFirst => "ASC",
         };
         let sql = format!(
-            "SELECT id, spec FROM recordings INDEXED BY recordings_deliver
-             WHERE state = 'closed' AND NOT aside AND whole IS NULL AND end > {} ORDER BY end {direction} LIMIT ?1",
+            "SELECT id, spec FROM recordings r INDEXED BY recordings_deliver
+             WHERE state = 'closed' AND NOT aside AND whole IS NULL AND ifnull(review, 0) = 0 AND end > {} AND {UNBLOCKED}
+             ORDER BY end {direction} LIMIT ?1",
             Micros::MIN
         );
         found.extend(self.all(&sql, params![limit], read(false))?);
@@ -414,7 +439,7 @@ impl Journal {
         let sql = format!(
             "SELECT {WHOLE} a.count + b.count, b.count, a.bytes + b.bytes
              FROM (SELECT count(*) AS count, ifnull(sum(bytes), 0) AS bytes FROM recordings INDEXED BY recordings_deliver
-                    WHERE state = 'closed' AND NOT aside AND whole IS NULL) a,
+                    WHERE state = 'closed' AND NOT aside AND whole IS NULL AND ifnull(review, 0) = 0) a,
                 (SELECT count(*) AS count, ifnull(sum(bytes), 0) AS bytes FROM recordings INDEXED BY recordings_aside
                     WHERE state = 'closed' AND aside) b"
         );

@@ -48,7 +48,7 @@ impl Journal {
         let oldest = format!(
             "SELECT utc_offset + boot_zero - tape_zero + r.end FROM recordings r INDEXED BY recordings_deliver
                 JOIN publishes p ON p.publish = ifnull(r.last_publish, r.publish) JOIN boots USING (boot)
-            WHERE r.state = 'closed' AND NOT r.aside AND r.whole IS NULL AND r.end > {} ORDER BY r.end LIMIT 1",
+            WHERE r.state = 'closed' AND NOT r.aside AND r.whole IS NULL AND ifnull(r.review, 0) = 0 AND r.end > {} ORDER BY r.end LIMIT 1",
             Micros::MIN
         );
         Ok(Waiting {

@@ -26,6 +26,7 @@ mod read;
 mod recordings;
 mod redate;
 mod reserve;
+mod review;
 mod schema;
 mod shown;
 mod spans;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
 use crate::media::{ChunkNumbers, Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
-use crate::model::{Category, Facts};
+use crate::model::{Category, Facts, Review};
 use crate::store::composition::Written;
 use crate::store::deleted::Part;
 use crate::store::{Change, RecordingSpec};
@@ -212,6 +212,15 @@ pub(in crate::store) enum Op {
         id: RecordingId,
         facts: Box<Facts>,
     },
+    /// Notes what a review says of a recording. Its file beside the tape has it, too.
+    Review {
+        id: RecordingId,
+        review: Review,
+        /// What was delivered of a blocked recording is to be removed from the store of objects.
+        removes: bool,
+        /// False for a review that is only read again.
+        tell: bool,
+    },
     /// Replaces the tree of categories. Its file beside the tape has them.
     Categorize {
         all: Vec<Category>,
@@ -239,6 +248,22 @@ impl Op {
             Self::Delete { id } => Some(*id),
             _ => None,
         }
+    }
+
+    /// False for a row that certainly changes nothing of what is held back from viewers.
+    pub(in crate::store) fn may_hold_back(&self) -> bool {
+        !matches!(
+            self,
+            Self::OpenSegment(_)
+                | Self::GrowSegment { .. }
+                | Self::SealSegment(_)
+                | Self::SyncClock { .. }
+                | Self::Report { .. }
+                | Self::Describe { .. }
+                | Self::SidecarWritten { .. }
+                | Self::SidecarGone { .. }
+                | Self::Change(_)
+        )
     }
 }
 

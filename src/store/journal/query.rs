@@ -11,7 +11,7 @@ use crate::config::{StreamSet, Streams};
 use crate::media::{Micros, RecordingId, Tracks};
 use crate::model::{CategoryId, Origin};
 use crate::store::tally::SHARED;
-use crate::store::{Cursor, Query, Rendition, Sort, StoreError, folded};
+use crate::store::{Cursor, Query, Rendition, Reviewed, Sort, StoreError, folded};
 
 /// Slack of a search by time. Times of a recording are rounded, and begin with a segment: recordings this close are examined,
 /// too.
@@ -44,6 +44,11 @@ fn seen(parameter: &str) -> String {
         "({parameter} IS NULL OR (r.stream IN ({streams}) AND NOT (r.composed AND EXISTS (
             SELECT 1 FROM recordings x WHERE x.whole = r.recording AND x.stream NOT IN ({streams})))))"
     )
+}
+
+/// The condition that a recording `r` is not held back, or that the reader sees what is held back of its stream.
+fn had(parameter: &str) -> String {
+    format!("(ifnull(r.review, 0) = 0 OR {})", seen(parameter))
 }
 
 /// The patterns of a set of streams as one value of a statement. `None` for all streams.
@@ -151,6 +156,15 @@ fn statement(query: &Query, windows: &[Window]) -> String {
             .into_iter()
             .filter_map(|(is_asked, condition)| is_asked.then_some(condition)),
     );
+    wheres.extend(query.review.map(|review| match review {
+        Reviewed::Pass => "r.review = 0".to_owned(),
+        Reviewed::Review => "r.review = 1".to_owned(),
+        Reviewed::Block => "r.review = 2".to_owned(),
+        Reviewed::None => "r.review IS NULL".to_owned(),
+    }));
+    if !query.held_back.is_all() {
+        wheres.push(had("?20"));
+    }
     if !query.tags.is_empty() {
         wheres.extend(tagged(&query.tags, "?8", true));
     }
@@ -170,7 +184,7 @@ fn statement(query: &Query, windows: &[Window]) -> String {
     let wheres = wheres.join("\n    AND ");
     format!(
         "SELECT r.recording FROM recordings r INDEXED BY recordings_search WHERE {wheres}
-         ORDER BY {value} {direction}, r.recording {direction} LIMIT ?20"
+         ORDER BY {value} {direction}, r.recording {direction} LIMIT ?21"
     )
 }
 
@@ -219,6 +233,7 @@ impl Journal {
             bytes(query.bytes.1),
             query.category.as_ref().map(CategoryId::as_str),
             query.text.as_deref().map(folded),
+            globs(&query.held_back),
             i64::try_from(query.limit).unwrap_or(i64::MAX),
         ];
         self.all(&statement(query, &windows), values, |row| self.col(row, 0))
@@ -415,6 +430,7 @@ mod tests {
         let all = Query::new(100);
         let text = || Some("x".to_owned());
         let within = StreamSet::of([Pattern::try_from("live/a*".to_owned()).unwrap()]);
+        let within_some = within.clone();
         let tags = vec!["x".to_owned(), "y".to_owned()];
         let queries = [
             all.clone(),
@@ -449,6 +465,11 @@ mod tests {
             Query {
                 category: CategoryId::try_from("school".to_owned()).ok(),
                 text: text(),
+                ..all.clone()
+            },
+            Query {
+                review: Some(Reviewed::Block),
+                held_back: within_some,
                 ..all.clone()
             },
             Query {

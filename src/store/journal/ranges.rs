@@ -17,7 +17,7 @@ use super::sql::prepare;
 use super::{Journal, facts};
 use crate::event::{Event, RecordingClosed, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
-use crate::model::{Facts, Origin};
+use crate::model::{Facts, Origin, ReviewWhen};
 use crate::store::composition::{SessionPiece, TapeRange, ToCompose, Written};
 use crate::store::tally::{Run, Tally};
 use crate::store::{COMPOSE, RecordingSpec, RecordingState, StoreError};
@@ -80,6 +80,14 @@ pub(super) fn compose(
         params![key, start, end],
     )?;
     facts::describe(db, id, facts)?;
+    if spec.output.review == ReviewWhen::Before {
+        // The tick writes its file.
+        execute(
+            db,
+            "UPDATE recordings SET review = 1, sidecar = 2 WHERE recording = ?1",
+            params![key],
+        )?;
+    }
     match utc {
         Some(utc) => tell(db, id, key, spec, utc),
         None => Ok(()),

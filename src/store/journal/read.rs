@@ -3,6 +3,7 @@
 use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Params, Row, params};
 
+use super::review::review_of;
 use super::sql::{WHOLE, prepare};
 use super::window::Window;
 use super::{Journal, facts, owner, tracks};
@@ -10,7 +11,7 @@ use crate::format::TrackBase;
 use crate::media::{
     ChunkNumbers, ChunkStart, Micros, PublishId, RecordingId, SegmentId, StreamName, TargetDuration, Tracks,
 };
-use crate::model::Facts;
+use crate::model::{Facts, Review};
 use crate::store::tally::{Bounds, SHARED, Tally};
 use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
 
@@ -121,6 +122,8 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) bytes: Option<i64>,
     /// It is put together of ranges, which have the tape.
     pub(in crate::store) composed: bool,
+    /// What a review says of it.
+    pub(in crate::store) review: Option<Review>,
 }
 
 impl RecordingData {
@@ -157,7 +160,8 @@ pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publis
 /// The columns of recordings. The query reads recordings first; a query for many of them adds the order.
 pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected & 1,
-        paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom, r.runs, r.length, r.bytes, r.composed
+        paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom, r.runs, r.length, r.bytes, r.composed,
+        r.review, r.review_reason
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";
 
@@ -518,6 +522,7 @@ impl Journal {
             length: self.col(row, 18)?,
             bytes: self.col(row, 19)?,
             composed: self.col(row, 20)?,
+            review: review_of(self.col(row, 21)?, self.col(row, 22)?),
         })
     }
 

@@ -10,7 +10,7 @@ use super::sql::prepare;
 use super::tallies;
 use crate::event::{Event, RecordingClosed, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
-use crate::model::Origin;
+use crate::model::{Origin, ReviewWhen};
 use crate::store::RecordingSpec;
 use crate::store::short::{self, Stretch};
 use crate::store::tally::SHARED;
@@ -45,6 +45,14 @@ pub(super) fn start(
              WHERE id = ?1 AND spec = ''",
         )?
         .execute(params![id.to_bytes(), spec.written(), start, keep])?;
+    }
+    if spec.is_some_and(|spec| spec.output.review == ReviewWhen::Before) {
+        // The tick writes its file.
+        execute(
+            db,
+            "UPDATE recordings SET review = 1, sidecar = 2 WHERE id = ?1 AND review IS NULL",
+            params![id.to_bytes()],
+        )?;
     }
     // A clip has no event of its start. The event that it is ready tells of it.
     let told = spec.filter(|spec| spec.about.origin != Origin::Clip);

@@ -459,6 +459,54 @@ pub(super) const STEPS: &[&str] = &["
             + (end - start > 30720000000) + (end - start > 245760000000) + (end - start > 1966080000000)), start) WHERE NOT composed;
     DROP INDEX recordings_deliver;
     CREATE INDEX recordings_deliver ON recordings (end, bytes) WHERE state = 'closed' AND NOT aside AND whole IS NULL;
+", "
+    -- What a review says of a recording: 0 pass, 1 review, 2 block; none where nobody said anything. Only what is passed, and what
+    -- nobody said anything of, is delivered.
+    ALTER TABLE recordings ADD COLUMN review INTEGER;
+    ALTER TABLE recordings ADD COLUMN review_reason TEXT;
+    DROP INDEX recordings_deliver;
+    CREATE INDEX recordings_deliver ON recordings (end, bytes) WHERE state = 'closed' AND NOT aside AND whole IS NULL
+        AND ifnull(review, 0) = 0;
+    DROP INDEX recordings_search;
+    CREATE INDEX recordings_search ON recordings (start, recording, stream, state, end, length, bytes,
+        ifnull(iif(json_valid(spec), json_extract(spec, '$.template'), NULL), 'default'),
+        iif(json_valid(spec), json_extract(spec, '$.origin.kind'), NULL),
+        iif(json_valid(spec), json_extract(spec, '$.name'), NULL),
+        iif(json_valid(spec), json_extract(spec, '$.domain'), NULL), category, tags, folded, composed, whole, review)
+        WHERE whole IS NULL;
+
+    -- The tape of recordings that were reviewed or are to be, in tape time; end: 1 << 54 while the recording is open. A composition has
+    -- none of its own: where it is blocked, its ranges are. gone: the recording was removed, and others may still need the tape.
+    CREATE TABLE reviewed (
+        id     BLOB    PRIMARY KEY,
+        stream INTEGER NOT NULL REFERENCES streams,
+        start  INTEGER NOT NULL,
+        end    INTEGER NOT NULL,
+        review INTEGER NOT NULL,
+        gone   INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX reviewed_blocked ON reviewed (stream, start, end) WHERE review = 2;
+    CREATE INDEX reviewed_gone ON reviewed (id) WHERE gone;
+    CREATE TRIGGER recordings_review_begins AFTER INSERT ON recordings WHEN new.review IS NOT NULL BEGIN
+        INSERT OR REPLACE INTO reviewed (id, stream, start, end, review)
+            VALUES (new.id, new.stream, new.start, iif(new.composed, new.start, iif(new.state = 'open', 1 << 54, new.end)), new.review);
+    END;
+    CREATE TRIGGER recordings_review_changes AFTER UPDATE OF review, state, start, end ON recordings
+        WHEN new.review IS NOT NULL AND (new.review IS NOT old.review OR new.start <> old.start
+            OR iif(new.state = 'open', 1 << 54, new.end) <> iif(old.state = 'open', 1 << 54, old.end)) BEGIN
+        INSERT OR REPLACE INTO reviewed (id, stream, start, end, review)
+            VALUES (new.id, new.stream, new.start, iif(new.composed, new.start, iif(new.state = 'open', 1 << 54, new.end)), new.review);
+    END;
+    CREATE TRIGGER recordings_review_ends AFTER DELETE ON recordings WHEN old.review IS NOT NULL BEGIN
+        UPDATE reviewed SET gone = 1 WHERE id = old.id;
+    END;
+    CREATE TRIGGER recordings_review_taken_back AFTER UPDATE OF review ON recordings
+        WHEN new.review IS NULL AND old.review IS NOT NULL BEGIN
+        DELETE FROM reviewed WHERE id = new.id;
+    END;
+    CREATE TRIGGER ranges_review AFTER UPDATE OF review ON recordings WHEN new.composed AND new.review IS NOT old.review BEGIN
+        UPDATE recordings SET review = iif(new.review = 2, 2, NULL) WHERE whole = new.recording;
+    END;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -479,6 +527,7 @@ pub(super) const CHECKED: &[&str] = &[
     "notes",
     "categories",
     "sidecars_gone",
+    "reviewed",
     "outbox",
     "counters",
     "shelves",

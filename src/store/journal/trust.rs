@@ -144,8 +144,10 @@ const NEVER: &[(&str, &str)] = &[
     (
         "recordings",
         "octet_length(id) <> 16 OR state NOT IN ('open', 'closed', 'delivered', 'expired') OR sidecar NOT IN (0, 1, 2)
-            OR composed NOT IN (0, 1) OR octet_length(source) <> 16 OR (composed AND whole IS NOT NULL)",
+            OR composed NOT IN (0, 1) OR octet_length(source) <> 16 OR (composed AND whole IS NOT NULL)
+            OR review NOT IN (0, 1, 2)",
     ),
+    ("reviewed", "octet_length(id) <> 16 OR review NOT IN (0, 1, 2) OR gone NOT IN (0, 1)"),
     (
         "renditions",
         "octet_length(recording) <> 16 OR state NOT IN ('waiting', 'delivered', 'failed', 'empty', 'removing')

@@ -127,10 +127,7 @@ impl Described<'_, '_> {
             }
             match known {
                 None => self.set_aside(name, "there is no recording of this name", came),
-                Some((known, _)) => {
-                    let facts = Box::new(together(read.facts.unwrap_or_default(), known));
-                    ops.push(Op::Describe { id, facts });
-                }
+                Some((known, _)) => ops.extend(read.rows(id, |facts| together(facts, known))),
             }
             if ops.len() >= ROUND {
                 self.journal.commit(&std::mem::take(&mut ops), self.utc)?;
@@ -156,7 +153,14 @@ impl Described<'_, '_> {
             facts: Box::new(read.facts.clone().unwrap_or_default()),
             tell: false,
         };
-        self.journal.commit(&[op], self.utc)?;
+        let review = read.review.clone().map(|review| Op::Review {
+            id,
+            review,
+            removes: false,
+            tell: false,
+        });
+        let ops: Vec<Op> = [Some(op), review].into_iter().flatten().collect();
+        self.journal.commit(&ops, self.utc)?;
         if self.journal.facts(id)?.is_none() {
             self.set_aside(
                 Name::Recording(id),

@@ -11,8 +11,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::{Category, Facts};
+use crate::media::RecordingId;
+use crate::model::{Category, Facts, Review};
 use crate::store::composition::Written;
+use crate::store::journal::Op;
 
 /// The version that this edgereel writes and reads.
 const VERSION: u32 = 1;
@@ -32,6 +34,9 @@ pub(in crate::store) struct Sidecar {
     /// The ranges of a composition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::store) composition: Option<Written>,
+    /// The review of a recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) review: Option<Review>,
     /// All categories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::store) categories: Option<Vec<Category>>,
@@ -60,6 +65,7 @@ impl Default for Sidecar {
             version: VERSION,
             facts: None,
             composition: None,
+            review: None,
             categories: None,
             others: Map::new(),
         }
@@ -103,6 +109,19 @@ impl Sidecar {
         }
     }
 
+    /// The rows of a recording that the file says this of. `joined` gives the facts that the journal is to have of these.
+    pub(in crate::store) fn rows(self, id: RecordingId, joined: impl FnOnce(Facts) -> Facts) -> Vec<Op> {
+        let facts = Box::new(joined(self.facts.unwrap_or_default()));
+        let review = self.review.map(|review| Op::Review {
+            id,
+            review,
+            removes: false,
+            tell: false,
+        });
+        let describes = Op::Describe { id, facts };
+        [Some(describes), review].into_iter().flatten().collect()
+    }
+
     /// The same with these facts.
     pub(in crate::store) fn with_facts(mut self, facts: Facts) -> Self {
         self.facts = Some(facts);
@@ -112,6 +131,12 @@ impl Sidecar {
     /// The same with these ranges.
     pub(in crate::store) fn with_composition(mut self, composition: Option<Written>) -> Self {
         self.composition = composition.or(self.composition);
+        self
+    }
+
+    /// The same with this review.
+    pub(in crate::store) fn with_review(mut self, review: Option<Review>) -> Self {
+        self.review = review;
         self
     }
 

@@ -10,7 +10,7 @@
 //! - Sections of later releases are kept, and nothing of them is read.
 //!
 //! ```text
-//! recordings/<recording>.json    one recording: {"crc32c":"…","version":1,"facts":{…}}
+//! recordings/<recording>.json    one recording: {"crc32c":"…","version":1,"facts":{…},"review":{…}}
 //! recordings/categories.json     the tree:      {"crc32c":"…","version":1,"categories":[…]}
 //! recordings/new/                the same names
 //! ```

@@ -38,7 +38,7 @@ fn a_sidecar_takes_its_place_whole_and_what_a_later_release_adds_stays() {
         (Some("one".to_owned()), vec![])
     );
     // A section that this release does not know.
-    let text = r#""version":1,"facts":{},"review":{"state":"blocked","by":[1]}}"#;
+    let text = r#""version":1,"facts":{},"later":{"state":"blocked","by":[1]}}"#;
     let rest = format!(",{text}\n");
     let bytes = format!("{{\"crc32c\":\"{:08x}\"{rest}", crc32c::crc32c(rest.as_bytes()));
     assert!(
@@ -51,7 +51,7 @@ fn a_sidecar_takes_its_place_whole_and_what_a_later_release_adds_stays() {
     put(&disk, dir, name(1)).unwrap();
     let after = String::from_utf8(disk.files()[&name(1).path(dir)].clone()).unwrap();
     assert!(
-        after.contains(r#""review":{"by":[1],"state":"blocked"}"#),
+        after.contains(r#""later":{"by":[1],"state":"blocked"}"#),
         "{after}"
     );
     assert_eq!(title(&disk, name(1)), Some("two".to_owned()));

@@ -36,7 +36,7 @@ fn id(n: u8) -> RecordingId {
 }
 
 /// Two streams, each with a recording of six seconds, in segments of four.
-fn recorded(quota: Option<u64>) -> (Rig, [Publisher; 2]) {
+pub(super) fn recorded(quota: Option<u64>) -> (Rig, [Publisher; 2]) {
     let clock = Arc::new(TestClock::new(5_000_000));
     clock.set_utc(1_790_000_000_000_000, true);
     let mut rig = Rig::with(tempdir(), CrashDisk::default(), clock, |settings| {
@@ -66,13 +66,18 @@ fn spec() -> RecordingSpec {
     spec
 }
 
-fn cut(rig: &Rig, n: u8, from: Option<f64>, to: Option<f64>) -> Vec<TapeRange> {
+pub(super) fn cut(rig: &Rig, n: u8, from: Option<f64>, to: Option<f64>) -> Vec<TapeRange> {
     let micros = |seconds: f64| (seconds * 1e6) as Micros;
     let cut = rig.library().cut(id(n), (from.map(micros), to.map(micros)));
     cut.unwrap().unwrap().ranges
 }
 
-fn compose(rig: &mut Rig, n: u8, sources: &[u8], ranges: Vec<TapeRange>) -> Result<(), ComposeError> {
+pub(super) fn compose(
+    rig: &mut Rig,
+    n: u8,
+    sources: &[u8],
+    ranges: Vec<TapeRange>,
+) -> Result<(), ComposeError> {
     let (done, mut answer) = oneshot::channel();
     let new = Box::new(NewComposition {
         recording: id(n),

@@ -28,6 +28,7 @@ mod pages;
 mod prepared;
 mod rebuild;
 mod recordings;
+mod review;
 mod rig;
 mod searches;
 mod space;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use super::repair::Repair;
 use super::{Check, Finding};
 use crate::media::RecordingId;
+use crate::model::Facts;
 use crate::store::disk::Disk;
-use crate::store::journal::{Journal, Op};
+use crate::store::journal::Journal;
 use crate::store::sidecar::{self, Damage, Name, Sidecar};
 use crate::store::writer::settle;
 use crate::store::{StoreError, paths};
@@ -124,9 +125,9 @@ impl Repair<'_> {
                 }
                 (Trouble::Unread, Name::Recording(id)) => {
                     let read = sidecar::read(self.disk, self.dir, name)?.and_then(Result::ok);
-                    let facts = Box::new(read.and_then(|read| read.facts).unwrap_or_default());
+                    let read = read.unwrap_or_default();
                     let what = format!("{}: {}; they are read", path.display(), found.what());
-                    self.commit(vec![Op::Describe { id, facts }], what)?;
+                    self.commit(read.rows(id, |facts| facts), what)?;
                 }
                 _ => {
                     let settled = settle(self.disk, self.dir, self.journal, name);
@@ -191,9 +192,13 @@ fn trouble(
             let some = (!all.is_empty()).then(|| Sidecar::default().with_categories(all));
             Some(some)
         }
-        Name::Recording(id) => journal
-            .facts(id)?
-            .map(|(facts, file)| file.then(|| Sidecar::default().with_facts(facts))),
+        Name::Recording(id) => {
+            let review = journal.review(id)?;
+            let known = |(facts, file): (Facts, bool)| {
+                file.then(|| Sidecar::default().with_facts(facts).with_review(review))
+            };
+            journal.facts(id)?.map(known)
+        }
     };
     let was_deleted = |id: RecordingId| disk.is_there(&paths::deleted(dir).join(id.to_string()));
     if known.is_none() && recording(name).is_some_and(was_deleted) {
@@ -207,7 +212,10 @@ fn trouble(
         Ok(Some(Err(damage))) => return Ok(Some(Trouble::Damaged(damage))),
         Err(error) => return unreadable(error),
     };
-    let says = |side: &Sidecar| (side.facts.clone(), side.categories.clone().unwrap_or_default());
+    let says = |side: &Sidecar| {
+        let categories = side.categories.clone().unwrap_or_default();
+        (side.facts.clone(), categories, side.review.clone())
+    };
     Ok(match (known, read) {
         (Some(Some(known)), Some(read)) => (says(&known) != says(&read)).then_some(Trouble::Differs),
         (Some(Some(_)), None) => Some(Trouble::Missing),

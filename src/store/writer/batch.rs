@@ -179,6 +179,15 @@ impl Writer {
         SpacePlan::default()
     }
 
+    /// Says what is held back from viewers now.
+    pub(super) fn publish_held(&mut self) {
+        match self.book.journal.held() {
+            Ok(held) => self.held.publish(held),
+            // What is held back stays so.
+            Err(error) => tracing::error!("what is held back from viewers is not read: {error}"),
+        }
+    }
+
     /// Commits one transaction: all rows that wait, and the rows of the segments that begin.
     pub(super) fn commit(&mut self, begins: Vec<Op>) -> Result<(), StoreError> {
         let boot = self.env.clock.boot();
@@ -193,6 +202,9 @@ impl Writer {
                 }
                 for (stream, segment) in self.ended.drain(..) {
                     self.open_tapes.take_back(&stream, segment);
+                }
+                if committed.may_hold_back {
+                    self.publish_held();
                 }
                 self.progress.moved &= !committed.adopts;
                 // The thread that sends events need not wait for the next tick.

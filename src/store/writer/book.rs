@@ -45,6 +45,8 @@ pub(super) struct Committed {
     pub(super) deleted: Vec<RecordingId>,
     /// The store belongs to this box from now on.
     pub(super) adopts: bool,
+    /// Other tape may be held back from viewers.
+    pub(super) may_hold_back: bool,
 }
 
 impl Book {
@@ -136,6 +138,7 @@ impl Book {
                 self.refusal = None;
                 Ok(Committed {
                     deleted: ops.iter().filter_map(Op::deleted).collect(),
+                    may_hold_back: ops.iter().any(Op::may_hold_back),
                     adopts: ops.iter().any(|op| matches!(op, Op::Adopt { .. })),
                 })
             }

@@ -13,7 +13,7 @@
 
 use super::Writer;
 use crate::media::{Micros, RecordingId};
-use crate::model::{Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange};
+use crate::model::{Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange, Review};
 use crate::store::composition::Written;
 use crate::store::facts::{CategoryChange, FactsCommand, FactsError, together};
 use crate::store::journal::{Journal, Op, Sealing};
@@ -76,12 +76,12 @@ impl Writer {
         self.carry_out(
             Name::Recording(id),
             |before| before.with_composition(Some(written)).with_facts(told),
-            Op::Compose {
+            vec![Op::Compose {
                 id,
                 of: Box::new(of),
                 facts: Box::new(facts),
                 tell: true,
-            },
+            }],
         )?;
         self.progress.recordings_ended += 1;
         Ok(())
@@ -160,6 +160,14 @@ impl Writer {
                 } => {
                     let _ = done.send(self.set_facts(recording, *change));
                 }
+                FactsCommand::Review {
+                    recording,
+                    review,
+                    removes,
+                    done,
+                } => {
+                    let _ = done.send(self.review(recording, review, removes));
+                }
                 FactsCommand::Categories { change, done } => {
                     let _ = done.send(self.change_categories(change));
                 }
@@ -170,26 +178,12 @@ impl Writer {
     fn set_facts(&mut self, id: RecordingId, change: FactsChange) -> Result<Facts, FactsError> {
         // The rows of the recording may wait for a commit themselves.
         self.commit_rows()?;
-        let journal = &self.book.journal;
-        let (known, _) = journal.facts(id)?.ok_or(FactsError::NoRecording(id))?;
-        let mut before = known.clone();
-        if !journal.is_described(id)? {
-            let read = self.unread(Name::Recording(id))?.and_then(|read| read.facts);
-            before = together(read.unwrap_or_default(), before);
-        }
+        let (known, before, review) = self.described(id)?;
         let other = change.category.iter().flatten().next();
         self.expect_category(other.filter(|category| before.category.as_ref() != Some(category)))?;
         let after = before.changed(change);
         if after != known {
-            let facts = after.clone();
-            self.carry_out(
-                Name::Recording(id),
-                |before| before.with_facts(facts),
-                Op::Describe {
-                    id,
-                    facts: Box::new(after.clone()),
-                },
-            )?;
+            self.write_recording(id, after.clone(), review, None)?;
         }
         Ok(after)
     }
@@ -202,6 +196,61 @@ impl Writer {
         } else {
             Err(CategoryRefusal::Unknown(category.clone()).into())
         }
+    }
+
+    /// Notes what a review says of a recording.
+    fn review(&mut self, id: RecordingId, review: Review, removes: bool) -> Result<(), FactsError> {
+        self.commit_rows()?;
+        let (_, facts, _) = self.described(id)?;
+        if self.book.journal.review(id)?.as_ref() == Some(&review) {
+            return Ok(());
+        }
+        let row = Op::Review {
+            id,
+            review: review.clone(),
+            removes,
+            tell: true,
+        };
+        self.write_recording(id, facts, Some(review), Some(row))
+    }
+
+    /// The facts of a recording that the journal has, those with what only its file has, and its review.
+    fn described(&self, id: RecordingId) -> Result<(Facts, Facts, Option<Review>), FactsError> {
+        let journal = &self.book.journal;
+        let (known, _) = journal.facts(id)?.ok_or(FactsError::NoRecording(id))?;
+        let review = journal.review(id)?;
+        if journal.is_described(id)? {
+            return Ok((known.clone(), known, review));
+        }
+        let read = self.unread(Name::Recording(id))?.unwrap_or_default();
+        let all = together(read.facts.unwrap_or_default(), known.clone());
+        Ok((known, all, review.or(read.review)))
+    }
+
+    /// Changes the file and the rows of a recording. The file has all that the journal has: a row that says so is believed.
+    fn write_recording(
+        &mut self,
+        id: RecordingId,
+        facts: Facts,
+        review: Option<Review>,
+        row: Option<Op>,
+    ) -> Result<(), FactsError> {
+        let read_again = review.clone().filter(|_| row.is_none()).map(|review| Op::Review {
+            id,
+            review,
+            removes: false,
+            tell: false,
+        });
+        let describes = Op::Describe {
+            id,
+            facts: Box::new(facts.clone()),
+        };
+        let rows: Vec<Op> = [Some(describes), row, read_again].into_iter().flatten().collect();
+        self.carry_out(
+            Name::Recording(id),
+            |before| before.with_facts(facts).with_review(review),
+            rows,
+        )
     }
 
     fn change_categories(&mut self, change: CategoryChange) -> Result<(), FactsError> {
@@ -226,7 +275,7 @@ impl Writer {
             self.carry_out(
                 Name::Categories,
                 |before| before.with_categories(all),
-                Op::Categorize { all: after },
+                vec![Op::Categorize { all: after }],
             )?;
         }
         Ok(())
@@ -258,7 +307,7 @@ impl Writer {
         &mut self,
         name: Name,
         change: impl FnOnce(Sidecar) -> Sidecar,
-        row: Op,
+        rows: Vec<Op>,
     ) -> Result<(), FactsError> {
         if self.unsettled.contains(&name) {
             // What is in `new/` may be true already, and may be needed. All rows are committed.
@@ -267,7 +316,7 @@ impl Writer {
         let (disk, dir) = (self.env.disk.as_ref(), &self.env.settings.dir);
         sidecar::write(disk, dir, name, change)?;
         self.unsettled.insert(name);
-        self.book.enter(row);
+        rows.into_iter().for_each(|row| self.book.enter(row));
         self.commit(Vec::new())
             .map_err(|error| FactsError::Waits(error.to_string()))?;
         // The change is true and durable: a file that does not get to its place is brought there by a tick, or by the next start.
@@ -333,6 +382,7 @@ impl Writer {
             (
                 Op::Describe { id, .. }
                 | Op::Compose { id, .. }
+                | Op::Review { id, .. }
                 | Op::SidecarWritten { id }
                 | Op::SidecarGone { id },
                 Name::Recording(of),
@@ -406,9 +456,13 @@ pub(in crate::store) fn settle(
         }
         Name::Recording(id) => {
             let facts = journal.facts(id)?.filter(|(_, file)| *file);
-            let composition = journal.composition(id)?;
-            let change = facts
-                .map(|(facts, _)| |before: Sidecar| before.with_facts(facts).with_composition(composition));
+            let (composition, review) = (journal.composition(id)?, journal.review(id)?);
+            let change = facts.map(|(facts, _)| {
+                |before: Sidecar| {
+                    let before = before.with_facts(facts).with_composition(composition);
+                    before.with_review(review)
+                }
+            });
             sidecar::settle(disk, dir, name, change)
         }
     }

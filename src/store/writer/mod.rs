@@ -62,6 +62,7 @@ use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Journal, Op, Tell};
 use super::open_tape::OpenTapes;
+use super::review::HeldNow;
 use super::sidecar::Name;
 use super::{
     Change, Command, ComposeError, FactsCommand, GapCause, NewComposition, OutboxChange, Progress,
@@ -95,6 +96,8 @@ pub(super) struct Writer {
     progress: Progress,
     /// How far the open segments are durable, for readers.
     open_tapes: OpenTapes,
+    /// What is held back from viewers, for readers.
+    held: HeldNow,
     /// Segments that ended, and that the journal does not call sealed yet.
     ended: Vec<(StreamName, SegmentId)>,
     /// Changes of what people set, until the commands before them are committed.
@@ -144,6 +147,8 @@ impl Writer {
             moved: !journal.belongs_to(&settings.own)?,
             ..Progress::default()
         };
+        let held = HeldNow::default();
+        held.publish(journal.held()?);
         let space = Space::survey(limits, settings.on_full, &settings.dir, disk.as_ref(), &journal)?;
         Ok(Self {
             env: Env {
@@ -157,6 +162,7 @@ impl Writer {
             book: Book::new(journal),
             progress,
             open_tapes: OpenTapes::default(),
+            held,
             ended: Vec::new(),
             facts: Vec::new(),
             compositions: Vec::new(),
@@ -268,6 +274,11 @@ impl Writer {
     /// How far the open segments are durable.
     pub(super) fn open_tapes(&self) -> OpenTapes {
         self.open_tapes.clone()
+    }
+
+    /// What is held back from viewers.
+    pub(super) fn held(&self) -> HeldNow {
+        self.held.clone()
     }
 
     /// The values by which the step of a command is decided.

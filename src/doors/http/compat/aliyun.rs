@@ -12,7 +12,7 @@ use crate::config::StreamSet;
 use crate::doors::http::answer::Answer;
 use crate::doors::http::door::Door;
 use crate::media::Micros;
-use crate::model::Category;
+use crate::model::{Category, ReviewStatus};
 use crate::store::{Order, Query, RecordingRow, RecordingState, RenditionState, Sort};
 
 const ACTION: &str = "ListLiveRecordVideo";
@@ -130,10 +130,11 @@ pub(super) fn asked(parameters: &mut Parameters, seen: StreamSet) -> Result<(Que
 pub(super) async fn answer(
     door: &Door,
     parameters: &mut Parameters,
-    seen: StreamSet,
+    (seen, held_back): (StreamSet, StreamSet),
     request_id: &str,
 ) -> Result<Answer, Fault> {
     let (query, page) = asked(parameters, seen)?;
+    let query = Query { held_back, ..query };
     let found = pages::found(door, page, query, |library| library.categories());
     let (rows, total, categories) = found.await?;
     let videos = rows.iter().map(|row| shown(row, &categories, door.delivers()));
@@ -186,7 +187,16 @@ pub(super) fn shown<'a>(
 /// The state of a recording in their words.
 fn status(row: &RecordingRow, delivers: bool) -> &'static str {
     let has = |state| row.renditions.iter().any(|rendition| rendition.state == state);
-    match row.state {
+    match (row.state, row.review.as_ref().map(|review| review.status)) {
+        (_, Some(ReviewStatus::Block)) => "Blocked",
+        (_, Some(ReviewStatus::Review)) => "Checking",
+        (state, Some(ReviewStatus::Pass) | None) => delivered(state, has, delivers),
+    }
+}
+
+/// The state of a recording that viewers may have.
+fn delivered(state: RecordingState, has: impl Fn(RenditionState) -> bool, delivers: bool) -> &'static str {
+    match state {
         RecordingState::Open => "Uploading",
         RecordingState::Closed if has(RenditionState::Failed) => "UploadFail",
         RecordingState::Closed if delivers => "Uploading",

@@ -60,11 +60,12 @@ pub(super) async fn answer(
         let viewer = viewer?;
         gate::allow_some(&viewer, Right::Watch)?;
         let seen = StreamSet::of(viewer.scope(Right::Watch).1);
+        let moderates = StreamSet::of(viewer.scope(Right::Moderate).1);
         let mut parameters = read(cloud, uri, (method, headers, body)).await?;
         match shape {
-            Shape::Aliyun => aliyun::answer(door, &mut parameters, seen, &request).await,
+            Shape::Aliyun => aliyun::answer(door, &mut parameters, (seen, moderates), &request).await,
             Shape::Tencent => tencent::answer(door, &mut parameters, &seen, now, &request),
-            Shape::Tape => tape::answer(door, &mut parameters, seen).await,
+            Shape::Tape => tape::answer(door, &mut parameters, (seen, moderates)).await,
         }
     };
     Ok(told.await.unwrap_or_else(|fault| shape.refused(&fault, &request)))

@@ -105,9 +105,10 @@ pub(super) fn asked(parameters: &mut Parameters, seen: StreamSet) -> Result<(Que
 pub(super) async fn answer(
     door: &Door,
     parameters: &mut Parameters,
-    seen: StreamSet,
+    (seen, held_back): (StreamSet, StreamSet),
 ) -> Result<Answer, Fault> {
     let (query, page) = asked(parameters, seen)?;
+    let query = Query { held_back, ..query };
     let (rows, all_count, ()) = pages::found(door, page, query, |_| Ok(())).await?;
     let address = door.api.address();
     let file = |row| shown(row, address.as_deref(), encrypted::in_clear(door, row).is_err());

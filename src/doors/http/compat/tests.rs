@@ -14,7 +14,7 @@ use crate::doors::http::body::Body;
 use crate::doors::http::target::Cloud;
 use crate::format::Format;
 use crate::media::{Micros, RecordingId};
-use crate::model::{Category, Facts};
+use crate::model::{Category, Facts, Review, ReviewStatus};
 use crate::recorder::{Outcome, Task, TaskState, When};
 use crate::store::{Query, RecordingRow, RecordingState, Rendition, RenditionId, RenditionState, Sort};
 
@@ -291,6 +291,18 @@ fn a_state_is_one_of_those_of_alibaba() {
         };
         let shown = serde_json::to_value(aliyun::shown(&row, &[], delivers)).unwrap();
         assert_eq!(shown["Video"]["Status"], status, "{state:?} {rendition_is:?}");
+    }
+    for (status, word) in [
+        (ReviewStatus::Block, "Blocked"),
+        (ReviewStatus::Review, "Checking"),
+        (ReviewStatus::Pass, "Normal"),
+    ] {
+        let row = RecordingRow {
+            review: Some(Review::of(status)),
+            ..closed_row()
+        };
+        let shown = serde_json::to_value(aliyun::shown(&row, &[], false)).unwrap();
+        assert_eq!(shown["Video"]["Status"], word);
     }
 }
 

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, StatusCode};
-use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::{Allowed, Door};
@@ -21,6 +20,7 @@ use super::encrypted;
 use super::files::{Bounds, Reading, Sent, of_file, of_store, send};
 use super::flow::Pace;
 use super::folder::{playlist as playlist_answer, update};
+use super::held::{Grant, Of, Sight, hidden};
 use super::query::Query;
 use crate::config::stream_path;
 use crate::format::chunks::TapeChunk;
@@ -30,7 +30,7 @@ use crate::format::hls::{Start, Update, Uris};
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
 use crate::media::{Micros, StreamName};
 use crate::recorder::RingChunks;
-use crate::store::{ChunkAt, Command, Filter, Library, LibrarySource, OpenTape, RecordingState};
+use crate::store::{ChunkAt, Command, Filter, Library, LibrarySource, OpenTape, RecordingState, TapeSpan};
 
 pub use dates::DATES;
 pub(super) use dates::Dates;
@@ -53,11 +53,12 @@ struct Now {
 pub(super) async fn playlist(
     door: &Arc<Door>,
     stream: &StreamName,
-    (query, inherited): (&Query, Option<&str>),
+    (query, inherited, sight): (&Query, Option<&str>, &Sight),
     (encryption, bounds): (Option<&StreamEncryption>, Bounds),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
-    let mut now = look(door, stream, door.http().live_chunks).await?;
+    let now = look(door, stream, door.http().live_chunks).await?;
+    let mut now = now.seen(stream, (sight, Of::Stream))?;
     if let Some(encryption) = encryption {
         let numbers = now.window.chunks.iter().map(|chunk| chunk.number).collect();
         let kept = encrypted::opened(door, stream, (encryption, bounds), numbers).await?;
@@ -75,10 +76,11 @@ pub(super) async fn playlist(
 pub(super) async fn master(
     door: &Arc<Door>,
     stream: &StreamName,
-    (inherited, is_encrypted): (Option<&str>, bool),
+    (inherited, is_encrypted, sight): (Option<&str>, bool, &Sight),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
     let now = look(door, stream, door.http().live_chunks).await?;
+    let now = now.seen(stream, (sight, Of::Stream))?;
     let target_s = now.target_s()?;
     let uris = uris("", inherited)?;
     let playlist = format!("../{}.m3u8", file_name(stream));
@@ -150,13 +152,13 @@ pub(super) async fn chunk(
     door: &Arc<Door>,
     stream: &StreamName,
     (number, allowed, encryption): (u64, Allowed, Option<&StreamEncryption>),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (of, grant, how): (Of, &Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let open = door.store.open_tape(stream);
     let name = stream.clone();
     let read = move |library: &Library| on_tape(library, &name, number, open.as_deref());
-    let (sent, span) = match door.read(read).await? {
-        Found::Here(sent, span) => (sent, span),
+    let Placed { sent, span, tape } = match door.read(read).await? {
+        Found::Here(placed) => *placed,
         // What nobody recorded was never on the tape, and may still be in memory.
         Found::Gone => in_memory(door, stream, number)
             .map_err(|_| Refusal::gone(format!("chunk {number} of {stream} is not on the box any more")))?,
@@ -166,7 +168,18 @@ pub(super) async fn chunk(
         return Err(Refusal::not_found("there is nothing here that you may see"));
     }
     let sent = encrypted::sealed(sent, encryption, (number, number));
-    Ok(send(door, &Sent { until, ..sent }, how))
+    let range = TapeSpan {
+        stream: stream.clone(),
+        from: tape.0,
+        to: tape.1,
+    };
+    grant.sight.tape(std::slice::from_ref(&range), of)?;
+    let sent = Sent {
+        until: grant.until,
+        guard: grant.sight.guard(vec![range], of),
+        ..sent
+    };
+    Ok(send(door, &sent, how))
 }
 
 /// True when the tape of a stream has reached the chunk with this number. Blocks.
@@ -188,12 +201,28 @@ pub(super) fn span_of(
     open: Option<&OpenTape>,
 ) -> Result<Option<(Micros, Micros)>, Refusal> {
     Ok(match on_tape(library, stream, number, open)? {
-        Found::Here(_, span) => Some(span),
+        Found::Here(placed) => Some(placed.span),
         Found::Gone | Found::NotOnTape => None,
     })
 }
 
 impl Now {
+    /// The same without what a viewer does not get: a window is of one stretch, so it begins behind the last chunk that is held back.
+    fn seen(mut self, stream: &StreamName, (sight, of): (&Sight, Of)) -> Result<Self, Refusal> {
+        let chunks = &mut self.window.chunks;
+        let hides = |chunk: &Playable| {
+            let (from, to) = chunk.tape();
+            sight.hides_of_stream(stream, from, to, of)
+        };
+        if let Some(last) = chunks.iter().rposition(hides) {
+            chunks.drain(..=last);
+            if chunks.is_empty() {
+                return Err(hidden(of));
+            }
+        }
+        Ok(self)
+    }
+
     /// The target duration in seconds.
     fn target_s(&self) -> Result<u16, Refusal> {
         match self.window.target_s {
@@ -323,10 +352,18 @@ fn is_waiting(library: &Library, stream: &StreamName, window: &Window) -> Result
     Ok(rows.iter().any(|row| row.state == RecordingState::Open))
 }
 
+/// A chunk that is sent.
+struct Placed {
+    sent: Sent,
+    /// UTC of its beginning and its end.
+    span: (Micros, Micros),
+    /// The same in tape time.
+    tape: (Micros, Micros),
+}
+
 /// What the tape says of a chunk.
 enum Found {
-    /// The chunk, and UTC of its beginning and its end.
-    Here(Sent, (Micros, Micros)),
+    Here(Box<Placed>),
     Gone,
     NotOnTape,
 }
@@ -342,9 +379,10 @@ fn on_tape(
         && let Some(chunk) = open.chunks().iter().find(|chunk| chunk.number == number)
     {
         let source = library.open_source(open);
-        let span = span(&open.segment, chunk);
+        let (span, tape) = (span(&open.segment, chunk), tape(&open.segment, chunk));
         let file = ChunkFile::open(open.segment.clone(), source.clone(), &chunk.into());
-        return Ok(Found::Here(sent(file, source)?, span));
+        let sent = sent(file, source)?;
+        return Ok(Found::Here(Box::new(Placed { sent, span, tape })));
     }
     match library
         .chunk_at(stream, number)
@@ -357,9 +395,10 @@ fn on_tape(
             let Some(chunk) = list.iter().find(|chunk| chunk.number == number) else {
                 return Ok(Found::NotOnTape);
             };
-            let span = span(&sealed.segment, chunk);
+            let (span, tape) = (span(&sealed.segment, chunk), tape(&sealed.segment, chunk));
             let file = ChunkFile::open(sealed.segment, source.clone(), &chunk.into());
-            Ok(Found::Here(sent(file, source)?, span))
+            let sent = sent(file, source)?;
+            Ok(Found::Here(Box::new(Placed { sent, span, tape })))
         }
         ChunkAt::Gone => Ok(Found::Gone),
         ChunkAt::Open | ChunkAt::Never => Ok(Found::NotOnTape),
@@ -369,6 +408,12 @@ fn on_tape(
 /// UTC of the beginning and the end of a chunk.
 pub(super) fn span(segment: &ViewSegment, chunk: &TapeChunk) -> (Micros, Micros) {
     let begins = segment.publish_zero_utc.saturating_add(chunk.start);
+    (begins, begins.saturating_add(chunk.duration))
+}
+
+/// Tape time of the beginning and the end of a chunk.
+pub(super) fn tape(segment: &ViewSegment, chunk: &TapeChunk) -> (Micros, Micros) {
+    let begins = segment.publish_zero.saturating_add(chunk.start);
     (begins, begins.saturating_add(chunk.duration))
 }
 
@@ -383,11 +428,12 @@ fn sent(file: Result<ChunkFile<LibrarySource>, FileError>, tape: LibrarySource) 
         pace: Pace::Player,
         changed: None,
         until: None,
+        guard: None,
     })
 }
 
-/// Finds a chunk in memory, with UTC of its beginning and its end.
-fn in_memory(door: &Door, stream: &StreamName, number: u64) -> Result<(Sent, (Micros, Micros)), Refusal> {
+/// Finds a chunk in memory.
+fn in_memory(door: &Door, stream: &StreamName, number: u64) -> Result<Placed, Refusal> {
     let none = || Refusal::not_found(format!("there is no chunk {number} of {stream} yet"));
     let ring = ring(door, stream, number).ok_or_else(none)?;
     let chunk = ring.chunks.iter().find(|chunk| chunk.number == number);
@@ -405,6 +451,12 @@ fn in_memory(door: &Door, stream: &StreamName, number: u64) -> Result<(Sent, (Mi
         pace: Pace::Player,
         changed: None,
         until: None,
+        guard: None,
     };
-    Ok((sent, (begins, begins.saturating_add_unsigned(facts.duration_us))))
+    let ends = |begins: Micros| begins.saturating_add_unsigned(facts.duration_us);
+    Ok(Placed {
+        sent,
+        span: (begins, ends(begins)),
+        tape: (facts.start, ends(facts.start)),
+    })
 }

@@ -6,19 +6,18 @@
 
 use std::sync::Arc;
 
-use hyper::{HeaderMap, Method};
-use tokio::time::Instant;
-
 use super::window::Playable;
 use super::{Now, chunk, init_of, look, uris};
 use crate::doors::http::answer::{Answer, Refusal};
 use crate::doors::http::door::{Allowed, Door};
 use crate::doors::http::folder::{playlist as playlist_answer, start, update};
+use crate::doors::http::held::{Grant, Of};
 use crate::doors::http::query::Query;
 use crate::format::hls::live::{chunk_number, master as master_text};
 use crate::format::hls::{MASTER, PLAYLIST};
 use crate::media::Micros;
 use crate::store::{RecordingRow, RecordingState};
+use hyper::{HeaderMap, Method};
 
 /// The most chunks that the playlist has. Each request reads the lists of their segments in the journal.
 const MOST: usize = 450;
@@ -47,7 +46,7 @@ pub(in crate::doors::http) async fn of_recording(
     row: &RecordingRow,
     name: &str,
     (query, inherited): (&Query, Option<&str>),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     let none = || {
         Refusal::not_found(
@@ -56,7 +55,10 @@ pub(in crate::doors::http) async fn of_recording(
     };
     let stream = &row.stream;
     let end = (row.state != RecordingState::Open).then_some(row.end);
-    let now = || async { Ok::<Now, Refusal>(look(door, stream, MOST).await?.within(row.start, end)) };
+    let now = || async {
+        let now = look(door, stream, MOST).await?.within(row.start, end);
+        now.seen(stream, (&grant.sight, Of::Recording(row.id)))
+    };
     match (name, name.strip_prefix(PREFIX)) {
         (PLAYLIST, _) => {
             let uris = uris(PREFIX, inherited)?;
@@ -74,7 +76,8 @@ pub(in crate::doors::http) async fn of_recording(
         (_, Some(name)) => match (chunk_number(name), name.parse()) {
             (Some(number), _) => {
                 let within = Allowed::from((Some(row.start), end));
-                chunk(door, stream, (number, within, None), (until, how)).await
+                let how = (Of::Recording(row.id), grant, how);
+                chunk(door, stream, (number, within, None), how).await
             }
             (None, Ok(wanted)) => init_of(&now().await?, wanted, how.0).ok_or_else(none),
             (None, Err(_)) => Err(none()),

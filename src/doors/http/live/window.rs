@@ -63,6 +63,11 @@ impl Playable {
         self.facts.start.saturating_add_unsigned(self.facts.duration_us)
     }
 
+    /// Tape time of its beginning and its end.
+    pub(super) fn tape(&self) -> (Micros, Micros) {
+        (self.facts.start, self.end())
+    }
+
     /// UTC of the beginning of the chunk.
     pub(super) fn begins_at(&self) -> Micros {
         self.zero

@@ -8,6 +8,7 @@ use super::rights::{inherited, of_any_time, of_stream};
 use crate::channel::Name;
 use crate::doors::http::answer::{Answer, Refusal, set};
 use crate::doors::http::files::Bounds;
+use crate::doors::http::held::{Grant, Of};
 use crate::doors::http::query::Query;
 use crate::doors::http::target::{Asked, ChannelFile, Sealed, StreamFile};
 use crate::doors::http::{channel, encrypted, live, shift, still};
@@ -39,37 +40,38 @@ impl Asking<'_> {
         let viewer = self.stream(asked, &what).await?;
         let (how, inherited) = ((self.method, self.headers), inherited(&viewer));
         let bounds = viewer.bounds(Right::Watch, &what);
-        let until = self.until(&viewer, Right::Watch, &what);
+        let grant = self.grant(&viewer, Right::Watch, &what);
         let in_clear = || encrypted::stream_in_clear(self.door, stream);
         let encryption = || encrypted::of_stream(self.door, stream);
         let mut answer = match file {
             StreamFile::Frame => {
                 in_clear()?;
-                still::of_stream(self.door, stream, (query, bounds), (until, how)).await?
+                still::of_stream(self.door, stream, (query, bounds), (&grant, how)).await?
             }
             StreamFile::Playlist => {
                 let encryption = encryption()?;
                 let sealing = (encryption.as_ref(), bounds);
-                live::playlist(self.door, stream, (query, inherited), sealing, how).await?
+                let asked = (query, inherited, &grant.sight);
+                live::playlist(self.door, stream, asked, sealing, how).await?
             }
             StreamFile::Master => {
                 let is_encrypted = encryption()?.is_some();
-                live::master(self.door, stream, (inherited, is_encrypted), how).await?
+                live::master(self.door, stream, (inherited, is_encrypted, &grant.sight), how).await?
             }
             StreamFile::Init(name) => {
                 let mut answer = live::init(self.door, stream, name, how).await?;
-                self.keep(&mut answer, until);
+                self.keep(&mut answer, grant.until);
                 return Ok(answer);
             }
             StreamFile::Chunk(number) => {
                 in_clear()?;
                 return self
-                    .chunks(stream, (*number, *number), (bounds, None), until)
+                    .chunks(stream, (*number, *number), (bounds, None), &grant)
                     .await;
             }
             StreamFile::Joined(first, last) => {
                 in_clear()?;
-                return self.chunks(stream, (*first, *last), (bounds, None), until).await;
+                return self.chunks(stream, (*first, *last), (bounds, None), &grant).await;
             }
             StreamFile::Sealed(id, sealed) => {
                 let encryption = encryption()?;
@@ -82,7 +84,7 @@ impl Asking<'_> {
                     }
                     Sealed::Chunks(first, last) if encryption.key_id(*first) == *id => {
                         let sealing = (bounds, Some(&encryption));
-                        self.chunks(stream, (*first, *last), sealing, until).await
+                        self.chunks(stream, (*first, *last), sealing, &grant).await
                     }
                     Sealed::Chunks(..) => Err(Refusal::gone(format!(
                         "{stream} has other keys by now: read its playlist again"
@@ -100,17 +102,23 @@ impl Asking<'_> {
         stream: &StreamName,
         (first, last): (u64, u64),
         (bounds, encryption): (Bounds, Option<&StreamEncryption>),
-        until: Option<Instant>,
+        grant: &Grant,
     ) -> Result<Answer, Refusal> {
         let how = (self.method, self.headers);
         let mut answer = if first == last {
             let allowed = self.door.allowed(stream, bounds).await?;
-            live::chunk(self.door, stream, (first, allowed, encryption), (until, how)).await?
+            live::chunk(
+                self.door,
+                stream,
+                (first, allowed, encryption),
+                (Of::Stream, grant, how),
+            )
+            .await?
         } else {
             let wanted = ((first, last), bounds, encryption);
-            shift::joined(self.door, stream, wanted, (until, how)).await?
+            shift::joined(self.door, stream, wanted, (grant, how)).await?
         };
-        self.keep(&mut answer, until);
+        self.keep(&mut answer, grant.until);
         Ok(answer)
     }
 
@@ -124,7 +132,9 @@ impl Asking<'_> {
         let viewer = self.viewer(asked, None).await?;
         let of = channel::of(self.door, name, &viewer)?;
         let until = channel::until(&of, &viewer).map(|until| self.moment(until));
-        let how = (until, (self.method, self.headers));
+        let sight = channel::sight(self.door, &of, &viewer);
+        let grant = Grant { until, sight };
+        let how = (&grant, (self.method, self.headers));
         let mut answer = channel::answer(self.door, &of, file, how).await?;
         if channel::is_for_good(file) {
             self.keep(&mut answer, until);
@@ -142,7 +152,7 @@ impl Asking<'_> {
         shift: Shift,
         (query, is_master): (&Query, bool),
     ) -> Result<Answer, Refusal> {
-        let (viewer, bounds) = self
+        let (viewer, bounds, sight) = self
             .past(asked, stream, shift::span(shift, self.door.utc()))
             .await?;
         let encryption = encrypted::of_stream(self.door, stream)?;
@@ -151,6 +161,7 @@ impl Asking<'_> {
             stream,
             shift,
             bounds,
+            sight: &sight,
             inherited,
             encryption: encryption.as_ref(),
         };

@@ -10,6 +10,7 @@ use crate::access::viewer::{By, MediaAddress, Viewer, What};
 use crate::config::stream_path;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::files::{self, Bounds};
+use crate::doors::http::held::{Grant, Sight};
 use crate::doors::http::target::{Asked, Target};
 use crate::doors::http::{cors, gate};
 use crate::format::hls::{MASTER, PLAYLIST};
@@ -23,8 +24,7 @@ pub(super) struct Permitted {
     pub(super) viewer: Viewer,
     /// The time that the viewer may have media of.
     pub(super) bounds: Bounds,
-    /// When the viewer's right ends, if it does.
-    pub(super) until: Option<Instant>,
+    pub(super) grant: Grant,
 }
 
 impl Asking<'_> {
@@ -75,17 +75,21 @@ impl Asking<'_> {
         let viewer = self.viewer(asked, media).await?;
         let row = row?;
         let of_streams: Vec<What<'_>> = row.streams().map(|stream| of_row(&row, stream)).collect();
-        let (mut bounds, mut until): (Bounds, Option<Instant>) = ((None, None), None);
+        let mut bounds: Bounds = (None, None);
+        let (mut until, mut sight) = (None, Sight::all());
         // Who may not have all streams of a composition has nothing of it.
         for what in &of_streams {
             gate::allow(&viewer, right, what)?;
             let (from, to) = viewer.bounds(right, what);
             bounds = (bounds.0.max(from), bounds.1.into_iter().chain(to).min());
-            until = until.into_iter().chain(self.until(&viewer, right, what)).min();
+            let grant = self.grant(&viewer, right, what);
+            until = until.into_iter().chain(grant.until).min();
+            sight = sight.and(grant.sight);
         }
+        sight.recording(&row)?;
         Ok(Permitted {
             bounds,
-            until,
+            grant: Grant { until, sight },
             viewer,
             row,
         })
@@ -97,7 +101,7 @@ impl Asking<'_> {
         asked: &Asked<'_>,
         stream: &StreamName,
         (from, to): (Micros, Micros),
-    ) -> Result<(Viewer, Bounds), Refusal> {
+    ) -> Result<(Viewer, Bounds, Sight), Refusal> {
         let what = What {
             stream,
             recording: None,
@@ -106,12 +110,16 @@ impl Asking<'_> {
         };
         let viewer = self.stream(asked, &what).await?;
         let bounds = viewer.bounds(Right::Watch, &what);
-        Ok((viewer, bounds))
+        let sight = Sight::of(self.door, &viewer, &what);
+        Ok((viewer, bounds, sight))
     }
 
-    /// When the viewer's right to this media ends, if it does.
-    pub(super) fn until(&self, viewer: &Viewer, right: Right, what: &What<'_>) -> Option<Instant> {
-        viewer.until(right, what).map(|until| self.moment(until))
+    /// What the viewer may have of this media.
+    pub(super) fn grant(&self, viewer: &Viewer, right: Right, what: &What<'_>) -> Grant {
+        Grant {
+            until: viewer.until(right, what).map(|until| self.moment(until)),
+            sight: Sight::of(self.door, viewer, what),
+        }
     }
 
     /// The moment of a time, UTC in microseconds. It is not in the past.

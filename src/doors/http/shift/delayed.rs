@@ -7,6 +7,7 @@ use super::look::{Found, LATEST, Look, begun};
 use super::memory::is_on_air_after;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::files::of_store;
+use crate::doors::http::held::{Of, hidden};
 use crate::format::hls::live::{ChunkFacts, Shape};
 use crate::media::{Micros, Tracks};
 use crate::store::{Library, ListedSegment};
@@ -38,6 +39,7 @@ impl Look {
         }
         match found {
             Some(found) => Ok(found),
+            None if self.withheld.get() => Err(hidden(Of::Stream)),
             None if by < LATEST && self.is_recorded_over(library, self.now)? => Err(begun()),
             None => Err(Refusal::not_found(format!(
                 "nothing of {} was on the air then, or it is not on the box any more",

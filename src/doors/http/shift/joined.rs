@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use hyper::{HeaderMap, Method};
-use tokio::time::Instant;
 
 use crate::doors::http::answer::{Answer, Refusal};
 use crate::doors::http::body::Source;
@@ -11,13 +10,14 @@ use crate::doors::http::door::{Allowed, Door};
 use crate::doors::http::encrypted;
 use crate::doors::http::files::{Bounds, Reading, Sent, of_file, of_store, send};
 use crate::doors::http::flow::Pace;
-use crate::doors::http::live::span;
+use crate::doors::http::held::{Grant, Of};
+use crate::doors::http::live::{span, tape as tape_times};
 use crate::format::chunks::TapeChunk;
 use crate::format::hls::encryption::StreamEncryption;
 use crate::format::hls::live::ChunkFile;
 use crate::format::{FileError, TapeSource as _, ViewSegment, VirtualFile as _};
 use crate::media::{Micros, StreamName};
-use crate::store::{ChunkAt, Library, LibrarySource, OpenTape};
+use crate::store::{ChunkAt, Library, LibrarySource, OpenTape, TapeSpan};
 use crate::timeshift::MOST_JOINED;
 
 /// Joined chunks last 6 s at most, by what playlists say of each; sound may be a moment longer.
@@ -28,7 +28,7 @@ pub(in crate::doors::http) async fn joined(
     door: &Arc<Door>,
     stream: &StreamName,
     ((first, last), bounds, encryption): ((u64, u64), Bounds, Option<&StreamEncryption>),
-    (until, how): (Option<Instant>, (&Method, &HeaderMap)),
+    (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     if last.saturating_sub(first) >= MOST_JOINED as u64 {
         return Err(none(first, last));
@@ -37,13 +37,28 @@ pub(in crate::doors::http) async fn joined(
     let open = door.store.open_tape(stream);
     let name = stream.clone();
     let read = move |library: &Library| find(library, &name, (first, last), (open.as_deref(), allowed));
-    let sent = encrypted::sealed(door.read(read).await?, encryption, (first, last));
-    Ok(send(door, &Sent { until, ..sent }, how))
+    let (sent, (from, to)) = door.read(read).await?;
+    let sent = encrypted::sealed(sent, encryption, (first, last));
+    let range = TapeSpan {
+        stream: stream.clone(),
+        from,
+        to,
+    };
+    grant.sight.tape(std::slice::from_ref(&range), Of::Stream)?;
+    let sent = Sent {
+        until: grant.until,
+        guard: grant.sight.guard(vec![range], Of::Stream),
+        ..sent
+    };
+    Ok(send(door, &sent, how))
 }
 
 fn none(first: u64, last: u64) -> Refusal {
     Refusal::not_found(format!("no playlist joins the chunks {first} to {last}"))
 }
+
+/// What is sent, and its tape times.
+type Found = (Sent, (Micros, Micros));
 
 /// Finds the chunks. Blocks.
 fn find(
@@ -51,7 +66,7 @@ fn find(
     stream: &StreamName,
     (first, last): (u64, u64),
     (open, allowed): (Option<&OpenTape>, Allowed),
-) -> Result<Sent, Refusal> {
+) -> Result<Found, Refusal> {
     if let Some(open) = open {
         let chunks = open.chunks();
         if chunks.iter().any(|chunk| chunk.number == first) {
@@ -85,7 +100,7 @@ fn sent(
     chunks: &[TapeChunk],
     tape: LibrarySource,
     ((first, last), allowed): ((u64, u64), Allowed),
-) -> Result<Sent, Refusal> {
+) -> Result<Found, Refusal> {
     let wanted: Vec<&TapeChunk> = chunks
         .iter()
         .filter(|chunk| (first..=last).contains(&chunk.number))
@@ -98,6 +113,8 @@ fn sent(
     if !wanted.iter().any(|chunk| allowed.has(span(segment, chunk))) {
         return Err(Refusal::not_found("there is nothing here that you may see"));
     }
+    let times = wanted.iter().map(|chunk| tape_times(segment, chunk));
+    let range = times.reduce(|(from, to), (begins, ends)| (from.min(begins), to.max(ends)));
     let mut behind = Behind::default();
     let mut tag = String::new();
     for chunk in wanted {
@@ -109,7 +126,7 @@ fn sent(
         tag.push_str(&file.tag().to_string());
         behind.add(file.len(), Reading::new(file));
     }
-    Ok(Sent {
+    let sent = Sent {
         len: behind.len,
         etag: format!("\"{tag}\""),
         source: Arc::new(behind),
@@ -118,7 +135,9 @@ fn sent(
         pace: Pace::Player,
         changed: None,
         until: None,
-    })
+        guard: None,
+    };
+    Ok((sent, range.unwrap_or_default()))
 }
 
 /// Files one behind the other.

@@ -1,5 +1,6 @@
 //! Which chunks of the tape a playlist has now. Reads the journal, so it blocks.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::api::Back;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::door::Door;
 use crate::doors::http::files::{Bounds, of_store};
+use crate::doors::http::held::{Of, Sight, hidden};
 use crate::doors::http::live::Names;
 use crate::format::hls::live::{ChunkFacts, JoinedChunk, LiveChunk, Shape};
 use crate::media::{Micros, StreamName, Tracks};
@@ -29,6 +31,10 @@ pub(super) struct Look {
     /// The number of chunks of a window.
     pub(super) most: usize,
     pub(super) bounds: Bounds,
+    /// Which tape the viewer does not get.
+    pub(super) sight: Sight,
+    /// Some chunk was left out, because it is held back.
+    pub(super) withheld: Cell<bool>,
     /// The stream in memory, where such streams are played.
     pub(super) ring: Option<RingChunks>,
     pub(super) extra: Extra,
@@ -119,12 +125,17 @@ impl Look {
         let open = self.open.as_deref();
         let each = |segment: ListedSegment| {
             let mut pieces = self.pieces(&segment, &mut names);
-            pieces.retain(|piece| self.is_reached(piece));
+            pieces.retain(|piece| self.is_reached(piece) && self.is_shown(piece));
             let is_sealed = open.is_none_or(|open| open.segment.id != segment.id);
             if self.extra == Extra::Rates {
                 samples.take(&segment, |facts| {
                     let begins = segment.utc(facts.start);
-                    begins < stretch.to && begins.saturating_add_unsigned(facts.duration_us) > stretch.from
+                    let ends = facts.start.saturating_add_unsigned(facts.duration_us);
+                    begins < stretch.to
+                        && begins.saturating_add_unsigned(facts.duration_us) > stretch.from
+                        && !self
+                            .sight
+                            .hides_of_stream(&self.stream, facts.start, ends, Of::Stream)
                 });
             }
             match listing.segment(&pieces, is_sealed, &mut goes_on) {
@@ -246,9 +257,21 @@ impl Look {
         self.back.is_none_or(|back| back.has_ahead(piece.ends()))
     }
 
+    /// False for tape that is held back.
+    fn is_shown(&self, piece: &Piece) -> bool {
+        let is_hidden = self
+            .sight
+            .hides_of_stream(&self.stream, piece.start, piece.end(), Of::Stream);
+        if is_hidden {
+            self.withheld.set(true);
+        }
+        !is_hidden
+    }
+
     pub(super) fn may_have(&self, piece: &Piece) -> bool {
         let (earliest, latest) = self.bounds;
         self.is_reached(piece)
+            && self.is_shown(piece)
             && earliest.is_none_or(|earliest| piece.ends() > earliest)
             && latest.is_none_or(|latest| piece.utc < latest)
     }
@@ -262,6 +285,9 @@ impl Look {
 
     /// The answer where nothing is listed: that it will be in a moment, or that it is not there.
     fn none_yet(&self, library: &Library, asked: Stretch) -> Result<Refusal, Refusal> {
+        if self.withheld.get() {
+            return Ok(hidden(Of::Stream));
+        }
         if asked.from > self.now {
             return Ok(Refusal::not_found("this time is still to come"));
         }

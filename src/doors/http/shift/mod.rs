@@ -17,6 +17,7 @@ mod memory;
 mod samples;
 mod timeline;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use hyper::{HeaderMap, Method};
@@ -32,6 +33,7 @@ use super::door::Door;
 use super::encrypted;
 use super::files::Bounds;
 use super::folder::{playlist as playlist_answer, update};
+use super::held::Sight;
 use super::live::{as_sent, file_name};
 use super::query::Query;
 use crate::config::{Http, stream_path};
@@ -59,6 +61,8 @@ pub(super) struct Wanted<'a> {
     pub(super) shift: Shift,
     /// The time that the viewer may have media of.
     pub(super) bounds: Bounds,
+    /// Which tape the viewer does not get.
+    pub(super) sight: &'a Sight,
     /// The query of the addresses in the playlist.
     pub(super) inherited: Option<&'a str>,
     /// How the stream is encrypted, if it is.
@@ -180,6 +184,8 @@ async fn glance(door: &Arc<Door>, wanted: Wanted<'_>, extra: Extra) -> Result<Fo
         back: door.api.back(&stream).await?,
         most: http.live_chunks,
         bounds: wanted.bounds,
+        sight: wanted.sight.clone(),
+        withheld: Cell::new(false),
         ring: kept_from(wanted.shift, http.live_window, extra)
             .and_then(|from| recorder.ring_chunks(&stream, from)),
         extra,

@@ -2,10 +2,11 @@
 
 use crate::event::{
     AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JournalSetAside, PublishAbout, PublishOutcome,
-    Recorded, RecordedBy, RecordingClosed, RecordingDelivered, Recovered, TapeSetAside, TaskMissed, rfc3339,
+    Recorded, RecordedBy, RecordingClosed, RecordingDelivered, RecordingReviewed, Recovered, TapeSetAside,
+    TaskMissed, rfc3339,
 };
 use crate::format::Format;
-use crate::model::{About, Facts, Label, Origin};
+use crate::model::{About, Facts, Label, Origin, Reason, ReviewStatus};
 
 const STREAM: &str = "live/cam1";
 const RECORDING: &str = "019e7041-d8ea-7000-8000-0000000000aa";
@@ -152,6 +153,13 @@ fn recordings() -> Vec<Event> {
             gap_s: 0.0,
             about: about(),
         },
+        Event::RecordingReviewed(Box::new(RecordingReviewed {
+            stream: stream(),
+            recording: recording(),
+            status: ReviewStatus::Block,
+            reason: Some(Reason::try_from("a face".to_owned()).unwrap()),
+            about: about(),
+        })),
         Event::RecordingFailed {
             stream: stream(),
             recording: Some(recording()),

@@ -138,7 +138,7 @@ impl<L> State<L> {
                 self.fault = Some(Fault::Lost(why.clone()));
                 Err(why)
             }
-            Err(NotLaid::Unread(error)) => {
+            Err(error @ (NotLaid::Unread(_) | NotLaid::Held(_))) => {
                 let why = error.to_string();
                 self.fails(&why, now);
                 self.laid.clone().ok_or(why)

@@ -10,12 +10,12 @@ use super::layouts::Place;
 use super::retry::Failure;
 use super::session::Session;
 use super::timestamps::Timestamps;
-use crate::api::{CLOSED, NotLaid, laid_out};
+use crate::api::{Api, CLOSED, LaidOut, NotLaid, laid_out};
 use crate::channel::{ItemKey, Next, Shown};
 use crate::doors::rtmp::{IngestError, Publisher, TagKind};
 use crate::format::FileError;
 use crate::format::hls::{ChunkTag, Hls, headers};
-use crate::media::{Micros, TrackKind, Tracks};
+use crate::media::{Micros, RecordingId, TrackKind, Tracks};
 use crate::store::{LibrarySource, StoreError};
 
 /// How a connection ended, other than by a failure.
@@ -56,8 +56,8 @@ impl Failed {
 
 /// An item that is laid out: its HLS and its tape.
 pub(super) struct Laid {
-    hls: Hls<()>,
-    source: LibrarySource,
+    recording: RecordingId,
+    laid: LaidOut,
 }
 
 /// Media that cannot be read: the recording is gone, or the storage device.
@@ -108,9 +108,19 @@ struct Open {
     /// Media time at which the chunk begins, in milliseconds.
     begins_ms: u64,
     at: Micros,
+    laid: Arc<Laid>,
 }
 
 impl Open {
+    /// Fails where the recording is held back from viewers.
+    fn expect_shown(&self, api: &Api) -> Result<(), Unreadable> {
+        let Laid { recording, laid } = &*self.laid;
+        if api.held().has(*recording, &laid.ranges) {
+            return Err(Unreadable(format!("recording {recording} is held back")));
+        }
+        Ok(())
+    }
+
     /// UTC at which a media time is shown.
     fn due(&self, at_ms: u64) -> Micros {
         let since_ms =
@@ -201,7 +211,9 @@ impl<'a> Sender<'a> {
             let read = self.session.reader.read(move |_| -> Result<_, Unreadable> {
                 Ok(hls.bodies(tags.get(of).unwrap_or_default())?)
             });
-            let bodies = match read.await {
+            let bodies = read.await;
+            let bodies = match bodies.and_then(|bodies| open.expect_shown(&self.session.api).map(|()| bodies))
+            {
                 Ok(bodies) => bodies,
                 Err(why) => return self.leave_out(publisher, chunk, &why).await,
             };
@@ -261,7 +273,7 @@ impl<'a> Sender<'a> {
     async fn open(&mut self, chunk: &Shown) -> Result<Open, Unreadable> {
         let laid = self.laid(chunk.name.item).await?;
         let number = chunk.name.chunk as usize;
-        let hls = Arc::new(laid.hls.with(laid.source.renewed()));
+        let hls = Arc::new(laid.laid.hls.with(laid.laid.source.renewed()));
         let (of, offset_ms) = (hls.clone(), chunk.name.offset_ms);
         let tags = self
             .session
@@ -274,6 +286,7 @@ impl<'a> Sender<'a> {
             begins_ms: hls.chunk_begins_ms(number).saturating_add(offset_ms),
             at: chunk.at,
             hls,
+            laid,
         })
     }
 
@@ -293,8 +306,10 @@ impl<'a> Sender<'a> {
         let lay = self.session.reader.read(move |library| {
             let none = || NotLaid::Unfit("it is no item of the channel any more".to_owned());
             let (item, _) = channel.find(item).ok_or_else(none)?;
-            let (hls, source) = laid_out(library, item, list)?;
-            Ok(Laid { hls, source })
+            Ok(Laid {
+                recording: item.recording,
+                laid: laid_out(library, item, list)?,
+            })
         });
         place.layout(lay).await.map_err(Unreadable)
     }

@@ -1,0 +1,104 @@
+//! `recording.review`: what a review says of a recording, and what is held back from viewers.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::row_of;
+use crate::api::Api;
+use crate::api::answer::{Code, Failure};
+use crate::api::arguments::typed;
+use crate::config::{OnBlock, StreamSet};
+use crate::media::StreamName;
+use crate::model::reply::{RecordingReviewed, SharesTape};
+use crate::model::{Reason, Review, ReviewStatus};
+use crate::store::{ClipBounds, Held, RecordingRow, TapeSpan};
+
+/// The most recordings that an answer names.
+const NAMED: usize = 20;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    recording: String,
+    status: ReviewStatus,
+    reason: Option<Reason>,
+}
+
+pub(super) async fn review(api: &Api, arguments: Map<String, Value>) -> Result<RecordingReviewed, Failure> {
+    let asked: Asked = typed(arguments)?;
+    let recording = row_of(api, asked.recording).await?.id;
+    api.is_about(recording);
+    let review = Review {
+        status: asked.status,
+        reason: asked.reason,
+    };
+    // Where nothing is delivered, there is nothing to remove.
+    let removes = api
+        .uploader()
+        .is_ok_and(|uploader| uploader.on_block() == OnBlock::Delete);
+    api.recorder.review(recording, review.clone(), removes).await?;
+    let shares = api.read(move |library| library.sharing_tape(recording, NAMED));
+    let shares = shares.await?.into_iter().map(|(recording, review)| SharesTape {
+        recording: recording.to_string(),
+        review: review.map(|review| review.status),
+    });
+    Ok(RecordingReviewed {
+        recording: recording.to_string(),
+        status: review.status,
+        reason: review.reason,
+        shares_tape: shares.collect(),
+    })
+}
+
+impl Api {
+    /// The streams of which the caller sees what is held back.
+    pub(in crate::api) fn moderates(&self) -> StreamSet {
+        let scope = self.caller.scope.as_ref();
+        scope.map_or(StreamSet::All, |scope| scope.moderates.clone())
+    }
+
+    /// What is held back from viewers now.
+    pub fn held(&self) -> std::sync::Arc<Held> {
+        self.store.held().borrow().clone()
+    }
+
+    /// Refuses what somebody wants to make of a recording, where viewers do not get it.
+    pub(in crate::api) fn expect_shown(&self, row: &RecordingRow) -> Result<(), Failure> {
+        if !self.held().has(row.id, &row.tape) {
+            return Ok(());
+        }
+        let text = format!(
+            "recording {} is held back: it is blocked, or to be reviewed, or has tape of a recording that is blocked",
+            row.id
+        );
+        Err(Failure::new(Code::Conflict, text))
+    }
+
+    /// True for a recording that the caller does not see, because it is held back.
+    pub(super) fn hides(&self, row: &RecordingRow) -> bool {
+        row.is_held_back() && !self.moderates().has(row.stream.as_str())
+    }
+
+    /// Refuses a clip of a stream's tape where some of it is held back.
+    pub(in crate::api) fn expect_open(
+        &self,
+        stream: &StreamName,
+        found: Option<&ClipBounds>,
+    ) -> Result<(), Failure> {
+        let held = self.held();
+        let is_held = match found {
+            Some(found) => held.is_closed(&TapeSpan {
+                stream: stream.clone(),
+                from: found.start,
+                to: found.end,
+            }),
+            None => held.is_growing(stream),
+        };
+        if !is_held {
+            return Ok(());
+        }
+        let text =
+            format!("'{stream}' is held back at this time: a recording of it is blocked, or to be reviewed");
+        Err(Failure::new(Code::Conflict, text))
+    }
+}

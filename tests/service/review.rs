@@ -1,0 +1,285 @@
+//! Reviews: what is blocked is on no path, not delivered, and gone from the store of objects; and comes back when it is passed.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::bucket::{Bucket, Verdict};
+use crate::support::delivered::{HEAVY, all_delivered, as_exported, events, push, rows, sync_to};
+use crate::support::http::{Reply, ask, get};
+use crate::support::service::data_dir;
+use crate::support::{Service, edgereel_of, home, record_sample, typed, wait_until};
+
+const STAFF: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
+const GUEST: &str = "8e1f0c5ae29b4f63886b0e4f9a2c51d8";
+
+fn sections(more: &str) -> String {
+    format!(
+        "[http]\nlisten = [\"127.0.0.1:0\"]\n\
+         [[viewer]]\nname = \"staff\"\nkey = \"{STAFF}\"\nmay = [\"watch\", \"download\", \"operate\", \"moderate\"]\n\
+         [[viewer]]\nname = \"guest\"\nkey = \"{GUEST}\"\nmay = [\"watch\", \"download\", \"operate\"]\n{more}"
+    )
+}
+
+fn seen(door: SocketAddr, key: &str, path: &str) -> Reply {
+    get(door, path, &[("Authorization", &format!("Bearer {key}"))])
+}
+
+fn command(door: SocketAddr, key: &str, name: &str, arguments: &Value) -> Reply {
+    let bearer = format!("Bearer {key}");
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    let body = arguments.to_string();
+    ask(
+        door,
+        "POST",
+        &format!("/api/v1/{name}"),
+        &headers,
+        body.as_bytes(),
+    )
+}
+
+/// Waits until the bucket has nothing.
+fn nothing_left(bucket: &Bucket) {
+    let left = || (bucket.objects().into_keys().collect::<Vec<_>>(), bucket.uploads());
+    let nothing = (Vec::new(), Vec::new());
+    for _ in 0..2_400 {
+        if left() == nothing {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(left(), nothing);
+}
+
+/// Reviews a recording by the command line, and gives the answer.
+fn review(home: &Path, id: &str, status: &str) -> Value {
+    typed(home, &["recording", "review", status, id, "--reason", "a test"])
+}
+
+/// The addresses of media of the only recording, its stream and a channel, with the status that a guest gets when nothing is held back.
+fn paths(door: SocketAddr, id: &str) -> Vec<String> {
+    let playlist = |path: &str| {
+        let text = seen(door, STAFF, path);
+        assert_eq!(text.status, 200, "{path}: {}", text.text());
+        text.text().to_owned()
+    };
+    let first = |text: &str| {
+        text.lines()
+            .find(|line| !line.starts_with('#'))
+            .unwrap()
+            .to_owned()
+    };
+    let row = command(door, STAFF, "recording.get", &json!({ "recording": id })).json();
+    let (start, end) = (row["result"]["start"].clone(), row["result"]["end"].clone());
+    let shift = format!(
+        "/live/cam1.m3u8?start={}&end={}",
+        start.as_str().unwrap(),
+        end.as_str().unwrap()
+    );
+    let (live, channel) = (playlist("/live/cam1.m3u8"), playlist("/channel/c.m3u8"));
+    vec![
+        format!("/r/{id}/index.m3u8"),
+        format!("/r/{id}/master.m3u8"),
+        format!("/r/{id}/iframes.m3u8"),
+        format!("/r/{id}/{}", first(&playlist(&format!("/r/{id}/index.m3u8")))),
+        format!("/r/{id}.mp4"),
+        format!("/r/{id}.mp4?download=1"),
+        format!("/r/{id}.fmp4"),
+        format!("/r/{id}.flv"),
+        format!("/r/{id}.m4a"),
+        format!("/r/{id}.aac"),
+        format!("/r/{id}/frame.mp4"),
+        "/live/cam1.m3u8".to_owned(),
+        "/live/cam1/master.m3u8".to_owned(),
+        format!("/live/{}", first(&live)),
+        "/live/cam1/frame.mp4".to_owned(),
+        format!("/live/{}", first(&playlist(&shift))),
+        shift,
+        format!("/channel/{}", first(&channel)),
+    ]
+}
+
+#[test]
+fn what_is_blocked_is_on_no_path_and_only_a_moderator_plays_it() {
+    let home = home();
+    let service = Service::start_with(home.path(), &sections(""));
+    let (door, id) = (service.http(), record_sample(&service, "live/cam1").id);
+    let put = json!({ "name": "c", "items": [id], "play": "loop" });
+    let put = command(door, STAFF, "channel.put", &put).json();
+    assert_eq!(put["ok"], true, "{put}");
+    wait_until("the channel to begin", || {
+        seen(door, STAFF, "/channel/c.m3u8").status == 200
+    });
+    let paths = paths(door, &id);
+    let all = |door, key: &str, wanted: u16| {
+        for path in &paths {
+            let got = seen(door, key, path);
+            assert_eq!(
+                got.status,
+                wanted,
+                "{path}: {}",
+                String::from_utf8_lossy(&got.body)
+            );
+        }
+    };
+    all(door, GUEST, 200);
+    let refused = command(
+        door,
+        GUEST,
+        "recording.review",
+        &json!({ "recording": id, "status": "block" }),
+    );
+    assert_eq!(refused.status, 403);
+    let blocked = review(home.path(), &id, "block");
+    assert_eq!(
+        (&blocked["status"], &blocked["shares_tape"]),
+        (&json!("block"), &json!([]))
+    );
+    all(door, GUEST, 403);
+    all(door, STAFF, 200);
+    let listed = |door, key: &str, name: &str, body: Value| command(door, key, name, &body).json();
+    for (key, count) in [(GUEST, 0), (STAFF, 1)] {
+        for name in ["recording.list", "recording.search"] {
+            let list = listed(door, key, name, json!({}));
+            assert_eq!(
+                list["result"]["recordings"].as_array().unwrap().len(),
+                count,
+                "{list}"
+            );
+        }
+    }
+    let row = listed(door, STAFF, "recording.search", json!({ "review": "block" }));
+    assert_eq!(row["result"]["recordings"][0]["review_reason"], "a test", "{row}");
+    assert_eq!(
+        listed(door, GUEST, "recording.get", json!({ "recording": id }))["error"]["code"],
+        "not_found"
+    );
+    let clip = json!({ "stream": "live/cam1", "before_s": 3_600, "after_s": 0 });
+    assert_eq!(
+        listed(door, STAFF, "clip.create", clip.clone())["error"]["code"],
+        "conflict"
+    );
+    service.kill();
+
+    let service = Service::start_with(home.path(), &sections(""));
+    let door = service.http();
+    for path in paths.iter().filter(|path| path.starts_with("/r/")) {
+        assert_eq!(seen(door, GUEST, path).status, 403, "{path}");
+    }
+    review(home.path(), &id, "pass");
+    for path in paths.iter().filter(|path| path.starts_with("/r/")) {
+        assert_eq!(seen(door, GUEST, path).status, 200, "{path}");
+    }
+    for (recording, status, reason, code, why) in [
+        ("none", "block", "x".to_owned(), "not_found", "no recording"),
+        (&id, "blocked", "x".to_owned(), "bad_request", "blocked"),
+        (&id, "block", "ü".repeat(65), "bad_request", "130 bytes"),
+        (&id, "block", "x".repeat(60_000), "bad_request", "60000 bytes"),
+        (&id, "block", "a\u{202e}b".to_owned(), "bad_request", "U+202E"),
+    ] {
+        let body = json!({ "recording": recording, "status": status, "reason": reason });
+        let error = command(door, STAFF, "recording.review", &body).json()["error"].clone();
+        let message = error["message"].as_str().unwrap();
+        assert!(error["code"] == code && message.contains(why), "{error}");
+    }
+    edgereel_of(home.path(), &["recording", "review", "block", "none"]).failed(1, &["no recording"]);
+}
+
+#[test]
+fn a_recording_that_is_reviewed_first_is_delivered_and_seen_when_it_is_passed() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start_near(dir.path());
+    let rule = "[[template]]\nname = \"first\"\nreview = \"before\"\nformats = [\"mp4\", \"hls\"]\n[[rule]]\ntemplate = \"first\"\n";
+    let config = sections(&(sync_to(&bucket, "when = \"live\"") + rule));
+    let service = Service::start_with(home.path(), &config);
+    push(&service, "live/cam1", 9, 0);
+    wait_until("it to be closed", || {
+        rows(&service.data()).iter().all(|row| row["state"] == "closed")
+    });
+    let row = rows(&service.data()).remove(0);
+    let id = row["id"].as_str().unwrap();
+    assert_eq!(row["review"], "review");
+    let door = service.http();
+    assert_eq!(seen(door, GUEST, &format!("/r/{id}.mp4")).status, 403);
+    assert_eq!(seen(door, GUEST, "/live/cam1.m3u8").status, 403);
+    assert_eq!(seen(door, STAFF, "/live/cam1.m3u8").status, 200);
+    assert!(bucket.objects().is_empty() && bucket.uploads().is_empty());
+    review(home.path(), id, "pass");
+    wait_until("it to be delivered", || all_delivered(&service.data(), 1));
+    assert_eq!(seen(door, GUEST, &format!("/r/{id}.mp4")).status, 200);
+    as_exported(&service.data(), &bucket);
+    let told = events(&service.data(), "recording.reviewed");
+    assert_eq!(
+        (told.len(), &told[0]["status"], &told[0]["reason"]),
+        (1, &json!("pass"), &json!("a test"))
+    );
+}
+
+#[test]
+fn a_block_at_any_step_of_a_delivery_leaves_nothing_and_a_pass_delivers_it() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start_near(dir.path());
+    let config = sync_to(&bucket, "when = \"finished\"")
+        + "\n[[template]]\nname = \"both\"\nformats = [\"mp4\", \"hls\"]\nresume_window = \"0s\"\n[[rule]]\ntemplate = \"both\"\n";
+    let service = Service::start_with(home.path(), "");
+    push(&service, "live/cam", 13, 2 * HEAVY);
+    service.stop();
+    let data = data_dir(home.path());
+    let id = rows(&data)[0]["id"].as_str().unwrap().to_owned();
+    let mut steps = 0;
+    for request in (1_usize..).step_by(4) {
+        let (reached, wait) = std::sync::mpsc::channel();
+        let mut count = 0;
+        bucket.judge(move |_| {
+            count += 1;
+            if count == request {
+                let _ = reached.send(());
+            }
+            // From this request on, the service gets no answer.
+            if count >= request {
+                Verdict::Hang
+            } else {
+                Verdict::Pass
+            }
+        });
+        let service = Service::start_with(home.path(), &config);
+        review(home.path(), &id, "pass");
+        wait_until("the request, or the end", || {
+            wait.try_recv().is_ok() || all_delivered(&data, 1)
+        });
+        let is_over = all_delivered(&data, 1);
+        // It is blocked while the request is on its way, with a power cut behind it or without, or after a power cut.
+        let is_cut = steps % 3 != 1;
+        if steps % 3 != 0 {
+            review(home.path(), &id, "block");
+        }
+        let service = if is_cut {
+            service.kill();
+            bucket.behave();
+            Service::start_with(home.path(), &config)
+        } else {
+            bucket.behave();
+            service
+        };
+        if steps % 3 == 0 {
+            review(home.path(), &id, "block");
+        }
+        nothing_left(&bucket);
+        service.stop();
+        assert!(bucket.objects().is_empty() && bucket.uploads().is_empty());
+        steps += 1;
+        if is_over {
+            break;
+        }
+    }
+    let service = Service::start_with(home.path(), &config);
+    review(home.path(), &id, "pass");
+    wait_until("it to be delivered again", || all_delivered(&data, 1));
+    as_exported(&data, &bucket);
+    drop(service);
+    assert!(steps > 2, "{steps}");
+}
