@@ -1,6 +1,7 @@
 //! Commands for channels, to a recorder on a real store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -24,7 +25,10 @@ struct Box {
 }
 
 fn a_box(dir: &std::path::Path) -> Box {
-    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    a_box_by(dir, Arc::new(RealClock))
+}
+
+fn a_box_by(dir: &std::path::Path, clock: Arc<dyn Clock>) -> Box {
     let settings = StoreSettings::new(dir, "test");
     let (store, opened) = Store::open(settings, Arc::new(RealDisk), clock.clone()).unwrap();
     let settings = RecorderSettings {
@@ -377,6 +381,65 @@ async fn what_was_to_be_shown_while_the_box_was_off_is_told_once() {
             .contains("nobody could see it"),
         "{events:?}"
     );
+    the_box.stop().await;
+}
+
+/// A clock that is later than the real one, and may not be believed.
+#[derive(Default)]
+struct Steered {
+    later: AtomicI64,
+    doubtful: AtomicBool,
+}
+
+impl Clock for Steered {
+    fn boot(&self) -> Micros {
+        RealClock.boot()
+    }
+
+    fn utc(&self) -> Micros {
+        RealClock.utc() + self.later.load(Ordering::Relaxed)
+    }
+
+    fn synced(&self) -> bool {
+        !self.doubtful.load(Ordering::Relaxed)
+    }
+
+    fn boot_id(&self) -> [u8; 16] {
+        RealClock.boot_id()
+    }
+}
+
+/// Nobody sees a channel while the box does not believe its clock.
+#[tokio::test]
+async fn what_was_to_be_shown_while_the_clock_was_doubtful_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Steered::default());
+    let the_box = a_box_by(home.path(), clock.clone());
+    let now = the_box.api.recorder.believed_utc().unwrap();
+    let ids = [RecordingId::new(7), RecordingId::new(8)];
+    let channels = ids.map(|id| {
+        let mut channel = long(0);
+        channel.name = format!("live-cam1-{id}").parse().unwrap();
+        channel.start = now + DAY;
+        // The other one goes on.
+        channel.expires = (id == ids[0]).then_some(now + 2 * DAY);
+        (channel.name.to_string(), serde_json::to_string(&channel).unwrap())
+    });
+    the_box.api.restore_channels(&channels);
+    let waits = ids.map(|id| (id.to_string(), "waits".to_owned()));
+    the_box.api.restore_shown_again(&waits);
+    the_box.api.look_at_waiting().unwrap();
+
+    clock.doubtful.store(true, Ordering::Relaxed);
+    the_box.api.look_at_waiting().unwrap();
+    clock.later.store(3 * DAY, Ordering::Relaxed);
+    clock.doubtful.store(false, Ordering::Relaxed);
+    for _ in 0..2 {
+        the_box.api.look_at_waiting().unwrap();
+    }
+    let events = the_box.exceptions().await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0]["recording"], ids[0].to_string());
     the_box.stop().await;
 }
 
