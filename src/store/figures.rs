@@ -46,6 +46,11 @@ impl Library {
         self.journal().waiting_renditions()
     }
 
+    /// UTC of the end of the recording that has waited longest for its delivery. It takes one look at an index.
+    pub fn oldest_waiting(&self) -> Result<Option<Micros>, StoreError> {
+        self.journal().oldest_waiting()
+    }
+
     /// The numbers of events that listeners did not accept, by the name of the listener.
     pub fn missed_counts(&self) -> Result<BTreeMap<String, MissedCounts>, StoreError> {
         self.journal().missed_counts()

@@ -19,7 +19,7 @@ impl Loop {
         let delivery = self.cx.delivery.clone();
         let numbers = self.cx.read(move |library| {
             let open = open(library, &delivery)?;
-            let oldest = library.waiting()?.oldest_end;
+            let oldest = library.oldest_waiting()?;
             Ok((library.backlog()?, oldest, library.set_aside(SHOWN)?, open))
         });
         let (backlog, oldest, aside, mut open) = numbers.await.unwrap_or_default();

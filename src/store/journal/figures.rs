@@ -45,16 +45,21 @@ impl Journal {
         let formats = rows
             .into_iter()
             .filter_map(|(format, count)| Some((format.parse::<Format>().ok()?, count)));
+        Ok(Waiting {
+            formats: formats.collect(),
+            oldest_end: self.oldest_waiting()?,
+        })
+    }
+
+    /// UTC of the end of the recording that has waited longest for its delivery, and has no failed one.
+    pub(in crate::store) fn oldest_waiting(&self) -> Result<Option<Micros>, StoreError> {
         let oldest = format!(
             "SELECT utc_offset + boot_zero - tape_zero + r.end FROM recordings r INDEXED BY recordings_deliver
                 JOIN publishes p ON p.publish = ifnull(r.last_publish, r.publish) JOIN boots USING (boot)
             WHERE r.state = 'closed' AND NOT r.aside AND r.whole IS NULL AND ifnull(r.review, 0) = 0 AND r.end > {} ORDER BY r.end LIMIT 1",
             Micros::MIN
         );
-        Ok(Waiting {
-            formats: formats.collect(),
-            oldest_end: self.one(&oldest, [], |row| self.col(row, 0))?,
-        })
+        self.one(&oldest, [], |row| self.col(row, 0))
     }
 
     /// The numbers of events that listeners did not accept.
