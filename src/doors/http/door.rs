@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answer::Refusal;
@@ -82,6 +82,7 @@ pub(super) struct Door {
     pub(super) held: watch::Receiver<Arc<Held>>,
     reader: Reader,
     laying: Arc<Semaphore>,
+    counting: Semaphore,
     pub(super) api: Api,
     sender: Sender,
     delivers: bool,
@@ -115,6 +116,7 @@ impl Door {
             tally: Arc::default(),
             reader: Reader::new(inside.dir, READERS),
             laying: Arc::new(Semaphore::new(LAYING)),
+            counting: Semaphore::new(1),
             api: inside.api,
             sender: inside.sender,
             delivers: inside.delivers,
@@ -207,6 +209,12 @@ impl Door {
     pub(super) async fn turn(&self, key: &Key) -> Result<OwnedMutexGuard<()>, Refusal> {
         let turn = timeout(PATIENCE, self.layouts.turn(key).lock_owned()).await;
         turn.map_err(|_| of_store(&StoreError::Busy))
+    }
+
+    /// Waits until many recordings may be counted. They are counted while the permit is there.
+    pub(super) async fn counting(&self) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
+        let permit = timeout(PATIENCE, self.counting.acquire()).await;
+        permit.map(Result::ok).map_err(|_| of_store(&StoreError::Busy))
     }
 
     /// Waits until something may be laid out. It is laid out while the permit is there.

@@ -255,19 +255,18 @@ impl Target {
             return Some(Target::Stream(name(stream)?, StreamFile::Playlist));
         }
         let (folder, file) = path.rsplit_once('/')?;
+        // A stream may have a name that looks like these folders, so all of it must fit.
         if let Some((folder, key)) = folder.rsplit_once('/')
             && let Some(folder) = folder.strip_suffix(SEALED)
+            && let Some(stream) = folder.strip_suffix("/c/")
+            && let Ok(key) = key.parse()
         {
             let sealed = match (file, chunk_number(file)) {
                 (KEY, _) => Sealed::Key,
                 (_, Some(number)) => Sealed::Chunks(number, number),
                 (_, None) => joined_numbers(file).map(|(first, last)| Sealed::Chunks(first, last))?,
             };
-            let stream = name(folder.strip_suffix("/c/")?)?;
-            return Some(Target::Stream(
-                stream,
-                StreamFile::Sealed(key.parse().ok()?, sealed),
-            ));
+            return Some(Target::Stream(name(stream)?, StreamFile::Sealed(key, sealed)));
         }
         let stream = name(folder.strip_suffix("/c")?)?;
         if let Some((first, last)) = joined_numbers(file) {
@@ -384,6 +383,25 @@ mod tests {
                 Target::Stream(
                     stream("live/cam1"),
                     StreamFile::Sealed("5f2a90c1-0-0".parse().unwrap(), Sealed::Chunks(17, 19)),
+                ),
+            ),
+            (
+                "/live/desk/c/17.m4s",
+                Target::Stream(stream("live/desk"), StreamFile::Chunk(17)),
+            ),
+            (
+                "/live/k/c/17-19.m4s",
+                Target::Stream(stream("live/k"), StreamFile::Joined(17, 19)),
+            ),
+            (
+                "/live/c/k/c/17.m4s",
+                Target::Stream(stream("live/c/k"), StreamFile::Chunk(17)),
+            ),
+            (
+                "/live/desk/c/k/5f2a90c1-0-0/key",
+                Target::Stream(
+                    stream("live/desk"),
+                    StreamFile::Sealed("5f2a90c1-0-0".parse().unwrap(), Sealed::Key),
                 ),
             ),
             ("/compat/aliyun", Target::Compat(Cloud::Aliyun)),

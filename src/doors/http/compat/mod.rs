@@ -53,7 +53,7 @@ pub(super) async fn answer(
     viewer: Result<Viewer, Refusal>,
     (uri, method, headers, body): (&Uri, &Method, &HeaderMap, Incoming),
 ) -> Result<Answer, Refusal> {
-    let shape = Shape::of(cloud, uri.query().unwrap_or_default());
+    let mut shape = Shape::of(cloud, uri.query().unwrap_or_default());
     let now = door.utc();
     let request = RecordingId::new(u64::try_from(now / 1_000).unwrap_or_default()).to_string();
     let told = async {
@@ -62,13 +62,17 @@ pub(super) async fn answer(
         let seen = StreamSet::of(viewer.scope(Right::Watch).1);
         let moderates = StreamSet::of(viewer.scope(Right::Moderate).1);
         let mut parameters = read(cloud, uri, (method, headers, body)).await?;
+        if cloud == Cloud::Tencent && parameters.has("interface") {
+            shape = Shape::Tape;
+        }
         match shape {
             Shape::Aliyun => aliyun::answer(door, &mut parameters, (seen, moderates), &request).await,
             Shape::Tencent => tencent::answer(door, &mut parameters, &seen, now, &request),
             Shape::Tape => tape::answer(door, &mut parameters, (seen, moderates)).await,
         }
     };
-    Ok(told.await.unwrap_or_else(|fault| shape.refused(&fault, &request)))
+    let told = told.await;
+    Ok(told.unwrap_or_else(|fault| shape.refused(&fault, &request)))
 }
 
 /// The parameters of a question: those of the query, of a form or of a JSON object, and the headers that name an action.

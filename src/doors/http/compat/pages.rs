@@ -54,6 +54,8 @@ pub(super) async fn found<T: Send + 'static>(
         limit: page.size,
         ..query
     };
+    // One with times reads the rows of all that it finds. One at a time leaves the other readers to those who watch.
+    let _turn = door.counting().await?;
     let read = move |library: &crate::store::Library| {
         let (rows, all) = library
             .numbered(&query, page.skip, MOST)

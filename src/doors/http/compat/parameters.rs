@@ -1,7 +1,10 @@
 //! The parameters of a question, each taken once. What nobody takes is refused by its name.
 
+use std::fmt;
+
 use hyper::HeaderMap;
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::fault::Fault;
 use crate::config::Streams;
@@ -45,9 +48,9 @@ impl Parameters {
 
     /// Adds the members of a JSON object. Every parameter here is a text or a number.
     pub(super) fn add_json(&mut self, body: &[u8]) -> Result<(), Fault> {
-        let members: Map<String, Value> = serde_json::from_slice(body)
+        let members: Members = serde_json::from_slice(body)
             .map_err(|error| Refusal::bad_request(format!("the request is not a JSON object: {error}")))?;
-        for (name, value) in members {
+        for (name, value) in members.0 {
             let text = match value {
                 Value::Null => continue,
                 Value::String(text) => text,
@@ -79,6 +82,11 @@ impl Parameters {
         }
         self.0.push((name, value));
         Ok(())
+    }
+
+    /// True where a parameter is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
     }
 
     /// Takes a parameter. An empty one is one that is not there.
@@ -126,6 +134,31 @@ impl Parameters {
             Some((name, _)) => Err(Fault::Unknown(name.clone())),
             None => Ok(()),
         }
+    }
+}
+
+/// The members of a JSON object, also those that stand there twice.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Read)
     }
 }
 

@@ -393,6 +393,10 @@ fn a_question_of_tencent_is_read_as_its_document_says() {
             "StreamName: a text or a number is needed",
         ),
         (
+            r#"{"StreamName":"a","StreamName":"b"}"#,
+            "StreamName: the parameter is there twice",
+        ),
+        (
             r#"{"StreamName":true}"#,
             "StreamName: a text or a number is needed",
         ),

@@ -44,12 +44,12 @@ pub(in crate::doors::http) async fn key(
 ) -> Result<Answer, Refusal> {
     let open = door.store.open_tape(stream);
     let first = *id.numbers().start();
-    let ring = door.recorder().ring_chunks(stream, first);
+    let ring = live::ring(door, stream, first);
     let in_memory = ring.is_some_and(|ring| ring.chunks.iter().any(|chunk| chunk.number >= first));
     let name = stream.clone();
     let read = move |library: &Library| {
         // Who may watch now gets no key of what may be watched when that right is over.
-        let has_begun = first == 0 || in_memory || live::has_reached(library, &name, first, open.as_deref())?;
+        let has_begun = in_memory || live::has_reached(library, &name, first, open.as_deref())?;
         let opens = bounds == (None, None) || opens(library, (&name, open.as_deref()), &id, bounds)?;
         Ok((has_begun, opens))
     };
@@ -66,30 +66,48 @@ pub(in crate::doors::http) async fn key(
     Ok(answer(&key.map_err(of_key)?, method))
 }
 
-/// Which of these chunks, by their numbers in order, a viewer has the keys of.
+/// Which of these files with chunks a viewer has the keys of. They are in order, each with the numbers of its first and its last chunk.
 pub(in crate::doors::http) async fn opened(
     door: &Arc<Door>,
     stream: &StreamName,
     (encryption, bounds): (&StreamEncryption, Bounds),
-    numbers: Vec<u64>,
-) -> Result<Range<usize>, Refusal> {
+    numbers: Vec<(u64, u64)>,
+) -> Result<Vec<bool>, Refusal> {
     if bounds == (None, None) || numbers.is_empty() {
-        return Ok(0..numbers.len());
+        return Ok(vec![true; numbers.len()]);
     }
     let open = door.store.open_tape(stream);
     let (name, encryption) = (stream.clone(), encryption.clone());
     let read = move |library: &Library| {
-        let ids: Vec<StreamKeyId> = numbers.iter().map(|number| encryption.key_id(*number)).collect();
-        within(&ids, |id| opens(library, (&name, open.as_deref()), id, bounds))
+        let key_id = |number| encryption.key_id(number);
+        kept(&numbers, key_id, |id| {
+            opens(library, (&name, open.as_deref()), id, bounds)
+        })
     };
     let kept = door.read(read).await?;
-    if kept.is_empty() {
+    if kept.iter().all(|kept| !kept) {
         return Err(refused(stream));
     }
     Ok(kept)
 }
 
-/// Where the ids begin and end that open: what is between two that do is of the same time.
+/// Which of the chunks have keys that open. What is between two of them is of the same time, as long as no number is missing between
+/// them: of a key that has missing chunks, nobody knows the time.
+fn kept<E>(
+    numbers: &[(u64, u64)],
+    key_id: impl Fn(u64) -> StreamKeyId,
+    mut opens: impl FnMut(&StreamKeyId) -> Result<bool, E>,
+) -> Result<Vec<bool>, E> {
+    let mut kept = Vec::with_capacity(numbers.len());
+    for run in numbers.chunk_by(|one, next| one.1.checked_add(1) == Some(next.0)) {
+        let ids: Vec<StreamKeyId> = run.iter().map(|(first, _)| key_id(*first)).collect();
+        let within = within(&ids, &mut opens)?;
+        kept.extend((0..ids.len()).map(|at| within.contains(&at)));
+    }
+    Ok(kept)
+}
+
+/// Where the ids begin and end that open.
 fn within<E>(
     ids: &[StreamKeyId],
     mut opens: impl FnMut(&StreamKeyId) -> Result<bool, E>,
@@ -192,6 +210,16 @@ impl VirtualFile for Clear {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chunks_around_a_missing_one_are_left_out_where_their_key_does_not_open() {
+        let key_id = |number: u64| format!("5f2a90c1-3-{}", number / 3).parse().unwrap();
+        // Chunk 4 is missing, so nobody knows all of the time of the key of 3 to 5. 9 and 10 are joined.
+        let numbers = [(0, 0), (1, 1), (2, 2), (3, 3), (5, 5), (6, 6), (7, 8), (9, 10)];
+        let opens = |id: &StreamKeyId| Ok::<_, ()>(matches!(id.period, 0 | 2));
+        let kept = kept(&numbers, key_id, opens).unwrap();
+        assert_eq!(kept, [true, true, true, false, false, true, true, false]);
+    }
 
     #[test]
     fn chunks_whose_keys_open_too_much_are_left_out_at_both_ends() {

@@ -42,6 +42,9 @@ use window::{Playable, Window, bytes};
 /// How long the playlist of a stream that has ended says so.
 const SAYS_SO: Micros = 600_000_000;
 
+/// How many chunks are looked at, at most, where a viewer sees a stream late.
+const MOST_LATE: usize = 450;
+
 /// The state of a stream for its playlist.
 struct Now {
     window: Window,
@@ -57,13 +60,18 @@ pub(super) async fn playlist(
     (encryption, bounds): (Option<&StreamEncryption>, Bounds),
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
-    let now = look(door, stream, door.http().live_chunks).await?;
+    let most = door.http().live_chunks;
+    // A key is had when its last chunk is there: until then the chunks before its first one are shown.
+    let late = encryption.map_or(0, |encryption| encryption.behind(bounds.1.is_some()));
+    let now = look(door, stream, most.saturating_add(late).min(most.max(MOST_LATE))).await?;
     let mut now = now.seen(stream, (sight, Of::Stream))?;
     if let Some(encryption) = encryption {
-        let numbers = now.window.chunks.iter().map(|chunk| chunk.number).collect();
+        let chunks = &mut now.window.chunks;
+        let numbers = chunks.iter().map(|chunk| (chunk.number, chunk.number)).collect();
         let kept = encrypted::opened(door, stream, (encryption, bounds), numbers).await?;
-        now.window.chunks.truncate(kept.end);
-        now.window.chunks.drain(..kept.start);
+        let mut kept = kept.into_iter();
+        chunks.retain(|_| kept.next().unwrap_or(false));
+        chunks.drain(..chunks.len().saturating_sub(most));
     }
     let prefix = format!("{}/c/", file_name(stream));
     let uris = uris(&prefix, inherited)?;
@@ -317,7 +325,7 @@ async fn glance(door: &Arc<Door>, stream: &StreamName, most: usize) -> Result<No
 }
 
 /// The chunks in memory, where streams that nobody records are played.
-fn ring(door: &Door, stream: &StreamName, from: u64) -> Option<RingChunks> {
+pub(super) fn ring(door: &Door, stream: &StreamName, from: u64) -> Option<RingChunks> {
     door.http().live_window?;
     door.recorder().ring_chunks(stream, from)
 }

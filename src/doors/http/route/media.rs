@@ -79,14 +79,15 @@ impl Asking<'_> {
                     Refusal::not_found(format!("{stream} is not encrypted: read its playlist again"))
                 })?;
                 return match sealed {
-                    Sealed::Key => {
+                    // A key that has other chunks than those of now may open what nobody has yet.
+                    Sealed::Key if encryption.counts_like(id) => {
                         encrypted::key_of_stream(self.door, stream, (*id, bounds), self.method).await
                     }
                     Sealed::Chunks(first, last) if encryption.key_id(*first) == *id => {
                         let sealing = (bounds, Some(&encryption));
                         self.chunks(stream, (*first, *last), sealing, &grant).await
                     }
-                    Sealed::Chunks(..) => Err(Refusal::gone(format!(
+                    Sealed::Key | Sealed::Chunks(..) => Err(Refusal::gone(format!(
                         "{stream} has other keys by now: read its playlist again"
                     ))),
                 };

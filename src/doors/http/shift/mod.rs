@@ -39,7 +39,7 @@ use super::query::Query;
 use crate::config::{Http, stream_path};
 use crate::event::Dialect;
 use crate::format::hls::encryption::StreamEncryption;
-use crate::format::hls::live::{ChunkRate, JoinedPlaylist, master as master_text};
+use crate::format::hls::live::{ChunkRate, JoinedChunk, JoinedPlaylist, master as master_text};
 use crate::format::hls::{Start, Uris};
 use crate::media::{Micros, StreamName};
 use crate::store::Command;
@@ -109,11 +109,20 @@ pub(super) async fn playlist(
     };
     let mut found = look(door, wanted, extra).await?;
     if let Some(encryption) = wanted.encryption {
-        let numbers = found.chunks.iter().map(|joined| joined.chunk.number).collect();
+        let numbers = found.chunks.iter().map(JoinedChunk::numbers).collect();
         let rights = (encryption, wanted.bounds);
         let kept = encrypted::opened(door, wanted.stream, rights, numbers).await?;
-        found.chunks.truncate(kept.end);
-        found.chunks.drain(..kept.start);
+        let (mut is_first, mut is_apart) = (true, false);
+        let mut kept = kept.into_iter();
+        found.chunks.retain_mut(|joined| {
+            let is_kept = kept.next().unwrap_or(false);
+            if is_kept {
+                joined.chunk.discontinuity |= is_apart && !is_first;
+                is_first = false;
+            }
+            is_apart = !is_kept;
+            is_kept
+        });
     }
     door.dates
         .keep(|change| door.store.submit(Command::Change(change)).is_ok());

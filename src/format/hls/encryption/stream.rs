@@ -68,6 +68,16 @@ impl StreamEncryption {
         }
     }
 
+    /// How many chunks a key may have that a viewer must wait for, where it gets keys alone that have no later chunks.
+    pub fn behind(&self, waits: bool) -> usize {
+        if waits { self.chunks as usize } else { 0 }
+    }
+
+    /// True for the id of a key that has as many chunks as the keys of now, whatever master key it is made of.
+    pub fn counts_like(&self, id: &StreamKeyId) -> bool {
+        self.chunks == id.chunks
+    }
+
     /// The IV of the chunks from `first` to `last`, which are one file.
     pub(in crate::format::hls) fn iv((first, last): (u64, u64)) -> [u8; 16] {
         let last = if first == last { 0 } else { last };

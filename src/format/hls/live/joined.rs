@@ -72,6 +72,11 @@ impl JoinedChunk {
         }
     }
 
+    /// The numbers of its first and its last chunk.
+    pub fn numbers(&self) -> (u64, u64) {
+        (self.chunk.number, self.last)
+    }
+
     /// The same chunk with those behind it, up to the chunk `last`. Together they last for `duration_us` microseconds.
     pub fn up_to(mut self, last: u64, duration_us: u64) -> Self {
         self.chunk.duration_us = duration_us;
