@@ -18,6 +18,9 @@ pub struct Item {
     pub recording: RecordingId,
     /// Its stream.
     pub stream: StreamName,
+    /// The other streams that it has footage of: it is put together of ranges. Who watches it needs the rights for all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<StreamName>,
     /// Where the part begins, in microseconds from the beginning of the recording. Without a value, with the recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Micros>,
@@ -58,6 +61,11 @@ pub struct ChunkName {
 const LATEST_MS: u64 = 1_000_000_000_000_000;
 
 impl Item {
+    /// All streams that it has footage of: its own first.
+    pub fn streams(&self) -> impl Iterator<Item = &StreamName> {
+        std::iter::once(&self.stream).chain(&self.also)
+    }
+
     /// True when each chunk has its init.
     pub(super) fn is_sound(&self) -> bool {
         let chunks = self.chunks.as_slice().iter();

@@ -30,6 +30,7 @@ pub(super) fn item(number: u8, init: u8, chunks: Vec<Chunk>) -> Item {
     Item {
         recording: RecordingId::from_bytes([number; 16]),
         stream: "live/cam1".parse().unwrap(),
+        also: Vec::new(),
         from: None,
         to: None,
         lead_ms: 40,

@@ -300,6 +300,7 @@ fn laid(library: &Library, part: &Part) -> Result<Item, Failure> {
     Ok(Item {
         recording: row.id,
         stream: row.stream.clone(),
+        also: row.also.clone(),
         from: part.from,
         to: part.to,
         lead_ms: u32::try_from(hls.lead_ms()).map_err(|_| too_much())?,

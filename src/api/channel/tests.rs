@@ -509,6 +509,7 @@ fn long(uneven: u32) -> Channel {
     let item = Item {
         recording: RecordingId::from_bytes([1; 16]),
         stream: "live/cam1".parse().unwrap(),
+        also: Vec::new(),
         from: None,
         to: None,
         lead_ms: 0,

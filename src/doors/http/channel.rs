@@ -40,35 +40,35 @@ const LONGEST_WAIT_S: u64 = 3_600;
 pub(super) fn of(door: &Door, name: &Name, viewer: &Viewer) -> Result<Arc<Channel>, Refusal> {
     gate::allow_some(viewer, Right::Watch)?;
     let channel = door.api.channel(name);
-    let seen = channel.filter(|channel| channel.items().all(|item| viewer.may(Right::Watch, &what(item))));
+    let seen = channel.filter(|channel| asked(channel).all(|what| viewer.may(Right::Watch, &what)));
     seen.ok_or_else(|| Refusal::not_found(format!("there is no channel '{name}' that you may see")))
 }
 
-/// An item, as a viewer's rights are asked about it. A channel shows media at other times than that of its recording, so a right
-/// that is for a time of media alone is none here.
-pub(super) fn what(item: &Item) -> What<'_> {
-    What {
-        stream: &item.stream,
-        recording: Some(item.recording),
-        span: None,
-    }
+/// The items of a channel, as a viewer's rights are asked about them: each for all of its streams. A channel shows media at other
+/// times than that of its recordings, so a right that is for a time of media alone is none here.
+fn asked(channel: &Channel) -> impl Iterator<Item = What<'_>> {
+    channel.items().flat_map(|item| {
+        item.streams().map(|stream| What {
+            stream,
+            recording: Some(item.recording),
+            span: None,
+        })
+    })
 }
 
 /// What a viewer sees of a channel: all of it, where it may moderate all its recordings.
 pub(super) fn sight(door: &Door, channel: &Channel, viewer: &Viewer) -> Sight {
-    let may_not = |item: &&Item| !viewer.may(Right::Moderate, &what(item));
-    let items = || channel.items();
-    match items().find(may_not).or_else(|| items().next()) {
-        Some(item) => Sight::of(door, viewer, &what(item)),
+    let may_not = |what: &What<'_>| !viewer.may(Right::Moderate, what);
+    match asked(channel).find(may_not).or_else(|| asked(channel).next()) {
+        Some(what) => Sight::of(door, viewer, &what),
         None => Sight::all(),
     }
 }
 
 /// When a viewer's right to a channel ends, UTC in microseconds, if it does.
 pub(super) fn until(channel: &Channel, viewer: &Viewer) -> Option<Micros> {
-    channel
-        .items()
-        .filter_map(|item| viewer.until(Right::Watch, &what(item)))
+    asked(channel)
+        .filter_map(|what| viewer.until(Right::Watch, &what))
         .min()
 }
 
@@ -261,6 +261,7 @@ mod tests {
         Item {
             recording: RecordingId::from_bytes([number; 16]),
             stream: "live/cam1".parse().unwrap(),
+            also: Vec::new(),
             from: None,
             to: None,
             lead_ms: 0,
@@ -268,6 +269,21 @@ mod tests {
             variant: Variant::default(),
             chunks: vec![chunk; 10].into(),
         }
+    }
+
+    #[test]
+    fn a_viewer_needs_the_rights_for_all_streams_of_a_composition() {
+        let composed = Item {
+            also: vec!["live/cam2".parse().unwrap()],
+            ..item(1)
+        };
+        let channel = Channel::new("evening".parse().unwrap(), START, Play::Once, vec![composed]);
+        let streams: Vec<String> = asked(&channel).map(|what| what.stream.to_string()).collect();
+        assert_eq!(streams, ["live/cam1", "live/cam2"]);
+        // A channel of earlier days has no such list.
+        let written = serde_json::to_value(item(1)).unwrap();
+        assert!(written.get("also").is_none());
+        assert_eq!(serde_json::from_value::<Item>(written).unwrap(), item(1));
     }
 
     fn channel(play: Play) -> Channel {

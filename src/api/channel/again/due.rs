@@ -139,6 +139,7 @@ mod tests {
         let item = Item {
             recording: RecordingId::new(1),
             stream: "live/cam1".parse().unwrap(),
+            also: Vec::new(),
             from: None,
             to: None,
             lead_ms: 0,

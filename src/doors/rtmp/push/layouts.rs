@@ -196,6 +196,7 @@ mod tests {
         let item = Item {
             recording: RecordingId::from_bytes([recording; 16]),
             stream: "live/cam1".parse().unwrap(),
+            also: Vec::new(),
             from: None,
             to: None,
             lead_ms: 0,

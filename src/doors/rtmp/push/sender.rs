@@ -296,7 +296,10 @@ impl<'a> Sender<'a> {
         let gone = || Unreadable("it is no item of the channel any more".to_owned());
         let channel = self.session.api.channel(self.session.name()).ok_or_else(gone)?;
         let (shown, list) = channel.find(item).ok_or_else(gone)?;
-        if self.session.api.is_closed(&shown.stream, None) {
+        if shown
+            .streams()
+            .any(|stream| self.session.api.is_closed(stream, None))
+        {
             return Err(Unreadable(format!("recording {}: {CLOSED}", shown.recording)));
         }
         let place = before
