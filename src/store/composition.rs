@@ -159,6 +159,12 @@ pub enum ComposeError {
         /// The stream.
         stream: StreamName,
     },
+    /// It is to be kept for a time, and the time since its footage was recorded is not known.
+    #[error(
+        "the box does not know the time yet, so it cannot say until when the recording is to be kept: try again when its clock is set, or \
+         take a template with keep = \"forever\""
+    )]
+    NoClock,
     /// What is set of it is refused, or nothing can be written.
     #[error(transparent)]
     Facts(#[from] super::FactsError),

@@ -676,6 +676,7 @@ impl From<ComposeError> for Failure {
             ComposeError::Facts(error) => return error.into(),
             ComposeError::Gone(_) | ComposeError::Range { .. } => Code::NotFound,
             ComposeError::Unsealed { .. } => Code::Unavailable,
+            ComposeError::NoClock => return Self::new(Code::Unavailable, error.to_string()),
         };
         Self::new(code, error.to_string()).about("ranges")
     }

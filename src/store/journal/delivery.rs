@@ -234,7 +234,9 @@ fn abandon(db: &Connection, rendition: &Rendition, upload: &Upload) -> Result {
 fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     let sql = "WITH zero AS (SELECT utc_offset + boot_zero - tape_zero AS zero, p.publish AS of
             FROM publishes p JOIN boots USING (boot))
-         SELECT name, spec, a.zero + start, ifnull(z.zero, a.zero) + end FROM recordings r
+         SELECT name, spec, a.zero + start, ifnull(z.zero, a.zero) + end,
+            iif(r.composed, ifnull(r.length, (SELECT sum(ifnull(x.length, x.end - x.start)) FROM recordings x WHERE x.whole = r.recording)), NULL)
+         FROM recordings r
             JOIN streams t ON t.stream = r.stream JOIN zero a ON a.of = r.publish LEFT JOIN zero z ON z.of = r.last_publish
          WHERE r.id = ?1";
     let found = prepare(db, sql)?
@@ -244,10 +246,11 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
                 RecordingSpec::read(&row.get::<_, String>(1)?),
                 row.get::<_, Micros>(2)?,
                 row.get::<_, Micros>(3)?,
+                row.get::<_, Option<Micros>>(4)?,
             ))
         })
         .optional()?;
-    let Some((stream, spec, start, end)) = found else {
+    let Some((stream, spec, start, end, length)) = found else {
         return Ok(());
     };
     let tracks = tracks_of(db, rendition.id.recording)?.unwrap_or_default();
@@ -271,7 +274,8 @@ fn tell(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
         etag: rendition.etag.clone(),
         start: rfc3339(start),
         end: rfc3339(end),
-        duration_s: end.saturating_sub(start) as f64 / 1e6,
+        // The ranges of a composition may be years apart.
+        duration_s: length.unwrap_or_else(|| end.saturating_sub(start)) as f64 / 1e6,
         video_codec: video.map(|video| video.codec.as_str().to_owned()),
         width: video.map(|video| video.width),
         height: video.map(|video| video.height),

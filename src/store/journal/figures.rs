@@ -11,6 +11,9 @@ use crate::media::Micros;
 use crate::store::figures::{MissedCounts, RecordingCounts, Waiting};
 use crate::store::{RecordingSpec, RecordingState, StoreError};
 
+/// The recordings in a state, but for ranges of compositions.
+const IN_STATE: &str = "SELECT count(*) FROM recordings WHERE state = ?1 AND whole IS NULL";
+
 impl Journal {
     /// The number of recordings in each state.
     pub(in crate::store) fn recording_counts(&self) -> Result<RecordingCounts, StoreError> {
@@ -22,8 +25,9 @@ impl Journal {
     }
 
     fn recordings_in(&self, state: RecordingState) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM recordings WHERE state = ?1 AND whole IS NULL";
-        let count = self.one(sql, params![state.as_str()], |row| self.col(row, 0).map(number))?;
+        let count = self.one(IN_STATE, params![state.as_str()], |row| {
+            self.col(row, 0).map(number)
+        })?;
         Ok(count.unwrap_or(0))
     }
 
@@ -74,5 +78,25 @@ impl Journal {
             Ok((self.col::<String>(row, 0)?, counts))
         })?;
         Ok(rows.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_are_counted_in_an_index_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {IN_STATE}");
+        let plan: String = journal
+            .connection
+            .query_row(&sql, params!["closed"], |row| row.get(3))
+            .unwrap();
+        assert_eq!(
+            plan,
+            "SEARCH recordings USING COVERING INDEX recordings_state (state=?)"
+        );
     }
 }

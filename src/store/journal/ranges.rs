@@ -329,17 +329,31 @@ impl Journal {
         })
     }
 
-    /// UTC of a moment of the tape of a stream, by the publish that it lies in.
-    pub(in crate::store) fn utc_of(
+    /// The date of a moment of the tape of a stream, by the publish that it lies in, or the last one before it.
+    pub(in crate::store) fn date_of(
         &self,
         stream: &StreamName,
         at: Micros,
-    ) -> std::result::Result<Option<Micros>, StoreError> {
-        let sql = "SELECT b.utc_offset + p.boot_zero + (?2 - p.tape_zero)
-             FROM streams t CROSS JOIN segments s ON s.stream = t.stream AND s.end >= ?2
-                CROSS JOIN publishes p ON p.publish = s.publish CROSS JOIN boots b ON b.boot = p.boot
-             WHERE t.name = ?1 ORDER BY s.end LIMIT 1";
-        self.one(sql, params![stream.as_str(), at], |row| self.col(row, 0))
+    ) -> std::result::Result<Option<Date>, StoreError> {
+        for (side, order) in [(">=", "s.end"), ("<", "s.end DESC")] {
+            let sql = format!(
+                "SELECT b.utc_offset + p.boot_zero + (?2 - p.tape_zero), b.boot_id, b.synced
+                 FROM streams t CROSS JOIN segments s ON s.stream = t.stream AND s.end {side} ?2
+                    CROSS JOIN publishes p ON p.publish = s.publish CROSS JOIN boots b ON b.boot = p.boot
+                 WHERE t.name = ?1 ORDER BY {order} LIMIT 1"
+            );
+            let found = self.one(&sql, params![stream.as_str(), at], |row| {
+                Ok(Date {
+                    utc: self.col(row, 0)?,
+                    boot: self.col(row, 1)?,
+                    synced: self.col(row, 2)?,
+                })
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// What is in the way of a range: no tape of it is there, or some of it is still written.
@@ -398,6 +412,16 @@ impl Journal {
         found.truncate(most);
         Ok(found)
     }
+}
+
+/// When a moment of the tape was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Date {
+    pub(in crate::store) utc: Micros,
+    /// The boot whose clock says so.
+    pub(in crate::store) boot: [u8; 16],
+    /// That clock was believed.
+    pub(in crate::store) synced: bool,
 }
 
 /// Whether the tape of a range is on segments that are complete.

@@ -20,10 +20,12 @@ use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault, Image, Survives};
 use crate::store::journal::Journal;
 use crate::store::recover::recover;
+use crate::store::sidecar::Name;
 use crate::store::verify::repair_on;
 use crate::store::{
-    Change, Command, ComposeError, Deletion, Disk as _, Filter, Library, NewComposition, NoCut, Query,
-    RecordingSpec, RecordingState, StoreError, TapeRange, paths,
+    Change, Command, ComposeError, Deletion, DeliveryChange, Disk as _, Filter, Library, NewComposition,
+    NoCut, Query, RecordingSpec, RecordingState, Rendition, RenditionId, RenditionState, StoreError,
+    TapeRange, paths,
 };
 
 const SECOND: Micros = 1_000_000;
@@ -472,4 +474,91 @@ fn a_repair_without_one_of_its_segments_leaves_it_the_other_ranges() {
     let row = library.recording(id(WHOLE)).unwrap().unwrap();
     assert_eq!(row.duration, 2 * SECOND);
     assert!(!mp4(&library, WHOLE).is_empty());
+}
+
+#[test]
+fn it_is_kept_from_now_on_and_without_the_time_footage_of_another_boot_makes_none() {
+    const DAY: Micros = 86_400 * SECOND;
+    let (rig, _) = recorded(None);
+    let keep = 30 * DAY;
+    // Without the clock of this boot, footage of one that had it is of an unknown age.
+    let after = |rig: Rig, utc: Micros, synced: bool| {
+        let Rig {
+            dir,
+            disk,
+            clock,
+            writer,
+            ..
+        } = rig;
+        drop(writer);
+        clock.reboot(1_000_000);
+        clock.set_utc(utc, synced);
+        Rig::with(dir, disk, clock, |settings| settings.keep = Some(keep))
+    };
+    let mut rig = after(rig, 1_000_000, false);
+    let whole = cut(&rig, 1, None, None);
+    let error = compose(&mut rig, WHOLE, &[1], whole.clone()).unwrap_err();
+    assert_eq!(error, ComposeError::NoClock);
+    // 400 days later it is kept for a month, and another one at most.
+    let later = 1_790_000_000_000_000 + 400 * DAY;
+    rig = after(rig, later, true);
+    compose(&mut rig, WHOLE, &[1], whole).unwrap();
+    rig.clock.advance(29 * DAY);
+    rig.pass(11 * SECOND);
+    assert!(numbers(&rig).contains(&WHOLE));
+    rig.clock.advance(32 * DAY);
+    (0..4).for_each(|_| rig.pass(11 * SECOND));
+    // Its footage is that of a recording that stays.
+    let row = rig.library().recording(id(WHOLE)).unwrap();
+    assert!(row.is_none_or(|row| row.state == RecordingState::Expired));
+}
+
+#[test]
+fn a_damaged_file_of_it_gets_its_ranges_again_with_what_is_set_and_by_a_repair() {
+    let (mut rig, _) = recorded(None);
+    composed(&mut rig);
+    let path = Name::Recording(id(WHOLE)).path(rig.dir.path());
+    let whole = rig.disk.files()[&path].clone();
+    rig.disk.put(&path, b"{}");
+    set(&mut rig, id(WHOLE), json!({"title": "better"})).unwrap();
+    rig = again(rig, true);
+    assert_eq!(numbers(&rig), [1, 2, WHOLE]);
+    // A file with what people set alone says less than the journal.
+    set(&mut rig, id(1), json!({"title": "best"})).unwrap();
+    set(&mut rig, id(WHOLE), json!({"title": "best"})).unwrap();
+    let one = rig.disk.files()[&Name::Recording(id(1)).path(rig.dir.path())].clone();
+    rig.disk.put(&path, &one);
+    let found = rig.library().verify(&mut |_, _| ()).unwrap();
+    assert!(found.iter().any(|found| found.path == path), "{found:?}");
+    let Rig {
+        dir,
+        disk,
+        clock,
+        writer,
+        ..
+    } = rig;
+    drop(writer);
+    repair_on(dir.path(), &disk, clock.as_ref(), &mut |_| ()).unwrap();
+    assert!(disk.files()[&path].len() >= whole.len());
+    let library = Library::with_disk(dir.path(), Arc::new(disk)).unwrap();
+    assert_eq!(library.verify(&mut |_, _| ()).unwrap(), []);
+}
+
+#[test]
+fn its_delivery_is_told_of_with_how_long_it_plays() {
+    let (mut rig, _) = recorded(None);
+    composed(&mut rig);
+    let delivered = Rendition {
+        state: RenditionState::Delivered,
+        ..Rendition::new(RenditionId {
+            recording: id(WHOLE),
+            format: crate::format::Format::Mp4,
+            part: 1,
+        })
+    };
+    let put = DeliveryChange::Put(delivered);
+    rig.handle(vec![Command::Change(Change::Deliver(vec![put]))]);
+    rig.pass(SECOND);
+    let told = events(&rig, "recording.delivered");
+    assert_eq!(told[0]["duration_s"], json!(4.0), "{told:?}");
 }

@@ -23,6 +23,8 @@ enum Trouble {
     Missing,
     /// The journal says something else.
     Differs,
+    /// The journal says that the recording is put together of ranges, and the file does not.
+    NoRanges,
     /// The journal knows the recording and none of its facts.
     Unread,
     /// The journal knows no such recording.
@@ -39,6 +41,7 @@ impl Trouble {
         match self {
             Trouble::Missing => "is missing; the journal has what people set of the recording".to_owned(),
             Trouble::Differs => "does not say what the journal says".to_owned(),
+            Trouble::NoRanges => "lacks the ranges of its composition, which only the journal has".to_owned(),
             Trouble::Unread => "has facts of a recording that the journal lacks".to_owned(),
             Trouble::Nobodys => "has no recording".to_owned(),
             Trouble::Deleted => "is of a recording that was deleted on request".to_owned(),
@@ -193,9 +196,10 @@ fn trouble(
             Some(some)
         }
         Name::Recording(id) => {
-            let review = journal.review(id)?;
+            let (composition, review) = (journal.composition(id)?, journal.review(id)?);
             let known = |(facts, file): (Facts, bool)| {
-                file.then(|| Sidecar::default().with_facts(facts).with_review(review))
+                let side = Sidecar::default().with_facts(facts).with_review(review);
+                file.then(|| side.with_composition(composition))
             };
             journal.facts(id)?.map(known)
         }
@@ -217,6 +221,9 @@ fn trouble(
         (side.facts.clone(), categories, side.review.clone())
     };
     Ok(match (known, read) {
+        (Some(Some(known)), Some(read)) if known.composition.is_some() && read.composition.is_none() => {
+            Some(Trouble::NoRanges)
+        }
         (Some(Some(known)), Some(read)) => (says(&known) != says(&read)).then_some(Trouble::Differs),
         (Some(Some(_)), None) => Some(Trouble::Missing),
         (Some(None), Some(read)) if name == Name::Categories => {

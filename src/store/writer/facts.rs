@@ -93,31 +93,24 @@ impl Writer {
         &self,
         spec: &RecordingSpec,
         ranges: &[TapeRange],
-    ) -> Result<Option<Micros>, StoreError> {
+    ) -> Result<Option<Micros>, ComposeError> {
         let Some(keep) = self.keep(spec) else {
             return Ok(None);
         };
-        let mut ends = Micros::MIN;
-        for range in ranges {
-            ends = ends.max(
-                self.book
-                    .journal
-                    .utc_of(&range.stream, range.end)?
-                    .unwrap_or(Micros::MIN),
-            );
+        // The range that dates the end of the composition.
+        let Some(last) = ranges.iter().rev().max_by_key(|range| range.end) else {
+            return Ok(Some(keep));
+        };
+        // Without a date it expires as little as its footage.
+        let Some(end) = self.book.journal.date_of(&last.stream, last.end)? else {
+            return Ok(Some(keep));
+        };
+        if end.boot != self.clock.boot() && end.synced && !self.clock.synced() {
+            return Err(ComposeError::NoClock);
         }
         let now = self.clock.utc(self.env.clock.boot());
-        let age = now.saturating_sub(ends).clamp(0, OLDEST);
-        let step = STEPS
-            .iter()
-            .find(|step| age <= step.saturating_mul(9))
-            .unwrap_or(&OLDEST);
-        let age = if age < HOUR {
-            0
-        } else {
-            age.div_euclid(*step).saturating_add(1).saturating_mul(*step)
-        };
-        Ok(Some(keep.saturating_add(age)))
+        let age = now.saturating_sub(end.utc).clamp(0, OLDEST);
+        Ok(Some(keep.saturating_add(rounded(age))))
     }
 
     fn expect_source(&self, id: RecordingId) -> Result<(), ComposeError> {
@@ -246,9 +239,14 @@ impl Writer {
             facts: Box::new(facts.clone()),
         };
         let rows: Vec<Op> = [Some(describes), row, read_again].into_iter().flatten().collect();
+        // Its file may be damaged, and then has the ranges of a composition no more.
+        let composition = self.book.journal.composition(id)?;
         self.carry_out(
             Name::Recording(id),
-            |before| before.with_facts(facts).with_review(review),
+            |before| {
+                let before = before.with_facts(facts).with_composition(composition);
+                before.with_review(review)
+            },
             rows,
         )
     }
@@ -437,6 +435,17 @@ impl Writer {
     }
 }
 
+/// A time since the end of footage, rounded up to what is at most a ninth of it, or a month.
+fn rounded(age: Micros) -> Micros {
+    if age < HOUR {
+        return 0;
+    }
+    let [shorter @ .., longest] = STEPS;
+    let step = shorter.into_iter().find(|step| age <= step.saturating_mul(9));
+    let step = step.unwrap_or(longest);
+    age.div_euclid(step).saturating_add(1).saturating_mul(step)
+}
+
 /// Gives a file what the journal says.
 pub(in crate::store) fn settle(
     disk: &dyn crate::store::Disk,
@@ -464,6 +473,30 @@ pub(in crate::store) fn settle(
                 }
             });
             sidecar::settle(disk, dir, name, change)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_of_footage_is_rounded_up_by_a_month_at_most() {
+        const DAY: Micros = 24 * HOUR;
+        for (age, wanted) in [
+            (0, 0),
+            (HOUR - 1, 0),
+            (HOUR, DAY),
+            (9 * DAY, 10 * DAY),
+            (9 * DAY + 1, 14 * DAY),
+            (63 * DAY + 1, 90 * DAY),
+            (270 * DAY, 300 * DAY),
+            (270 * DAY + 1, 300 * DAY),
+            (1_000 * DAY, 1_020 * DAY),
+            (OLDEST, OLDEST + 10 * DAY),
+        ] {
+            assert_eq!(rounded(age), wanted, "{age}");
         }
     }
 }
