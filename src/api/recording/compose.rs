@@ -14,7 +14,7 @@ use crate::api::answer::{Code, Failure};
 use crate::api::arguments::{name, typed};
 use crate::api::command::{FORMATS, Kind, Values, needs, takes};
 use crate::event::{Event, rfc3339};
-use crate::format::{Format, MAX_RANGES, View};
+use crate::format::{Format, JoinSource, MAX_RANGES, View};
 use crate::media::{Micros, RecordingId};
 use crate::model::reply::{RecordingComposed, RecordingsSplit};
 use crate::model::{
@@ -350,9 +350,31 @@ pub(super) async fn split(api: &Api, arguments: Map<String, Value>) -> Result<Re
     let mut parts = Vec::with_capacity(asked.len());
     for (number, part) in (0..).zip(&asked) {
         let part = std::slice::from_ref(part);
-        parts.push(make(api, nth(first, number), part, wanted.clone()).await?);
+        match make(api, nth(first, number), part, wanted.clone()).await {
+            Ok(made) => parts.push(made),
+            Err(failure) => return Err(behind(&parts, failure)),
+        }
     }
     Ok(RecordingsSplit { parts })
+}
+
+/// Why a part is not made, with the parts before it, which are there.
+fn behind(made: &[RecordingComposed], failure: Failure) -> Failure {
+    let part = made.len().saturating_add(1);
+    let ids: Vec<&str> = made.iter().map(|part| part.recording.as_str()).collect();
+    let why = failure.message.replacen("range 1: ", "", 1);
+    let message = if ids.is_empty() {
+        format!("part {part}: {why}")
+    } else {
+        format!(
+            "part {part}: {why}. The parts before it are made, and stay: {}. Delete those that are not wanted",
+            ids.join(", ")
+        )
+    };
+    Failure {
+        message,
+        ..failure.about("at_s")
+    }
 }
 
 /// The id of the nth recording that a request makes: the same whenever the request is repeated.
@@ -429,7 +451,8 @@ async fn attempt(
 ) -> Result<usize, Tried> {
     let cuts = of_sources(api, asked).await?;
     if spec.output.formats != [Format::Hls] {
-        one_coding(&cuts).map_err(Tried::Failed)?;
+        let views: Vec<&[View<LibrarySource>]> = cuts.iter().map(|cut| cut.views.as_slice()).collect();
+        one_coding(&views).map_err(Tried::Failed)?;
     }
     let (notes, left_out) = match &wanted.notes {
         Some(notes) => (notes.clone(), 0),
@@ -497,25 +520,40 @@ async fn of_sources(api: &Api, asked: &[Asked]) -> Result<Vec<Cut>, Tried> {
     Ok(cuts)
 }
 
-/// Refuses ranges that one file cannot have behind each other.
-fn one_coding(cuts: &[Cut]) -> Result<(), Failure> {
-    let mut views = cuts.iter().filter_map(|cut| {
-        let mut parts = cut.views.iter().cloned();
-        let first = parts.next()?;
-        let mut view: View<LibrarySource> = first.join(parts.collect());
-        // Each is a range of its own, whatever the recording is made of.
+/// Refuses ranges that one file cannot have behind each other: those that are asked for, and those of compositions among them.
+fn one_coding<S: JoinSource + Clone>(asked: &[&[View<S>]]) -> Result<(), Failure> {
+    let all = (1_usize..)
+        .zip(asked)
+        .flat_map(|(number, views)| views.iter().map(move |view| (number, view)));
+    let all: Vec<(usize, &View<S>)> = all.filter(|(_, view)| !view.segments.is_empty()).collect();
+    let mut views = all.iter().map(|(_, view)| {
+        let mut view = (*view).clone();
         view.segments.iter_mut().for_each(|segment| segment.range = 0);
-        Some(view)
+        view
     });
     let Some(first) = views.next() else { return Ok(()) };
     let changes = first.join(views.collect()).changes();
-    match changes.iter().find(|change| change.ranges.0 != change.ranges.1) {
-        None => Ok(()),
-        Some(change) => {
-            let text = format!("ranges: {change}. Only HLS can carry that: say formats = hls");
-            Err(Failure::new(Code::Conflict, text).about("ranges"))
-        }
-    }
+    let Some(mut change) = changes
+        .into_iter()
+        .find(|change| change.ranges.0 != change.ranges.1)
+    else {
+        return Ok(());
+    };
+    let number = |range: u32| {
+        let at = usize::try_from(range).unwrap_or(usize::MAX).saturating_sub(1);
+        all.get(at).map_or(0, |(number, _)| *number)
+    };
+    let (before, after) = (number(change.ranges.0), number(change.ranges.1));
+    let within = if before == after {
+        format!("range {after} is of a composition whose ranges differ: ")
+    } else {
+        String::new()
+    };
+    change.ranges = [before, after]
+        .map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+        .into();
+    let text = format!("ranges: {within}{change}. Only HLS can carry that: say formats = hls");
+    Err(Failure::new(Code::Conflict, text).about("ranges"))
 }
 
 /// The notes of ranges and of the recordings in them, at their places in the composition; and how many there is no place for.

@@ -14,6 +14,37 @@ use crate::store::{Command as StoreCommand, Deletion, RecordingRow, RecordingSta
 
 /// The most compositions that an answer names.
 const MOST_NAMED: usize = 20;
+/// The most that it counts.
+const MOST_COUNTED: usize = 1_000;
+
+/// The compositions that need footage of a recording.
+struct Needed {
+    /// Some of those that the caller may see.
+    named: Vec<RecordingId>,
+    others: usize,
+}
+
+async fn needed(api: &Api, id: RecordingId) -> Result<Needed, Failure> {
+    let within = api.seen().clone();
+    let (named, count) = api
+        .read(move |library| {
+            let all = library.needed_by(id, MOST_COUNTED)?;
+            let mut named = Vec::new();
+            for of in &all {
+                let row = library.recording(*of)?;
+                let is_seen = row.is_some_and(|row| row.streams().all(|of| within.has(of.as_str())));
+                if is_seen && named.len() < MOST_NAMED {
+                    named.push(*of);
+                }
+            }
+            Ok((named, all.len()))
+        })
+        .await?;
+    Ok(Needed {
+        others: count.saturating_sub(named.len()),
+        named,
+    })
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,8 +84,8 @@ pub(super) async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<R
         removed.map_err(|reason| Failure::new(Code::Unavailable, reason))?;
     }
     // The journal does not know afterwards what its footage was.
-    let needed_by = api.read(move |library| library.needed_by(id, MOST_NAMED)).await?;
-    let deleted = |left| deleted(&row, left, remote, &needed_by);
+    let needed = needed(api, id).await?;
+    let deleted = |left| deleted(&row, left, remote, &needed);
     api.recorder
         .submit(StoreCommand::Delete { recording: id })
         .await?;
@@ -85,12 +116,7 @@ pub(super) async fn delete(api: &Api, arguments: Map<String, Value>) -> Result<R
 
 /// The reply about a recording that is to be deleted: how much of it is left on the tape, if that is known already, and what
 /// happens to files that were delivered or are on their way.
-fn deleted(
-    row: &RecordingRow,
-    left: Option<Micros>,
-    remote: bool,
-    needed_by: &[RecordingId],
-) -> RecordingDeleted {
+fn deleted(row: &RecordingRow, left: Option<Micros>, remote: bool, needed: &Needed) -> RecordingDeleted {
     let count = |states: &[RenditionState]| {
         let of = row.renditions.iter().filter(|of| states.contains(&of.state));
         of.count()
@@ -104,7 +130,8 @@ fn deleted(
     RecordingDeleted {
         recording: row.id.to_string(),
         left_s: left.map(|left| left as f64 / 1e6),
-        needed_by: needed_by.iter().map(ToString::to_string).collect(),
+        needed_by: needed.named.iter().map(ToString::to_string).collect(),
+        needed_by_others: needed.others,
         waits: left.is_none(),
         given_up,
         still_delivered: delivered,

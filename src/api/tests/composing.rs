@@ -231,12 +231,16 @@ async fn who_may_operate_one_stream_alone_composes_nothing_of_another_and_finds_
     let of = |n: u8| json!({"recording": id(n).to_string()});
     let both = json!({"ranges": [of(1), of(2)]});
     let new = the_box.ask("recording.compose", &both).await["result"]["recording"].clone();
-    let scope = Scope {
-        rights: Rights::ALL,
-        streams: StreamSet::of([Pattern::try_from("live/a".to_owned()).unwrap()]),
-        moderates: StreamSet::All,
+    let scoped = |name: &str| {
+        let scope = Scope {
+            rights: Rights::ALL,
+            streams: StreamSet::of([Pattern::try_from("live/a".to_owned()).unwrap()]),
+            moderates: StreamSet::All,
+        };
+        the_box.api.for_caller(Caller::http(name, scope))
     };
-    let scoped = the_box.api.for_caller(Caller::http("some", scope));
+    // A caller may change something a few times in a second.
+    let (scoped, other) = (scoped("some"), scoped("other"));
     let refused = asked(&scoped, "recording.compose", &both).await;
     assert_eq!(refused["error"]["code"], "not_found", "{refused}");
     for command in [
@@ -259,6 +263,16 @@ async fn who_may_operate_one_stream_alone_composes_nothing_of_another_and_finds_
     }
     let own = asked(&scoped, "recording.compose", &json!({"ranges": [of(1)]})).await;
     assert_eq!(own["ok"], true, "{own}");
+    // What the caller may not see is counted.
+    let deleted = asked(&other, "recording.delete", &of(1)).await;
+    assert_eq!(
+        (
+            &deleted["result"]["needed_by"],
+            &deleted["result"]["needed_by_others"]
+        ),
+        (&json!([own["result"]["recording"]]), &json!(1)),
+        "{deleted}"
+    );
     the_box.done().await;
 }
 

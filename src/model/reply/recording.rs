@@ -302,9 +302,14 @@ pub struct RecordingDeleted {
     /// Seconds of its footage that stay because other recordings need them; absent while unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_s: Option<f64>,
-    /// The compositions that still need footage of it, which stays for them; absent when there are none. At most 20.
+    /// The compositions that still need footage of it, which stays for them; absent when there are none. At most 20 that the caller
+    /// may see.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub needed_by: Vec<String>,
+    /// The number of further compositions that need footage of it: those that the caller may not see, and those beyond 20. Absent when
+    /// there are none. At most 1,000 are counted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub needed_by_others: usize,
     /// True when the footage is removed as soon as nobody reads it; absent otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub waits: bool,

@@ -90,3 +90,55 @@ proptest! {
         prop_assert_eq!(nth(first, 0), first);
     }
 }
+
+#[test]
+fn a_composition_of_mixed_coding_is_refused_as_the_range_that_was_asked_for() {
+    use crate::format::testing::{other_video, two_segments, view};
+    let plain = view(&two_segments());
+    let mut takes = two_segments();
+    for take in &mut takes {
+        take.tracks.video = Some(std::sync::Arc::new(other_video()));
+    }
+    let (one, other) = ([plain.clone()], [view(&takes)]);
+    let mixed = [plain.clone(), view(&takes)];
+    let same = [plain.clone(), plain];
+    assert!(one_coding(&[&same, &one]).is_ok());
+    for (asked, says) in [
+        (
+            vec![&one[..], &other[..]],
+            "ranges: range 2 has h264 640x360, range 1",
+        ),
+        (
+            vec![&same[..], &other[..]],
+            "ranges: range 2 has h264 640x360, range 1",
+        ),
+        (
+            vec![&same[..], &mixed[..]],
+            "ranges: range 2 is of a composition whose ranges differ: h264 320x240 becomes",
+        ),
+    ] {
+        let message = one_coding(&asked).unwrap_err().message;
+        assert!(message.starts_with(says), "{message}");
+    }
+}
+
+#[test]
+fn a_part_that_is_not_made_names_those_before_it() {
+    let made = |n: u64| RecordingComposed {
+        recording: RecordingId::new(n).to_string(),
+        start: String::new(),
+        end: String::new(),
+        duration_s: 1.0,
+        bytes: 1,
+        notes_left_out: 0,
+    };
+    let failure = || Failure::new(Code::NotFound, "range 1: it is gone");
+    assert_eq!(behind(&[], failure()).message, "part 1: it is gone");
+    let made = [made(1), made(2)];
+    let message = behind(&made, failure()).message;
+    assert!(message.starts_with("part 3: it is gone"), "{message}");
+    assert!(
+        made.iter().all(|made| message.contains(&made.recording)),
+        "{message}"
+    );
+}

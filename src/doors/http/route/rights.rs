@@ -88,7 +88,7 @@ impl Asking<'_> {
         }
         sight.recording(&row)?;
         Ok(Permitted {
-            bounds,
+            bounds: narrowed(bounds, &row),
             grant: Grant { until, sight },
             viewer,
             row,
@@ -218,9 +218,41 @@ pub(super) fn sees(viewer: &Viewer, stream: &StreamName) -> bool {
     viewer.may(Right::Metrics, &what)
 }
 
+/// The bounds that cut something off a recording. A composition of several ranges cannot be cut from one time to another, and needs
+/// not where the bounds are around all of it.
+fn narrowed((from, to): Bounds, row: &RecordingRow) -> Bounds {
+    (
+        from.filter(|from| !row.composed || *from > row.start),
+        to.filter(|to| !row.composed || *to < row.end),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_of_a_token_around_all_of_a_composition_cut_nothing_off_it() {
+        let row = RecordingRow {
+            composed: true,
+            start: 10,
+            end: 20,
+            ..crate::api::tests::closed_row()
+        };
+        for (bounds, wanted) in [
+            ((Some(10), Some(20)), (None, None)),
+            ((Some(11), Some(21)), (Some(11), None)),
+            ((Some(9), Some(19)), (None, Some(19))),
+            ((None, None), (None, None)),
+        ] {
+            assert_eq!(narrowed(bounds, &row), wanted, "{bounds:?}");
+        }
+        let plain = RecordingRow {
+            composed: false,
+            ..row
+        };
+        assert_eq!(narrowed((Some(9), Some(21)), &plain), (Some(9), Some(21)));
+    }
 
     #[test]
     fn a_signature_of_a_playlist_is_one_of_its_files_and_keys() {
