@@ -73,7 +73,7 @@ pub(super) const COMPOSE: &[crate::api::Argument] = &[
     needs(
         "ranges",
         Kind::Objects,
-        "up to 500 ranges, as in [{\"recording\":\"ID\",\"from_s\":60,\"to_s\":120,\"note\":\"goal\"}]: seconds as the recording plays, \
+        "up to 500 ranges, as in [{\"recording\": \"ID\", \"from_s\": 60, \"to_s\": 120, \"note\": \"goal\"}]: seconds as the recording plays, \
          negative ones count from its end; without them all of it",
     ),
     TEMPLATE,
@@ -91,7 +91,7 @@ pub(super) const CUT: &[crate::api::Argument] = &[
     needs(
         "ranges",
         Kind::Objects,
-        "up to 500 ranges of it, as in [{\"from_s\":60,\"to_s\":120},{\"from_s\":-60}]: seconds as it plays, negative ones count from its end",
+        "up to 500 ranges of it, as in [{\"from_s\": 60, \"to_s\": 120}, {\"from_s\": -60}]: seconds as it plays, negative ones count from its end",
     ),
     TEMPLATE,
     AS,
