@@ -325,6 +325,28 @@ impl Planner {
         }
     }
 
+    /// Has all formats of a recording looked at again at this time: what its transfers said may be true no more.
+    pub(super) fn again(&mut self, recording: RecordingId, at: Micros) {
+        if let Some(course) = self.recordings.get_mut(&recording) {
+            course.concluded = false;
+            for (_, state) in course.formats.values_mut() {
+                *state = State::From(at, 0);
+            }
+        }
+    }
+
+    /// Notes that other recordings are held back: what was delivered of those that wait may be removed.
+    pub(super) fn reviewed(&mut self) {
+        for course in self.recordings.values_mut() {
+            course.concluded = false;
+            for (_, state) in course.formats.values_mut() {
+                if *state == State::Done {
+                    *state = State::From(0, 0);
+                }
+            }
+        }
+    }
+
     fn state(&mut self, job: Job) -> Option<(Tries, &mut State)> {
         let course = self.recordings.get_mut(&job.recording)?;
         let (_, state) = course.formats.get_mut(&rank(job.format))?;

@@ -57,6 +57,30 @@ fn small_things_go_first_and_no_more_than_may_go_at_a_time() {
 }
 
 #[test]
+fn what_was_held_back_meanwhile_is_looked_at_again() {
+    let mut planner = Planner::new(3, 7);
+    let both = [job(1, Format::Hls), job(1, Format::Mp4)];
+    planner.candidates(vec![closed(1)]);
+    assert_eq!(starts(&mut planner, 0), both);
+    planner.ended(both[0], Outcome::Done, true, 1);
+    // Blocked and passed between two looks, while the MP4 is being sent: what was done may be removed.
+    planner.reviewed();
+    assert_eq!(starts(&mut planner, 1), [both[0]]);
+    planner.ended(both[0], Outcome::Done, true, 1);
+    planner.ended(both[1], Outcome::Done, true, 1);
+    assert_eq!(planner.poll(1), Some(Action::Delivered(id(1))));
+    // The journal knows better.
+    planner.again(id(1), SECOND);
+    assert_eq!(planner.poll(1), None);
+    assert_eq!(starts(&mut planner, SECOND), both);
+    for job in both {
+        planner.ended(job, Outcome::Done, true, SECOND);
+    }
+    assert_eq!(planner.poll(SECOND), Some(Action::Delivered(id(1))));
+    assert_eq!(planner.poll(SECOND), None);
+}
+
+#[test]
 fn what_was_live_is_finished_before_anything_else() {
     let mut planner = Planner::new(1, 7);
     planner.candidates(vec![open(1), closed(2)]);

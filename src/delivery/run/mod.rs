@@ -140,6 +140,7 @@ impl Loop {
                     // Something may wait no longer, or is to be removed.
                     Ok(()) => {
                         (self.stale, self.looked) = (true, Micros::MIN);
+                        self.planner.reviewed();
                         self.cleaning.soon();
                     }
                     Err(_) => break,
@@ -222,6 +223,22 @@ impl Loop {
         }
     }
 
+    /// Begins anew with a recording that was held back while its files were sent: some of them are to be removed first.
+    async fn expect_settled(&mut self, recording: RecordingId) {
+        let unsettled = self.cx.read(move |library| {
+            let reviewed = library
+                .recording(recording)?
+                .is_some_and(|row| row.review.is_some());
+            let removing = |of: &Rendition| of.state == RenditionState::Removing;
+            Ok(reviewed && library.renditions(recording)?.iter().any(removing))
+        });
+        // What cannot be read is looked at again.
+        if unsettled.await.unwrap_or(true) {
+            let at = self.cx.clock.boot().saturating_add(LOOK);
+            self.planner.again(recording, at);
+        }
+    }
+
     async fn act(&mut self) {
         while let Some(action) = self.planner.poll(self.cx.clock.boot()) {
             match action {
@@ -236,12 +253,14 @@ impl Loop {
                     self.submit(Command::Change(Change::Delivered { recording }));
                     // The recording's row must say `delivered` before the next search.
                     let _ = self.cx.commit(Vec::new()).await;
+                    self.expect_settled(recording).await;
                 }
                 Action::Failed(recording) => {
                     let _ = self
                         .cx
                         .commit(vec![DeliveryChange::Failed(recording, true)])
                         .await;
+                    self.expect_settled(recording).await;
                 }
                 Action::TellFailed(job, reason) => self.set_aside(job, reason).await,
                 Action::Check => self.checks.begin(&self.cx),

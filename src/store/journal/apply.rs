@@ -208,11 +208,7 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
             shown::note(db, shown)?;
             tell.iter().try_for_each(|event| post(db, event, utc))
         }
-        Change::Delivered { recording } => execute(
-            db,
-            "UPDATE recordings SET state = 'delivered' WHERE id = ?1 AND state = 'closed'",
-            params![recording.to_bytes()],
-        ),
+        Change::Delivered { recording } => delivery::delivered(db, *recording),
         Change::Deliver(changes) => changes
             .iter()
             .try_for_each(|change| delivery::change(db, change, utc)),

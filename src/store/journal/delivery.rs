@@ -21,6 +21,18 @@ use crate::store::{RecordingSpec, StoreError};
 /// Most keys that are remembered of renditions whose recordings are gone. A remembered key is given to no later rendition.
 const REMEMBERED: i64 = 20_000;
 
+/// The condition that a recording is not held back, and that nothing is to be removed because it was: what its transfers said is still
+/// true. Else it is delivered again when it is passed and its former files are removed.
+const SETTLED: &str = "(review IS NULL OR (review = 0
+    AND NOT EXISTS (SELECT 1 FROM renditions d WHERE d.recording = recordings.id AND d.state = 'removing' AND NOT d.gone)))";
+
+/// Notes that all files of a recording are at their destination.
+pub(super) fn delivered(db: &Connection, recording: RecordingId) -> Result {
+    let sql =
+        format!("UPDATE recordings SET state = 'delivered' WHERE id = ?1 AND state = 'closed' AND {SETTLED}");
+    execute(db, &sql, params![recording.to_bytes()])
+}
+
 pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> Result {
     match change {
         DeliveryChange::Put(rendition) => put(db, rendition, utc),
@@ -53,11 +65,10 @@ pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> R
             "DELETE FROM abandoned WHERE key = ?1 AND upload = ?2",
             params![key, upload],
         ),
-        DeliveryChange::Failed(recording, aside) => execute(
-            db,
-            "UPDATE recordings SET aside = ?2 WHERE id = ?1",
-            params![recording.to_bytes(), aside],
-        ),
+        DeliveryChange::Failed(recording, aside) => {
+            let sql = format!("UPDATE recordings SET aside = ?2 WHERE id = ?1 AND (NOT ?2 OR {SETTLED})");
+            execute(db, &sql, params![recording.to_bytes(), aside])
+        }
         DeliveryChange::RetryAll => {
             execute(
                 db,

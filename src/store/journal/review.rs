@@ -60,13 +60,12 @@ pub(super) fn review(
          WHERE id = ?1 AND (review IS NOT ?2 OR review_reason IS NOT ?3)",
     )?
     .execute(params![id.to_bytes(), number_of(review.status), reason])?;
-    if changed == 0 {
-        return Ok(());
+    let is_blocked = review.status == ReviewStatus::Block;
+    // A block that is said again removes what had stayed at its destination.
+    if review.status.holds_back() && (changed > 0 || (is_blocked && removes)) {
+        give_up(db, id, removes && is_blocked)?;
     }
-    if review.status.holds_back() {
-        give_up(db, id, removes && review.status == ReviewStatus::Block)?;
-    }
-    match tell {
+    match tell.filter(|_| changed > 0) {
         Some(utc) => told(db, id, review, utc),
         None => Ok(()),
     }

@@ -362,6 +362,69 @@ fn a_delivered_recording_waits_again_when_its_files_are_removed() {
 }
 
 #[test]
+fn what_was_blocked_while_its_last_file_was_sent_is_delivered_again() {
+    let mut rig = Rig::new();
+    recorded(&mut rig);
+    let all = [Format::Hls, Format::Mp4].map(|format| rendition(1, format, RenditionState::Delivered));
+    let put = |rig: &mut Rig| deliver(rig, all.clone().map(DeliveryChange::Put).to_vec());
+    let conclude = |rig: &mut Rig| {
+        rig.handle(vec![Command::Change(Change::Delivered { recording: id(1) })]);
+        deliver(rig, vec![DeliveryChange::Failed(id(1), true)]);
+        rig.library().recording(id(1)).unwrap().unwrap().state
+    };
+    put(&mut rig);
+    review(&mut rig, id(1), said(Block, ""), true).unwrap();
+    assert_eq!(conclude(&mut rig), RecordingState::Closed);
+    // What is to be removed is not there, whoever passed it meanwhile.
+    review(&mut rig, id(1), said(Pass, ""), true).unwrap();
+    assert_eq!(conclude(&mut rig), RecordingState::Closed);
+    assert_eq!(waiting(&rig), [id(1), id(2), id(3)]);
+    let removed = all.clone().map(|of| DeliveryChange::Forget(of.id));
+    deliver(&mut rig, removed.to_vec());
+    put(&mut rig);
+    assert_eq!(conclude(&mut rig), RecordingState::Delivered);
+}
+
+#[test]
+fn a_block_that_is_said_again_removes_what_had_stayed() {
+    let mut rig = Rig::new();
+    recorded(&mut rig);
+    let done = rendition(1, Format::Hls, RenditionState::Delivered);
+    deliver(&mut rig, vec![DeliveryChange::Put(done)]);
+    for (removes, state) in [(false, "delivered"), (true, "removing"), (true, "removing")] {
+        review(&mut rig, id(1), said(Block, ""), removes).unwrap();
+        assert_eq!(states(&rig, 1), [(Format::Hls, state)]);
+    }
+    assert_eq!(told(&rig).len(), 1);
+}
+
+#[test]
+fn a_block_that_viewers_are_not_kept_from_yet_says_so_and_is_tried_again() {
+    let mut rig = Rig::new();
+    recorded(&mut rig);
+    let (b, start) = rig.publish(2, "b");
+    rig.handle(vec![start, b.record(id(5), 0), b.append(0), b.append(1)]);
+    rig.handle(vec![b.close(id(5), 2)]);
+    rig.pass(1_000_000);
+    review(&mut rig, id(5), said(Waits, ""), false).unwrap();
+    let path = rig.dir.path().join("journal.db");
+    let rename = |from: &str, to: &str| {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let sql = "UPDATE streams SET name = ?2 WHERE name = ?1";
+        assert_eq!(db.execute(sql, [from, to]).unwrap(), 1);
+    };
+    // A row of another stream is damaged: what is held back cannot be read.
+    let name = stream("b").to_string();
+    rename(&name, "damaged");
+    let answer = review(&mut rig, id(1), said(Block, ""), false);
+    assert!(matches!(answer, Err(FactsError::Waits(_))), "{answer:?}");
+    assert!(!held(&rig).has(id(1), &[]) && held(&rig).has(id(5), &[]));
+    rename("damaged", &name);
+    rig.pass(1_000_000);
+    assert!(held(&rig).has(id(1), &[]));
+}
+
+#[test]
 fn a_blocked_source_blocks_a_composition_and_a_blocked_composition_its_tape() {
     use super::compositions::{compose, cut, recorded};
     let (mut rig, _) = recorded(None);

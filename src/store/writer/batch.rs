@@ -182,9 +182,18 @@ impl Writer {
     /// Says what is held back from viewers now.
     pub(super) fn publish_held(&mut self) {
         match self.book.journal.held() {
-            Ok(held) => self.held.publish(held),
-            // What is held back stays so.
-            Err(error) => tracing::error!("what is held back from viewers is not read: {error}"),
+            Ok(held) => {
+                self.held.publish(held);
+                self.unheld = false;
+            }
+            // What is held back stays so. The error is logged once: each tick tries again.
+            Err(error) => {
+                if !std::mem::replace(&mut self.unheld, true) {
+                    tracing::error!("what is held back from viewers is not read: {error}");
+                }
+                let now = self.env.clock.boot();
+                self.streams.dirty_since = self.streams.dirty_since.or(Some(now));
+            }
         }
     }
 

@@ -13,7 +13,9 @@
 
 use super::Writer;
 use crate::media::{Micros, RecordingId};
-use crate::model::{Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange, Review};
+use crate::model::{
+    Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange, Review, ReviewStatus,
+};
 use crate::store::composition::Written;
 use crate::store::facts::{CategoryChange, FactsCommand, FactsError, together};
 use crate::store::journal::{Journal, Op, Sealing};
@@ -195,16 +197,33 @@ impl Writer {
     fn review(&mut self, id: RecordingId, review: Review, removes: bool) -> Result<(), FactsError> {
         self.commit_rows()?;
         let (_, facts, _) = self.described(id)?;
-        if self.book.journal.review(id)?.as_ref() == Some(&review) {
-            return Ok(());
-        }
         let row = Op::Review {
             id,
             review: review.clone(),
             removes,
             tell: true,
         };
-        self.write_recording(id, facts, Some(review), Some(row))
+        if self.book.journal.review(id)?.as_ref() != Some(&review) {
+            self.write_recording(id, facts, Some(review), Some(row))?;
+        } else if removes && review.status == ReviewStatus::Block {
+            // What was delivered may have stayed until now.
+            self.book.enter(row);
+            self.commit(Vec::new())
+                .map_err(|error| FactsError::Waits(error.to_string()))?;
+        }
+        self.expect_held()
+    }
+
+    /// Checks that viewers do not get what the journal holds back.
+    fn expect_held(&mut self) -> Result<(), FactsError> {
+        if self.unheld {
+            self.publish_held();
+        }
+        if self.unheld {
+            let why = "what is held back cannot be read of the journal, so viewers may still get it; it is tried again";
+            return Err(FactsError::Waits(why.to_owned()));
+        }
+        Ok(())
     }
 
     /// The facts of a recording that the journal has, those with what only its file has, and its review.

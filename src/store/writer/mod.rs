@@ -98,6 +98,8 @@ pub(super) struct Writer {
     open_tapes: OpenTapes,
     /// What is held back from viewers, for readers.
     held: HeldNow,
+    /// What the journal holds back now could not be read.
+    unheld: bool,
     /// Segments that ended, and that the journal does not call sealed yet.
     ended: Vec<(StreamName, SegmentId)>,
     /// Changes of what people set, until the commands before them are committed.
@@ -163,6 +165,7 @@ impl Writer {
             progress,
             open_tapes: OpenTapes::default(),
             held,
+            unheld: false,
             ended: Vec::new(),
             facts: Vec::new(),
             compositions: Vec::new(),
@@ -235,6 +238,9 @@ impl Writer {
         self.look_after_space();
         // Rows that fail stay for the next tick; the next media brings that tick about.
         let _ = self.commit_rows();
+        if self.unheld {
+            self.publish_held();
+        }
         self.recover_state();
         self.progress.ticks += 1;
     }
