@@ -148,7 +148,7 @@ async fn of_tape(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Cl
         );
         Failure::new(Code::NotFound, text)
     })?;
-    api.expect_open(&order.stream, Some(&found))?;
+    api.expect_open(&order.stream, Some((found.start, found.end)))?;
     found.asked.early = early;
     let recording = api.recorder.clip_tape(order, found).await?;
     let made = api.read(move |library| library.recording(recording)).await?;
@@ -165,7 +165,12 @@ async fn of_live(api: &Api, order: &ClipOrder, course: &ClipCourse) -> Result<Cl
         ClipSource::Tape | ClipSource::Live => None,
     };
     if let Some(entry) = &entry {
-        api.expect_open(&order.stream, Some(entry))?;
+        api.expect_open(&order.stream, Some((entry.start, entry.end)))?;
+    }
+    // What is in memory alone has tape time, too.
+    if let Some(ring) = api.recorder.ring_chunks(&order.stream, u64::MAX) {
+        let tape = |utc: Micros| ring.tape_zero.saturating_add(utc.saturating_sub(ring.zero_utc));
+        api.expect_open(&order.stream, Some((tape(from), tape(to))))?;
     }
     api.expect_open(&order.stream, None)?;
     let short = api.recorder.clip(order, entry).await?;

@@ -124,6 +124,7 @@ fn page(keys: &HlsKeys, ids: &[KeyId], window: Window) -> Result<RecordingKeys, 
 /// The ids of all keys that the chunks of a recording have so far: those of the present master key, then those of each older one.
 async fn all(api: &Api, recording: String) -> Result<Vec<KeyId>, Failure> {
     let row = row_of(api, recording).await?;
+    api.expect_seen(&row)?;
     let Some(encrypt) = api.encrypt_row(&row) else {
         let text = format!("recording {} is not encrypted", row.id);
         return Err(Failure::new(Code::Conflict, text).about("recording"));
@@ -143,9 +144,13 @@ async fn all(api: &Api, recording: String) -> Result<Vec<KeyId>, Failure> {
 async fn one(api: &Api, key: &str) -> Result<KeyId, Failure> {
     let bad = |error: NoKeyId| Failure::bad(format!("key: {error}")).about("key");
     let id: KeyId = key.parse().map_err(bad)?;
-    if !api.seen().is_all() {
-        row_of(api, id.recording.to_string()).await?;
-    }
+    let recording = id.recording;
+    let row = if api.seen().is_all() {
+        api.read(move |library| library.recording(recording)).await?
+    } else {
+        Some(row_of(api, recording.to_string()).await?)
+    };
+    row.map_or(Ok(()), |row| api.expect_seen(&row))?;
     Ok(id)
 }
 

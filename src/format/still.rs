@@ -14,6 +14,7 @@ const MICROS: u32 = 1_000_000;
 pub struct Still<S> {
     file: Mp4<S>,
     utc: Micros,
+    entry: Micros,
 }
 
 /// A keyframe in memory.
@@ -65,13 +66,13 @@ impl<S: TapeSource> View<S> {
             (kept.shown_from, kept.shown_to) = (whole.shown_from, whole.shown_to);
             (kept.if_hidden, kept.passed) = (whole.if_hidden, whole.passed);
         }
-        Still::of(view)
+        Still::of(view, entry)
     }
 }
 
 impl<S: TapeSource> Still<S> {
-    /// The file of a view with one picture.
-    fn of(view: View<S>) -> Result<Option<Self>, FileError> {
+    /// The file of a view with one picture, which is decoded at this tape time.
+    fn of(view: View<S>, entry: Micros) -> Result<Option<Self>, FileError> {
         let Some(segment) = view.segments.first() else {
             return Ok(None);
         };
@@ -83,12 +84,18 @@ impl<S: TapeSource> Still<S> {
         Ok(Some(Self {
             utc: segment.utc(shown),
             file: Mp4::open(view)?,
+            entry,
         }))
     }
 
     /// UTC at which the picture is presented.
     pub fn utc(&self) -> Micros {
         self.utc
+    }
+
+    /// Tape time of the picture's DTS. Of a picture in memory: media time, which counts from the zero of its publish.
+    pub fn entry(&self) -> Micros {
+        self.entry
     }
 }
 
@@ -101,6 +108,7 @@ impl Still<Pictured> {
         let Some(video) = video.filter(|_| frame.kind == TrackKind::Video) else {
             return Err(no_picture());
         };
+        let timescale = video.timescale;
         let lasts = picture.next_dts.map(|next| next.saturating_sub(frame.dts));
         let guess = video.timescale.div_ceil(25);
         let sample = Sample {
@@ -147,7 +155,8 @@ impl Still<Pictured> {
                 frame: frame.clone(),
             },
         };
-        Self::of(view)?.ok_or_else(no_picture)
+        let entry = rescale(frame.dts, timescale, MICROS);
+        Self::of(view, entry)?.ok_or_else(no_picture)
     }
 }
 

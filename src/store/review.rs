@@ -115,6 +115,11 @@ impl Held {
         self.recordings.contains(&recording) || ranges.iter().any(|range| self.is_blocked(range))
     }
 
+    /// True where some tape of a stream is not to be had of the stream itself.
+    pub fn closes_some(&self, stream: &StreamName) -> bool {
+        self.closed.contains_key(stream)
+    }
+
     /// True where what is recorded of a stream now is held back.
     pub fn is_growing(&self, stream: &StreamName) -> bool {
         let last = self.closed.get(stream).and_then(|ranges| ranges.last());
@@ -248,6 +253,10 @@ mod tests {
                 "{of:?}"
             );
         }
+        assert_eq!(
+            [a(0, 0), range("live/b", 0, 0)].map(|of| held.closes_some(&of.stream)),
+            [true, false]
+        );
         assert!(Held::default().is_empty() && !held.is_empty());
         let grows = TapeSpan {
             to: OPEN,

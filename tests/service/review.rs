@@ -283,3 +283,55 @@ fn a_block_at_any_step_of_a_delivery_leaves_nothing_and_a_pass_delivers_it() {
     drop(service);
     assert!(steps > 2, "{steps}");
 }
+
+#[test]
+fn what_is_blocked_has_no_still_in_a_composition_and_no_key_of_its_stream() {
+    let home = home();
+    let encrypted = "[encryption]\nmaster_key = \"5b1f0c5ae29b4f63886b0e4f9a2c51d75b1f0c5ae29b4f63886b0e4f9a2c51d7\"\n\
+        [[template]]\nname = \"lesson\"\nformats = [\"hls\"]\nhls = { encrypt = \"aes-128\" }\n\
+        [[rule]]\nstream = \"live/c\"\ntemplate = \"lesson\"\n[[rule]]\n";
+    let service = Service::start_with(home.path(), &sections(encrypted));
+    let door = service.http();
+    for stream in ["live/a", "live/b", "live/c"] {
+        push(&service, stream, 13, 0);
+    }
+    let closed = || {
+        rows(&service.data())
+            .into_iter()
+            .filter(|row| row["state"] == "closed")
+            .collect::<Vec<_>>()
+    };
+    wait_until("all to be closed", || closed().len() == 3);
+    let id = |stream: &str| {
+        let rows = closed();
+        let row = rows.iter().find(|row| row["stream"] == stream).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    };
+    let ranges = json!([{ "recording": id("live/a") }, { "recording": id("live/b") }]);
+    let made = command(door, STAFF, "recording.compose", &json!({ "ranges": ranges })).json();
+    let still = format!("/r/{}/frame.mp4", made["result"]["recording"].as_str().unwrap());
+    let live = seen(door, STAFF, "/live/c.m3u8");
+    let text = live.text();
+    let key = text
+        .split("URI=\"")
+        .find_map(|rest| rest.split_once("/key\""))
+        .unwrap_or_else(|| panic!("{text}"));
+    let key = format!("/live/{}/key", key.0);
+    for path in [&still, &key] {
+        assert_eq!(seen(door, GUEST, path).status, 200, "{path}");
+    }
+    // The last picture of the composition is of the second stream.
+    for stream in ["live/b", "live/c"] {
+        review(home.path(), &id(stream), "block");
+    }
+    for path in [&still, &key] {
+        let guest = seen(door, GUEST, path);
+        assert_eq!(
+            guest.status,
+            403,
+            "{path}: {}",
+            String::from_utf8_lossy(&guest.body)
+        );
+        assert_eq!(seen(door, STAFF, path).status, 200, "{path}");
+    }
+}

@@ -8,13 +8,16 @@ use crate::api::Api;
 use crate::api::answer::{Code, Failure};
 use crate::api::arguments::typed;
 use crate::config::{OnBlock, StreamSet};
-use crate::media::StreamName;
+use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::reply::{RecordingReviewed, SharesTape};
 use crate::model::{Reason, Review, ReviewStatus};
-use crate::store::{ClipBounds, Held, RecordingRow, TapeSpan};
+use crate::store::{Held, Library, RecordingRow, StoreError, TapeSpan};
 
 /// The most recordings that an answer names.
 const NAMED: usize = 20;
+
+/// The most recordings that are looked at for those that a caller may see.
+const LOOKED_AT: usize = 500;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +40,8 @@ pub(super) async fn review(api: &Api, arguments: Map<String, Value>) -> Result<R
         .uploader()
         .is_ok_and(|uploader| uploader.on_block() == OnBlock::Delete);
     api.recorder.review(recording, review.clone(), removes).await?;
-    let shares = api.read(move |library| library.sharing_tape(recording, NAMED));
+    let seen = api.seen().clone();
+    let shares = api.read(move |library| sharing(library, recording, &seen));
     let shares = shares.await?.into_iter().map(|(recording, review)| SharesTape {
         recording: recording.to_string(),
         review: review.map(|review| review.status),
@@ -48,6 +52,24 @@ pub(super) async fn review(api: &Api, arguments: Map<String, Value>) -> Result<R
         reason: review.reason,
         shares_tape: shares.collect(),
     })
+}
+
+/// Some of the other recordings with tape of a recording: those of which the caller may see all streams.
+fn sharing(
+    library: &Library,
+    recording: RecordingId,
+    seen: &StreamSet,
+) -> Result<Vec<(RecordingId, Option<Review>)>, StoreError> {
+    let most = if seen.is_all() { NAMED } else { LOOKED_AT };
+    let mut named = Vec::new();
+    for (other, review) in library.sharing_tape(recording, most)? {
+        let row = library.recording(other)?;
+        let sees = |row: &RecordingRow| row.streams().all(|stream| seen.has(stream.as_str()));
+        if named.len() < NAMED && row.as_ref().is_some_and(sees) {
+            named.push((other, review));
+        }
+    }
+    Ok(named)
 }
 
 impl Api {
@@ -76,21 +98,39 @@ impl Api {
 
     /// True for a recording that the caller does not see, because it is held back.
     pub(super) fn hides(&self, row: &RecordingRow) -> bool {
-        row.is_held_back() && !self.moderates().has(row.stream.as_str())
+        row.is_held_back() && !self.moderates_row(row)
+    }
+
+    /// True where the caller sees what is held back of all streams of a recording.
+    fn moderates_row(&self, row: &RecordingRow) -> bool {
+        let moderates = self.moderates();
+        row.streams().all(|stream| moderates.has(stream.as_str()))
+    }
+
+    /// Refuses what is of a recording where the caller does not get it, because it is held back.
+    pub(in crate::api) fn expect_seen(&self, row: &RecordingRow) -> Result<(), Failure> {
+        if self.moderates_row(row) || !self.held().has(row.id, &row.tape) {
+            return Ok(());
+        }
+        let text = format!(
+            "recording {} is held back, or has tape that is blocked: only callers with the right 'moderate' get its keys",
+            row.id
+        );
+        Err(Failure::new(Code::Refused, text))
     }
 
     /// Refuses a clip of a stream's tape where some of it is held back.
     pub(in crate::api) fn expect_open(
         &self,
         stream: &StreamName,
-        found: Option<&ClipBounds>,
+        tape: Option<(Micros, Micros)>,
     ) -> Result<(), Failure> {
         let held = self.held();
-        let is_held = match found {
-            Some(found) => held.is_closed(&TapeSpan {
+        let is_held = match tape {
+            Some((from, to)) => held.is_closed(&TapeSpan {
                 stream: stream.clone(),
-                from: found.start,
-                to: found.end,
+                from,
+                to,
             }),
             None => held.is_growing(stream),
         };

@@ -11,10 +11,10 @@ use crate::media::{PublishId, RecordingId, StreamName};
 use crate::model::Rights;
 use crate::store::{Command, RecordingSpec, testing};
 
-const ZERO: i64 = 1_000_000_000_000;
+pub(super) const ZERO: i64 = 1_000_000_000_000;
 const SECOND: i64 = 1_000_000;
 
-fn id(n: u8) -> RecordingId {
+pub(super) fn id(n: u8) -> RecordingId {
     RecordingId::from_bytes([n; 16])
 }
 
@@ -79,7 +79,7 @@ fn of_session(session: &str, number: u32) -> Arc<RecordingSpec> {
     spec.into()
 }
 
-async fn two(the_box: &Box) {
+pub(super) async fn two(the_box: &Box) {
     record(the_box, "a", 1, false).await;
     record(the_box, "b", 2, false).await;
 }

@@ -85,6 +85,12 @@ impl Sight {
         }
     }
 
+    /// True where the viewer does not get some tape of a stream, whichever that is.
+    pub(super) fn hides_some(&self, stream: &StreamName) -> bool {
+        let held = self.0.as_ref().map(watch::Receiver::borrow);
+        held.is_some_and(|held| held.closes_some(stream))
+    }
+
     /// True for tape of a stream of which some is held back.
     pub(super) fn hides_of_stream(&self, stream: &StreamName, from: Micros, to: Micros, of: Of) -> bool {
         let Some(held) = &self.0 else { return false };
@@ -125,7 +131,11 @@ pub(super) fn hidden(of: Of) -> Refusal {
     })
 }
 
+/// Of what nobody knows the tape, nothing is shown while anything is held back.
 fn is_held(held: &Held, ranges: &[TapeSpan], of: Of) -> bool {
+    if ranges.is_empty() {
+        return !held.is_empty();
+    }
     match of {
         Of::Stream => ranges.iter().any(|range| held.is_closed(range)),
         Of::Recording(recording) => held.has(recording, ranges),
@@ -197,6 +207,10 @@ mod tests {
             let refused = sight.tape(&[range(0, 9_000_000)], of).unwrap_err();
             assert_eq!(refused.status, 403);
             assert!(Sight::all().tape(&[range(0, 9_000_000)], of).is_ok());
+            // What is of no known tape fails closed.
+            assert!(sight.tape(&[], of).is_err() && sight.guard(Vec::new(), of).unwrap().is_held());
+            sender.send_replace(Arc::default());
+            assert!(sight.tape(&[], of).is_ok());
         }
     }
 }

@@ -13,7 +13,7 @@ use super::flow::Pace;
 use super::held::{Grant, Of};
 use super::query::Query;
 use crate::event::rfc3339;
-use crate::format::{Picture, Pictured, Still, TapeSource, View, ViewSegment, VirtualFile as _};
+use crate::format::{Picture, Pictured, Still, TapeSource, View, VirtualFile as _};
 use crate::media::{Micros, StreamName, TrackKind};
 use crate::model::When;
 use crate::recorder::RingChunk;
@@ -44,17 +44,22 @@ pub(super) async fn of_recording(
     let at = at.map_or(row.end, |when| when.from(row.start));
     let at = allowed(at, bounds)?;
     let (recording, is_open) = (row.id, row.state == RecordingState::Open);
+    let name = row.stream.clone();
     let read = move |library: &Library| {
         let (view, _) = view(library, recording, is_open, (None, None))?;
-        still(view, at)
+        still(view, &name, at)
     };
     let still = door.read(read).await?;
-    let of = (
-        &*recording.to_string(),
-        (&row.stream, Of::Recording(row.id)),
-        bounds,
-    );
-    answer(door, still, of, (grant, how))
+    // The pictures of several streams are not told apart: the whole recording is asked about.
+    let still = match &*row.tape {
+        [_] => still,
+        _ => still.map(|found| Found {
+            ranges: row.tape.clone(),
+            ..found
+        }),
+    };
+    let name = recording.to_string();
+    answer(door, still, (&name, Of::Recording(row.id), bounds), (grant, how))
 }
 
 /// Answers with a picture of a stream: the last one, or the one at `at`, which may count back from now.
@@ -80,15 +85,15 @@ pub(super) async fn of_stream(
         if view.segments.is_empty() {
             return Ok(None);
         }
-        still(view, at)
+        still(view, &name, at)
     };
     let taped = door.read(read).await?;
-    let (of, how) = (("still", (stream, Of::Stream), bounds), (grant, how));
+    let (of, how) = (("still", Of::Stream, bounds), (grant, how));
     match in_memory(door, stream, at)? {
         Some(newer)
             if taped
                 .as_ref()
-                .is_none_or(|(taped, ..)| taped.utc() < newer.0.utc()) =>
+                .is_none_or(|taped| taped.still.utc() < newer.still.utc()) =>
         {
             answer(door, Some(newer), of, how)
         }
@@ -112,10 +117,12 @@ fn in_memory(door: &Door, stream: &StreamName, at: Micros) -> Result<Option<Foun
     let still = pictures.find(shown).map(|picture| Still::of_picture(&picture));
     let still = still.transpose().map_err(|error| of_file(&error))?;
     Ok(still.map(|still| {
-        let at = ring
-            .tape_zero
-            .saturating_add(still.utc().saturating_sub(ring.zero_utc));
-        (still, None, vec![at])
+        let at = ring.tape_zero.saturating_add(still.entry());
+        Found {
+            ranges: vec![moment(stream, at)],
+            still,
+            tape: None,
+        }
     }))
 }
 
@@ -135,23 +142,37 @@ fn pictures(chunk: &RingChunk, publish_zero_utc: Micros) -> impl Iterator<Item =
     })
 }
 
-/// A picture, the tape that it is read from, if it is not in memory, and the tape times that it may be of.
-type Found<S> = (Still<S>, Option<LibrarySource>, Vec<Micros>);
+/// A picture that was found.
+struct Found<S> {
+    still: Still<S>,
+    /// The tape that it is read from, if it is not in memory.
+    tape: Option<LibrarySource>,
+    /// The tape that is not to be held back.
+    ranges: Vec<TapeSpan>,
+}
 
-/// The last picture of a view up to a time. Blocks.
-fn still(view: View<LibrarySource>, at: Micros) -> Result<Option<Found<LibrarySource>>, Refusal> {
+/// The moment of tape that a picture is of.
+fn moment(stream: &StreamName, at: Micros) -> TapeSpan {
+    TapeSpan {
+        stream: stream.clone(),
+        from: at,
+        to: at.saturating_add(1),
+    }
+}
+
+/// The last picture of a view of a stream up to a time. Blocks.
+fn still(
+    view: View<LibrarySource>,
+    stream: &StreamName,
+    at: Micros,
+) -> Result<Option<Found<LibrarySource>>, Refusal> {
     let tape = view.source.clone();
-    let segments = view.segments.clone();
     let still = view.still(at).map_err(|error| of_file(&error))?;
-    Ok(still.map(|still| {
-        let of = |segment: &ViewSegment| {
-            let at = segment
-                .publish_zero
-                .saturating_add(still.utc().saturating_sub(segment.publish_zero_utc));
-            (segment.begins() <= at && segment.end.is_none_or(|end| at <= end)).then_some(at)
-        };
-        let times = segments.iter().filter_map(of).collect();
-        (still, Some(tape), times)
+    Ok(still.map(|still| Found {
+        // The tape is held back by DTS, as it is recorded.
+        ranges: vec![moment(stream, still.entry())],
+        still,
+        tape: Some(tape),
     }))
 }
 
@@ -166,34 +187,28 @@ fn allowed(at: Micros, (earliest, latest): Bounds) -> Result<Micros, Refusal> {
 fn answer<S: TapeSource + Send + Sync + 'static>(
     door: &Arc<Door>,
     found: Option<Found<S>>,
-    (of, (stream, kind), (earliest, _)): (&str, (&StreamName, Of), Bounds),
+    (name, of, (earliest, _)): (&str, Of, Bounds),
     (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     // Over a gap the last picture may lie before what the viewer may have.
-    let may_have = |(still, ..): &Found<S>| earliest.is_none_or(|earliest| still.utc() >= earliest);
-    let Some((still, tape, times)) = found.filter(may_have) else {
+    let may_have = |found: &Found<S>| earliest.is_none_or(|earliest| found.still.utc() >= earliest);
+    let Some(Found { still, tape, ranges }) = found.filter(may_have) else {
         return Err(Refusal::not_found(
             "there is no picture at this time or shortly before",
         ));
     };
-    let of_picture = |at: &Micros| TapeSpan {
-        stream: stream.clone(),
-        from: *at,
-        to: at.saturating_add(1),
-    };
-    let ranges: Vec<TapeSpan> = times.iter().map(of_picture).collect();
-    grant.sight.tape(&ranges, kind)?;
+    grant.sight.tape(&ranges, of)?;
     let utc = still.utc();
     let sent = Sent {
         len: still.len(),
-        etag: format!("\"{of}-{utc:x}-{:x}\"", still.len()),
+        etag: format!("\"{name}-{utc:x}-{:x}\"", still.len()),
         source: Arc::new(Reading::new(still)),
         tape,
         media_type: "video/mp4",
         pace: Pace::Player,
         changed: Some(utc),
         until: grant.until,
-        guard: grant.sight.guard(ranges, kind),
+        guard: grant.sight.guard(ranges, of),
     };
     let mut answer = send(door, &sent, how);
     set(&mut answer, TIME, &rfc3339(utc));

@@ -42,6 +42,8 @@ fn the_keyframe_at_or_before_is_the_only_sample() {
         assert!(payload == keys[key].payload, "{ms}");
         // The keyframe of a second is presented 33 ms after it is decoded.
         assert_eq!(still.utc(), SOME_DAY + key as i64 * 1_000_000 + 33_000);
+        // The tape is held back by DTS.
+        assert_eq!(still.entry(), takes[0].publish_zero + key as i64 * 1_000_000);
         let at = |kind: &[u8]| bytes.windows(4).position(|word| word == kind).unwrap();
         assert!(at(b"moov") < at(b"mdat"));
         assert!(bytes.len() < payload.len() + 1_500);

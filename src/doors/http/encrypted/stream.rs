@@ -16,10 +16,11 @@ use crate::doors::http::answer::{Answer, Refusal};
 use crate::doors::http::body::Source;
 use crate::doors::http::door::Door;
 use crate::doors::http::files::{Bounds, Reading, Sent};
+use crate::doors::http::held::{Of, Sight, hidden};
 use crate::doors::http::live;
 use crate::format::hls::encryption::{StreamEncryption, StreamKeyId};
 use crate::format::{FileError, VirtualFile};
-use crate::media::StreamName;
+use crate::media::{Micros, StreamName};
 use crate::store::{Library, OpenTape};
 
 /// How a stream is encrypted where it is had encrypted alone.
@@ -35,28 +36,33 @@ pub(in crate::doors::http) fn of_stream(
 }
 
 /// Answers with the 16 bytes of a key of a stream. A viewer that may have media of a time gets a key only where all chunks of the key are
-/// of that time.
+/// of that time, and a viewer that may not moderate only where none of them is held back.
 pub(in crate::doors::http) async fn key(
     door: &Arc<Door>,
     stream: &StreamName,
-    (id, bounds): (StreamKeyId, Bounds),
+    (id, bounds, sight): (StreamKeyId, Bounds, &Sight),
     method: &Method,
 ) -> Result<Answer, Refusal> {
     let open = door.store.open_tape(stream);
     let first = *id.numbers().start();
     let ring = live::ring(door, stream, first);
     let in_memory = ring.is_some_and(|ring| ring.chunks.iter().any(|chunk| chunk.number >= first));
-    let name = stream.clone();
+    let (name, hides) = (stream.clone(), sight.clone());
     let read = move |library: &Library| {
         // Who may watch now gets no key of what may be watched when that right is over.
         let has_begun = in_memory || live::has_reached(library, &name, first, open.as_deref())?;
         let opens = bounds == (None, None) || opens(library, (&name, open.as_deref()), &id, bounds)?;
-        Ok((has_begun, opens))
+        let is_held = hides.hides_some(&name) && {
+            let range = tape_of(library, (&name, open.as_deref()), &id)?;
+            range.is_none_or(|(from, to)| hides.hides_of_stream(&name, from, to, Of::Stream))
+        };
+        Ok((has_begun, is_held, opens))
     };
     match door.read(read).await? {
-        (true, true) => {}
-        (true, false) => return Err(refused(stream)),
-        (false, _) => {
+        (true, false, true) => {}
+        (true, true, _) => return Err(hidden(Of::Stream)),
+        (true, false, false) => return Err(refused(stream)),
+        (false, ..) => {
             return Err(Refusal::not_found(format!(
                 "no chunk of {stream} has this key yet"
             )));
@@ -150,6 +156,26 @@ fn opens(
         _ => true,
     };
     Ok(begins && ends)
+}
+
+/// Tape time of the first and the last chunk of a key that there are so far, where both are on the tape. Blocks.
+fn tape_of(
+    library: &Library,
+    (stream, open): (&StreamName, Option<&OpenTape>),
+    id: &StreamKeyId,
+) -> Result<Option<(Micros, Micros)>, Refusal> {
+    let numbers = id.numbers();
+    let Some((from, _)) = live::tape_of(library, stream, *numbers.start(), open)? else {
+        return Ok(None);
+    };
+    let to = match live::tape_of(library, stream, *numbers.end(), open)? {
+        Some((_, to)) => Some(to),
+        // The last chunk is yet to come, or is missing, and then so is this one.
+        None => live::newest(library, stream, open)?
+            .filter(|(number, _)| *number <= *numbers.end())
+            .map(|(_, to)| to),
+    };
+    Ok(to.map(|to| (from, to)))
 }
 
 fn refused(stream: &StreamName) -> Refusal {

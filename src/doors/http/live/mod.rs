@@ -214,6 +214,29 @@ pub(super) fn span_of(
     })
 }
 
+/// Tape time of the beginning and the end of a chunk, where it is on the tape. Blocks.
+pub(super) fn tape_of(
+    library: &Library,
+    stream: &StreamName,
+    number: u64,
+    open: Option<&OpenTape>,
+) -> Result<Option<(Micros, Micros)>, Refusal> {
+    Ok(match on_tape(library, stream, number, open)? {
+        Found::Here(placed) => Some(placed.tape),
+        Found::Gone | Found::NotOnTape => None,
+    })
+}
+
+/// The number of the newest chunk on the tape, and the tape time of its end. Blocks.
+pub(super) fn newest(
+    library: &Library,
+    stream: &StreamName,
+    open: Option<&OpenTape>,
+) -> Result<Option<(u64, Micros)>, Refusal> {
+    let last = on_the_tape(library, stream, 1, open)?;
+    Ok(last.chunks.last().map(|chunk| (chunk.number, chunk.tape().1)))
+}
+
 impl Now {
     /// The same without what a viewer does not get: a window is of one stretch, so it begins behind the last chunk that is held back.
     fn seen(mut self, stream: &StreamName, (sight, of): (&Sight, Of)) -> Result<Self, Refusal> {

@@ -81,7 +81,8 @@ impl Asking<'_> {
                 return match sealed {
                     // A key that has other chunks than those of now may open what nobody has yet.
                     Sealed::Key if encryption.counts_like(id) => {
-                        encrypted::key_of_stream(self.door, stream, (*id, bounds), self.method).await
+                        let asked = (*id, bounds, &grant.sight);
+                        encrypted::key_of_stream(self.door, stream, asked, self.method).await
                     }
                     Sealed::Chunks(first, last) if encryption.key_id(*first) == *id => {
                         let sealing = (bounds, Some(&encryption));
