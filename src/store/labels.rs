@@ -106,9 +106,12 @@ impl RecordingRow {
         })
     }
 
-    /// The gaps that files close.
+    /// The gaps that files close: those between two publishes, unless the recording keeps them.
     fn closed(&self, gaps: Gaps) -> impl Iterator<Item = (Micros, Micros)> {
-        let closed = self.gaps.iter().filter(move |_| gaps == Gaps::Close);
+        let closed = self
+            .gaps
+            .iter()
+            .filter(move |gap| gaps == Gaps::Close && !gap.within);
         closed.map(|gap| (gap.from, gap.to))
     }
 }
@@ -148,6 +151,7 @@ mod tests {
             gaps: vec![Gap {
                 from: 104_000_000,
                 to: 164_000_000,
+                within: false,
             }],
             short: None,
             renditions: Vec::new(),
@@ -161,6 +165,16 @@ mod tests {
         chapters
             .map(|chapter| (chapter.at / 1_000_000, chapter.text.as_str()))
             .collect()
+    }
+
+    #[test]
+    fn files_go_on_through_a_gap_within_a_publish_and_so_do_notes() {
+        let mut row = row(Gaps::Close, 0);
+        row.gaps.iter_mut().for_each(|gap| gap.within = true);
+        let dated = row.dated_notes(None, None);
+        let dates: Vec<Micros> = dated.iter().map(|note| note.at / 1_000_000).collect();
+        assert_eq!(dates, [101, 104, 106, 112]);
+        assert_eq!(seconds(&row.labels())[3], (12, "12"));
     }
 
     #[test]

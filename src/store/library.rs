@@ -183,6 +183,8 @@ pub struct Gap {
     pub from: Micros,
     /// UTC where it goes on.
     pub to: Micros,
+    /// True where it goes on in the same publish. Files go on through such a gap, with silence and the last picture.
+    pub within: bool,
 }
 
 /// The state of a recording's deletion.

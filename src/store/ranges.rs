@@ -97,17 +97,20 @@ struct Line {
 }
 
 impl Line {
-    /// The pieces of tape, each with the moment of playing at which it begins. A gap that is kept lasts as long as on the tape.
+    /// The pieces of tape, each with the moment of playing at which it begins. A gap that is kept, and one within a publish, lasts as
+    /// long as on the tape.
     fn pieces(&self) -> impl Iterator<Item = (Micros, usize, Run)> {
         let mut at = 0_i64;
         self.ranges.iter().enumerate().flat_map(move |(range, played)| {
-            let mut before: Option<Micros> = None;
+            let mut before: Option<(Micros, i64)> = None;
             let pieces = played.runs.iter().map(|(run, utc)| {
-                let gap = before.map_or(0, |before| run.from.saturating_add(*utc).saturating_sub(before));
-                if played.gaps == Gaps::Keep && (0..=LONGEST_GAP).contains(&gap) {
+                let begins = run.from.saturating_add(*utc);
+                let gap = before.map_or(0, |(end, _)| begins.saturating_sub(end));
+                let is_within = before.is_some_and(|(_, publish)| publish == run.publish);
+                if (played.gaps == Gaps::Keep || is_within) && (0..=LONGEST_GAP).contains(&gap) {
                     at = at.saturating_add(gap);
                 }
-                before = Some(run.to.saturating_add(*utc));
+                before = Some((run.to.saturating_add(*utc), run.publish));
                 let begins = at;
                 at = at.saturating_add(run.to.saturating_sub(run.from));
                 (begins, range, *run)
@@ -365,24 +368,29 @@ fn as_range(of: &RecordingData, source: RecordingId) -> TapeRange {
 mod tests {
     use super::*;
 
-    fn run(from: Micros, to: Micros) -> Run {
-        Run { publish: 1, from, to }
+    fn run(publish: i64, from: Micros, to: Micros) -> Run {
+        Run { publish, from, to }
     }
 
-    fn line(gaps: Gaps) -> Line {
+    /// The second of its runs is of another publish than the first, or of the same.
+    fn line(gaps: Gaps, second: i64) -> Line {
         let of = |runs: &[Run]| Played {
             runs: runs.iter().map(|run| (*run, 7)).collect(),
             gaps,
         };
         Line {
-            ranges: vec![of(&[run(100, 200), run(500, 600)]), of(&[]), of(&[run(50, 80)])],
+            ranges: vec![
+                of(&[run(1, 100, 200), run(second, 500, 600)]),
+                of(&[]),
+                of(&[run(1, 50, 80)]),
+            ],
         }
     }
 
     #[test]
     fn a_moment_of_playing_is_a_place_on_the_tape_of_a_range() {
         let at = |range, tape| Some(Place { range, tape });
-        let closed = line(Gaps::Close);
+        let closed = line(Gaps::Close, 2);
         assert_eq!(closed.plays(), 230);
         for (moment, from, to) in [
             (0, at(0, 100), None),
@@ -394,11 +402,13 @@ mod tests {
         ] {
             assert_eq!((closed.from(moment), closed.to(moment)), (from, to), "{moment}");
         }
-        let kept = line(Gaps::Keep);
-        assert_eq!(kept.plays(), 530);
-        // A moment in a gap begins behind it and ends before it.
-        assert_eq!((kept.from(250), kept.to(250)), (at(0, 500), at(0, 200)));
-        assert_eq!((kept.from(450), kept.to(450)), (at(0, 550), at(0, 550)));
+        // Files go on through a gap within a publish, whether gaps are kept or not.
+        for kept in [line(Gaps::Keep, 2), line(Gaps::Keep, 1), line(Gaps::Close, 1)] {
+            assert_eq!(kept.plays(), 530);
+            // A moment in a gap begins behind it and ends before it.
+            assert_eq!((kept.from(250), kept.to(250)), (at(0, 500), at(0, 200)));
+            assert_eq!((kept.from(450), kept.to(450)), (at(0, 550), at(0, 550)));
+        }
     }
 
     #[test]

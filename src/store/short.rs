@@ -12,6 +12,8 @@ pub(super) const GAP: Micros = 500_000;
 pub(super) struct Stretch {
     pub(super) from: Micros,
     pub(super) to: Micros,
+    /// The row of its publish; 0 where it is not asked for.
+    pub(super) publish: i64,
     /// UTC less tape time.
     pub(super) utc: Micros,
 }
@@ -65,6 +67,7 @@ mod tests {
 
     fn stretch(from: Micros, to: Micros) -> Stretch {
         Stretch {
+            publish: 0,
             from: from * SECOND,
             to: to * SECOND,
             utc: 0,

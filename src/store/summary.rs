@@ -107,6 +107,7 @@ impl Summary {
         let stretches = runs.map(|run| Stretch {
             from: run.from,
             to: run.to,
+            publish: run.publish,
             utc: zeros
                 .get(&run.publish)
                 .copied()
@@ -121,6 +122,7 @@ impl Summary {
             stretches.push(Stretch {
                 from: start,
                 to: start,
+                publish: 0,
                 utc: self.utc_start.saturating_sub(start),
             });
         }
@@ -138,7 +140,7 @@ impl Summary {
         let ends = stretches.iter().map(|of| utc(of, of.to)).max();
         (row.start, row.end) = (begins.unwrap_or(row.start), ends.unwrap_or(row.end));
         (row.begins_later, row.lost) = (false, 0);
-        let mut borders: Vec<Gap> = Vec::new();
+        let mut borders: Vec<(Micros, Micros)> = Vec::new();
         let mut at = 0;
         for run in &self.tally.runs {
             if *run != Run::BORDER {
@@ -146,13 +148,10 @@ impl Summary {
                 continue;
             }
             if let (Some(before), Some(behind)) = (stretches.get(at - 1), stretches.get(at)) {
-                borders.push(Gap {
-                    from: utc(before, before.to),
-                    to: utc(behind, behind.from),
-                });
+                borders.push((utc(before, before.to), utc(behind, behind.from)));
             }
         }
-        row.gaps.retain(|gap| !borders.contains(gap));
+        row.gaps.retain(|gap| !borders.contains(&(gap.from, gap.to)));
     }
 
     fn figures(&mut self, stretches: &[Stretch]) {
@@ -176,7 +175,11 @@ impl Summary {
             );
             // The tape goes on at once after a restart of the box, however long the box was off. Only the clock tells.
             if behind.from.saturating_sub(before.to) > GAP || to.saturating_sub(from) > GAP {
-                row.gaps.push(Gap { from, to });
+                row.gaps.push(Gap {
+                    from,
+                    to,
+                    within: before.publish == behind.publish,
+                });
             }
         }
     }

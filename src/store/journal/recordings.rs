@@ -335,6 +335,7 @@ fn stretches(db: &Connection, found: &Found, limit: Micros) -> Result<Vec<Stretc
     let mut statement = prepare(db, &sql)?;
     let rows = statement.query_map(values, |row| {
         Ok(Stretch {
+            publish: 0,
             from: row.get(0)?,
             to: row.get(1)?,
             utc: row.get(2)?,
