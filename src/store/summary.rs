@@ -67,11 +67,14 @@ impl Summary {
         }
     }
 
-    /// Adds the next segment of the recording's tape.
+    /// Adds a segment to the recording's tape.
     pub(super) fn add(&mut self, segment: &Extent, tracks: &Tracks) {
         if let Some(part) = self.bounds.part(segment) {
-            self.tally.add(&part);
-            self.tracks(tracks);
+            let is_last = self.tally.end().is_none_or(|end| end < part.to);
+            self.tally.insert(&part);
+            if is_last {
+                self.tracks(tracks);
+            }
         }
     }
 

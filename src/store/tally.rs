@@ -162,6 +162,39 @@ impl Tally {
         }
     }
 
+    /// Adds a segment wherever it lies: one that could not be sealed before others followed, because its device failed, and that is
+    /// read from its file.
+    pub(super) fn insert(&mut self, part: &Part) {
+        if self.end().is_none_or(|end| end < part.to) {
+            return self.add(part);
+        }
+        let at = self.runs.partition_point(|run| run.from <= part.from);
+        let before = at.checked_sub(1).and_then(|before| self.runs.get(before));
+        let behind = self.runs.get(at).copied();
+        let until = behind.map_or(part.to, |behind| behind.from.min(part.to));
+        let own = Part { to: until, ..*part };
+        self.length = self
+            .length
+            .saturating_add(own.adds(before.map(|before| before.to)));
+        self.bytes = self.bytes.saturating_add(part.bytes);
+        self.segments += 1;
+        let mut run = Run {
+            publish: part.publish,
+            from: part.from,
+            to: part.to,
+        };
+        let follows =
+            |run: &Run, next: &Run| run.publish == next.publish && next.from.saturating_sub(run.to) <= GAP;
+        if let Some(behind) = behind.filter(|behind| follows(&run, behind)) {
+            run.to = behind.to.max(run.to);
+            self.runs.remove(at);
+        }
+        match at.checked_sub(1).and_then(|before| self.runs.get_mut(before)) {
+            Some(before) if follows(before, &run) => before.to = before.to.max(run.to),
+            _ => self.runs.insert(at, run),
+        }
+    }
+
     /// The same tape without a segment between two others, which are the next ones on the tape. `None` where it must be added up
     /// again.
     pub(super) fn without(mut self, part: &Part, [before, behind]: [Option<&Part>; 2]) -> Option<Self> {
@@ -300,6 +333,26 @@ mod tests {
                 prop_assert_eq!(&tally, &known);
                 prop_assert_eq!(Tally::read(&tally.written()), Some(known));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_same_where_a_segment_is_known_after_those_behind_it(
+            tape in tape(),
+            late in any::<proptest::sample::Index>(),
+        ) {
+            let bounds = Bounds { exact: true, start: 0, from: 0, limit: Micros::MAX };
+            let known = tallied(&bounds, &tape);
+            let mut others = tape.clone();
+            let late = others.remove(late.index(tape.len()));
+            let mut tally = tallied(&bounds, &others);
+            if let Some(part) = bounds.part(&late) {
+                tally.insert(&part);
+            }
+            let gaps = |tally: &Tally| tally.runs.iter().map(|run| (run.publish, run.from)).collect::<Vec<_>>();
+            prop_assert_eq!(gaps(&tally), gaps(&known));
+            prop_assert_eq!((tally.segments, tally.length, tally.bytes, tally.end()), (known.segments, known.length, known.bytes, known.end()));
         }
     }
 
