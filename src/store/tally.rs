@@ -163,7 +163,8 @@ impl Tally {
     }
 
     /// Adds a segment wherever it lies: one that could not be sealed before others followed, because its device failed, and that is
-    /// read from its file.
+    /// read from its file. A run may have holes of half a second at most, which nobody knows any more: what fills such a hole adds no
+    /// length.
     pub(super) fn insert(&mut self, part: &Part) {
         if self.end().is_none_or(|end| end < part.to) {
             return self.add(part);
@@ -352,7 +353,8 @@ mod tests {
             }
             let gaps = |tally: &Tally| tally.runs.iter().map(|run| (run.publish, run.from)).collect::<Vec<_>>();
             prop_assert_eq!(gaps(&tally), gaps(&known));
-            prop_assert_eq!((tally.segments, tally.length, tally.bytes, tally.end()), (known.segments, known.length, known.bytes, known.end()));
+            prop_assert_eq!((tally.segments, tally.bytes, tally.end()), (known.segments, known.bytes, known.end()));
+            prop_assert!((0..=GAP).contains(&(known.length - tally.length)), "{} of {}", tally.length, known.length);
         }
     }
 
