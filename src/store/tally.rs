@@ -218,6 +218,14 @@ impl Tally {
             .iter()
             .position(|run| run.publish == part.publish && run.from <= part.from && part.to <= run.to)?;
         let run = *self.runs.get(at)?;
+        let within =
+            |other: &Part| other.publish == run.publish && run.from <= other.from && other.to <= run.to;
+        // Segments that begin or end together: the bounds of the run do not say which of them it needs.
+        if before.is_some_and(within) != (run.from < part.from)
+            || behind.is_some_and(within) != (part.to < run.to)
+        {
+            return None;
+        }
         let left = before
             .filter(|_| run.from < part.from)
             .map(|before| Run { to: before.to, ..run });
@@ -343,6 +351,8 @@ mod tests {
             tape in tape(),
             late in any::<proptest::sample::Index>(),
         ) {
+            // No segment lies within another one.
+            prop_assume!(tape.is_sorted_by_key(|segment| segment.start));
             let bounds = Bounds { exact: true, start: 0, from: 0, limit: Micros::MAX };
             let known = tallied(&bounds, &tape);
             let mut others = tape.clone();
