@@ -1,7 +1,15 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::*;
+use super::arguments::{Compose, SplitUp};
+use super::making::{Asked, notes_of, one_coding};
+use super::{behind, nth};
+use crate::api::answer::{Code, Failure};
+use crate::api::arguments::typed;
+use crate::format::MAX_RANGES;
+use crate::media::{Micros, RecordingId};
+use crate::model::reply::RecordingComposed;
+use crate::store::{Cut, RecordingRow};
 
 #[test]
 fn moments_and_ranges_are_bounded_by_one_and_by_a_million() {
