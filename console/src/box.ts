@@ -12,11 +12,7 @@ export class Refused extends Error {
 /** No answer of the box came. */
 export class Away extends Error {}
 
-export type Right = "operate" | "moderate" | "keys";
-
-// A command of each right. Asked with HEAD, the box answers 403 to whoever has not the right, and else that the method is
-// wrong: nothing is done.
-const PROBES: Record<Right, string> = { operate: "clip.create", moderate: "recording.set", keys: "token.create" };
+export type Right = "watch" | "download" | "operate" | "moderate" | "metrics" | "keys";
 
 const PATIENCE_MS = 15_000;
 const WHILE_PEOPLE_TYPE_MS = 300_000;
@@ -67,7 +63,9 @@ export function boxNow(): number {
 export async function ask<T>(command: string, body: object = {}, patience = PATIENCE_MS): Promise<T> {
   const headers = { "Content-Type": "application/json" };
   const reply = await send("api/v1/" + command, { method: "POST", headers, body: JSON.stringify(body) }, patience);
-  return (await answer(reply)).result as T;
+  // What the viewer may do has changed under the page, or it holds for other streams alone.
+  if (reply.status === 403) void meet().catch(() => {});
+  return (await answer<{ result: T }>(reply)).result;
 }
 
 // How the viewer shows who it is. Where nothing is shown, credentials are left out: a browser that may send some asks for them
@@ -131,23 +129,21 @@ export function wantLogIn(): void {
 /** Finds out whether the viewer is let in, and what it may do. */
 export async function meet(patience = PATIENCE_MS): Promise<void> {
   try {
-    await ask("stream.list", { limit: 1 }, patience);
+    // A browser asks for the key where a command is refused; what the session says, it leaves to the page.
+    if (proof === "key") await answer(await send("api/v1/stream.list?limit=1", {}, patience));
+    const known = await answer<{ rights: Right[] }>(await send("api/v1/session"));
+    box.rights = new Set(known.rights);
   } catch (error) {
-    // Without an answer nothing is known. One that is no answer to the viewer, as when the storage device is away, lets it in.
+    // Without an answer nothing is known.
     if (!(error instanceof Refused)) return;
     if (error.status === 401) {
       // What was shown is worth nothing any more, or the browser's window was closed.
       if (proof !== "none") show("none");
-      return;
-    }
-    if (error.status === 403) return letIn(false, error.message);
+    } else if (error.status === 403) letIn(false, error.message);
+    return;
   }
-  const probed = Object.entries(PROBES).map(async ([right, command]) => {
-    const reply = await send("api/v1/" + command, { method: "HEAD" });
-    return reply.status === 405 ? [right as Right] : [];
-  });
-  box.rights = new Set((await Promise.all(probed)).flat());
-  letIn(true, "");
+  const why = box.rights.has("watch") ? "" : t("no_watch");
+  letIn(why === "", why);
   tell(changed);
 }
 
@@ -158,14 +154,8 @@ function letIn(isLetIn: boolean, why: string): void {
   tell(changed);
 }
 
-interface Answered {
-  result?: unknown;
-  error?: { message?: string };
-}
-
-async function answer(reply: Response): Promise<Answered> {
-  if (reply.status === 204) return {};
-  if (reply.ok) return (await reply.json()) as Answered;
+async function answer<T>(reply: Response): Promise<T> {
+  if (reply.ok) return (await reply.json()) as T;
   const refused = await refusal(reply);
   // A session that ended, or a key that was taken away: the form says so. Who comes for the first time needs no reason.
   if (reply.status === 401) letIn(false, proof === "none" ? "" : refused.message);
@@ -173,7 +163,7 @@ async function answer(reply: Response): Promise<Answered> {
 }
 
 async function refusal(reply: Response): Promise<Refused> {
-  const read = (await reply.json().catch(() => ({}))) as Answered;
+  const read = (await reply.json().catch(() => ({}))) as { error?: { message?: string } };
   return new Refused(reply.status, read.error?.message ?? t("box_answers", { status: reply.status }));
 }
 

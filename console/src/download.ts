@@ -1,12 +1,14 @@
-// A download. No command says whether a viewer may download: the file itself does, before the browser would store an error.
+// A download, for who may. A right may hold for other streams alone: the file itself says so, before the browser would store an
+// error.
 
-import { credentials } from "./box";
+import { box, credentials } from "./box";
 import { h, say } from "./dom";
 import { address } from "./show";
 import { t } from "./words";
 
-/** A link that stores a file. */
-export function downloadLink(path: string, label: string): HTMLElement {
+/** A link that stores a file, for who has the right. */
+export function downloadLink(path: string, label: string): HTMLElement | null {
+  if (!box.rights.has("download")) return null;
   const said = h("span", { class: "said", role: "status" });
   const link = h("a", { class: "button", href: path, download: "" }, label);
   link.addEventListener("click", async (event) => {

@@ -805,6 +805,10 @@ fn a_password_opens_a_session_and_a_page_of_another_site_cannot_use_it() {
     }
     let cookie = ("Cookie", cookie.split(';').next().unwrap());
     assert_eq!(get(door, &path, &[cookie, ("Range", "bytes=0-0")]).status, 206);
+    let known = |headers: &[(&str, &str)]| get(door, "/api/v1/session", headers);
+    assert_eq!(known(&[]).status, 401);
+    let told = String::from_utf8(known(&[cookie]).body).unwrap();
+    assert_eq!(told, "{\"viewer\":\"ann\",\"rights\":[\"watch\",\"operate\"]}");
     let stop = |headers: &[(&str, &str)]| {
         let body = b"{\"stream\":\"live/cam1\"}";
         ask(

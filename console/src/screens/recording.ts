@@ -3,7 +3,7 @@
 import type { Note, Recording } from "../answers";
 import { ask, box, onBack, onChange } from "../box";
 import { commandButton } from "../command";
-import { copyable, field, fill, h, say, theirs } from "../dom";
+import { type Child, copyable, field, fill, h, say, theirs } from "../dom";
 import { downloadLink } from "../download";
 import { onEvent } from "../events";
 import { timelineLink } from "../places";
@@ -95,17 +95,17 @@ function about(root: HTMLElement, one: Recording): void {
     ["id", h("code", {}, one.id)],
   ];
   const shown = rows.filter(([, value]) => value !== "");
-  const buttons = h("div", { class: "row" });
+  const buttons: Child[] = [];
   if (one.state !== "expired") {
     const file = `r/${one.id}.mp4?download=1` + (one.state === "open" ? "&to=" + encodeURIComponent(one.end) : "");
     // Encrypted recordings have no other form than HLS.
-    if (!one.encrypted) buttons.append(downloadLink(file, t("download")));
+    if (!one.encrypted) buttons.push(downloadLink(file, t("download")));
     const path = one.encrypted || one.state === "open" ? `r/${one.id}/master.m3u8` : `r/${one.id}.mp4`;
     if (box.rights.has("keys")) {
       const open = () => share(t("share"), { token: { recording: one.id }, path });
-      buttons.append(h("button", { type: "button", click: open }, t("share")));
+      buttons.push(h("button", { type: "button", click: open }, t("share")));
     }
-    buttons.append(copyable(t("address"), address(`r/${one.id}/master.m3u8`)));
+    buttons.push(copyable(t("address"), address(`r/${one.id}/master.m3u8`)));
   }
   const deliveries = one.renditions.map((delivery) => {
     const state = h("span", { class: delivery.state === "failed" ? "chip bad" : "chip" }, deliveryWord(delivery.state));
@@ -114,7 +114,7 @@ function about(root: HTMLElement, one: Recording): void {
   });
   fill(
     root,
-    buttons,
+    h("div", { class: "row" }, ...buttons),
     h("dl", { class: "facts wide" }, ...shown.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     h("h2", {}, t("deliveries")),
     deliveries.length === 0 ? h("p", {}, t("no_deliveries")) : h("ul", { class: "deliveries" }, ...deliveries),

@@ -83,6 +83,7 @@ export const de: Words = {
   no_tape: "In dieser Zeit wurde nichts aufgenommen.",
   no_tape_today: "Kein Stream, den Sie sehen dürfen, wurde in den letzten 24 Stunden aufgenommen.",
   no_time: "Die Box kennt die Zeit nicht: Ihre Uhr zeigt {box}. Aufnahmen bekommen ihre richtige Zeit, wenn die Uhr gestellt ist.",
+  no_watch: "Dieser Zuschauer darf nicht zusehen.",
   not_here_any_more: "Die Aufnahme ist nicht mehr auf der Box.",
   not_recorded: "Nicht aufgenommen",
   note: "Notiz",

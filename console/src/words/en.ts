@@ -83,6 +83,7 @@ export const en = {
   no_tape: "Nothing was recorded in this time.",
   no_tape_today: "No stream that you may see was recorded in the last 24 hours.",
   no_time: "The box does not know the time: its clock says {box}. Recordings get their right time when the clock is set.",
+  no_watch: "This viewer may not watch.",
   not_here_any_more: "The recording is not on the box any more.",
   not_recorded: "Not recorded",
   note: "note",

@@ -83,6 +83,7 @@ export const zh: Words = {
   no_tape: "该时段没有录制。",
   no_tape_today: "过去 24 小时内没有您可以查看的录制。",
   no_time: "设备不知道当前时间：其时钟为 {box}。时钟校准后，录制会得到正确的时间。",
+  no_watch: "该观看者无观看权限。",
   not_here_any_more: "该录制已不在设备上。",
   not_recorded: "未录制",
   note: "备注",

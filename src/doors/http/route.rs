@@ -220,6 +220,9 @@ impl Asking<'_> {
                 let viewer = self.viewer(asked, None).await?;
                 events::answer(self.door, (&viewer, self.client), &query, self.headers)
             }
+            Target::Session if matches!(*self.method, Method::GET | Method::HEAD) => {
+                Ok(session::known(&self.viewer(asked, None).await?))
+            }
             Target::Session => {
                 self.comes_from_here(host)?;
                 session::answer(self.door, self.client, (self.method, self.headers, body)).await

@@ -1,4 +1,4 @@
-//! `POST /api/v1/session`: logging in with a password, and `DELETE` for logging out.
+//! `POST /api/v1/session`: logging in with a password, `DELETE` for logging out, and `GET` for what this viewer may do.
 //!
 //! The answer to a right password is a cookie, which a browser keeps to this host and sends with its own requests.
 
@@ -7,14 +7,15 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{SET_COOKIE, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, Refusal, empty, set};
+use super::answer::{Answer, Refusal, empty, json, set};
 use super::client::Client;
 use super::commands::body;
 use super::door::Door;
 use super::gate;
-use crate::access::viewer::{LIFE, Request};
+use crate::access::viewer::{LIFE, Request, Viewer};
+use crate::model::{Right, Rights};
 
 /// What is sent to log in.
 #[derive(Deserialize)]
@@ -59,10 +60,28 @@ pub(super) async fn answer(
             Ok(with_cookie(client, "", 0))
         }
         _ => Err(Refusal::method(
-            "log in with POST, and out with DELETE",
-            "POST, DELETE",
+            "log in with POST, and out with DELETE; GET says what you may do",
+            "GET, HEAD, POST, DELETE",
         )),
     }
+}
+
+/// Who asks, and what it may do.
+#[derive(Serialize)]
+struct Known<'a> {
+    viewer: &'a str,
+    /// Each right that it has on some streams at least.
+    rights: Rights,
+}
+
+/// Answers with what a viewer may do, so that a page shows no button that the box would refuse.
+pub(super) fn known(viewer: &Viewer) -> Answer {
+    let has = Right::ALL.into_iter().filter(|right| viewer.has(*right));
+    let known = Known {
+        viewer: viewer.name(),
+        rights: has.collect(),
+    };
+    json(StatusCode::OK, &known)
 }
 
 /// Takes out the challenge that has a browser ask for a name and a key over the page. Whoever has logged in, or does, has a page

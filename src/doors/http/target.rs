@@ -49,7 +49,7 @@ pub(super) enum Target {
     OpenApi,
     /// `/api/v1/events`
     Events,
-    /// `/api/v1/session`: logging in and out.
+    /// `/api/v1/session`: logging in and out, and what the viewer may do.
     Session,
     /// `/api/v1/<command>`
     Command(String),

@@ -19,12 +19,21 @@ fn rights_decide_what_the_console_shows() {
     assert!(!shown.as_str().unwrap().contains("127.0.0.1"), "{shown}");
     guest.press("Recordings");
     guest.press_in(".recordings", "live/cam1");
-    guest.press("Download MP4");
-    guest.wait_text("This viewer may not download.");
-    assert_eq!(guest.value("document.querySelectorAll('form.edit').length"), 0);
+    guest.wait_text("Address");
+    let more = "document.querySelectorAll('form.edit, a[download]').length";
+    assert_eq!(
+        guest.value(more),
+        0,
+        "who may watch alone has no download and no form"
+    );
+    let refused = |request: &&String| request.starts_with("HEAD") && request.contains("/api/");
+    assert!(
+        !guest.requests.iter().any(|one| refused(&one)),
+        "nothing is tried out"
+    );
     guest.press("Log out");
     log_in(&mut guest, "staff");
-    guest.wait("document.querySelector('form.edit')");
+    guest.wait("document.querySelector('form.edit') && document.querySelector('a[download]')");
     guest.press("Streams");
     guest.wait("document.querySelector('.tile .action button')");
     guest.wait_text("127.0.0.1");
