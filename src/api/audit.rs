@@ -34,6 +34,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
 /// Arguments that name the object of a command. No other argument is written down, because it may be long or a secret.
 const OBJECTS: &[&str] = &[
     "recording",
+    "recordings",
     "key",
     "stream",
     "task",
@@ -57,7 +58,7 @@ const OBJECTS: &[&str] = &[
 const MADE: &[&str] = &["recording", "recordings", "task"];
 /// A text of an object is cut to this many characters. A list is cut to this many entries.
 const LONGEST: usize = 128;
-const MOST_OF_LIST: usize = 4;
+const MOST_OF_LIST: usize = 20;
 
 /// A command that is being carried out.
 pub struct Entry {
@@ -312,7 +313,7 @@ mod tests {
         ] {
             assert_eq!(told(&said.into()), Some(shown.into()));
         }
-        let list = Value::from(vec!["rtmp://h/s3cret"; 9]);
+        let list = Value::from(vec!["rtmp://h/s3cret"; 99]);
         assert_eq!(told(&list), Some(vec!["rtmp://h"; MOST_OF_LIST].into()));
     }
 }

@@ -28,7 +28,7 @@ use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
 use crate::model::reply::{
     self, RecordingComposed, RecordingDeleted, RecordingFacts, RecordingKeys, RecordingList,
-    RecordingProtected, RecordingReviewed, RecordingTagged, Recordings, RecordingsBegun, RecordingsSplit,
+    RecordingProtected, RecordingTagged, Recordings, RecordingsBegun, RecordingsSplit, Reviewed,
 };
 use crate::recorder::{AskError, MANUAL_USUAL, OrderError, StartOrder, Started, Which};
 use crate::store::{Change, Command as StoreCommand, RecordingRow, RecordingState, StoreError};
@@ -150,10 +150,21 @@ pub(super) const COMMANDS: &[Command] = &[
                 "what the review says: pass, review or block",
             )
             .of(Values::Words(&["pass", "review", "block"])),
-            THIS,
+            takes(
+                "recording",
+                Kind::Text,
+                "the recording's id, or the beginning of the id",
+            )
+            .of(Values::Recordings),
+            takes(
+                "recordings",
+                Kind::Texts,
+                "or several, at most 20: the answer says what became of each",
+            )
+            .of(Values::Recordings),
             takes("reason", Kind::Text, "why; at most 128 bytes"),
         ],
-        carry_out: carries_out!(review -> RecordingReviewed),
+        carry_out: carries_out!(review -> Reviewed),
     },
     Command {
         name: "recording.protect",

@@ -30,6 +30,7 @@ const WHICH: &str = "which";
 
 const NAME: &str = "name";
 const RECORDING: &str = "recording";
+const RECORDINGS: &str = "recordings";
 const LAST: &str = "last";
 const YES: &str = "yes";
 
@@ -112,7 +113,7 @@ fn carry_out(command: &Command, said: Option<(&str, bool)>, matches: &ArgMatches
         if said.is_some_and(|(name, _)| name == argument.name) {
             continue;
         }
-        if is_the_recording(argument) && matches.get_flag(LAST) {
+        if is_the_recording(command, argument) && matches.get_flag(LAST) {
             arguments.insert(argument.name.to_owned(), LAST.into());
             continue;
         }
@@ -165,7 +166,8 @@ fn in_options(command: &Command, mut answer: Value) -> Value {
         && let Some(text) = message.as_str()
     {
         let mut text = text.to_owned();
-        for argument in command.arguments.iter().filter(|argument| !argument.required) {
+        let optional = |it: &&Argument| !it.required && !is_the_recording(command, it);
+        for argument in command.arguments.iter().filter(optional) {
             let (name, long) = (argument.name, long(argument.name));
             text = text.replace(&format!("'{name}'"), &format!("--{long}"));
             if let Some(what) = text.strip_prefix(&format!("{name}: ")) {
@@ -182,6 +184,15 @@ pub(super) fn verdict(answer: &Value) -> anyhow::Result<()> {
     if let Some(error) = answer.get("error") {
         let message = error.get("message").and_then(Value::as_str);
         bail!("{}", message.unwrap_or("refused, without a word"))
+    }
+    if let Some(reviews) = answer.pointer("/result/reviews").and_then(Value::as_array) {
+        let failed = reviews.iter().filter(|review| review.get("error").is_some());
+        let failed = failed.count();
+        ensure!(
+            failed == 0,
+            "{failed} of {} recordings were not reviewed",
+            reviews.len()
+        );
     }
     let right = answer.pointer("/result/ok").and_then(Value::as_bool);
     ensure!(
@@ -219,12 +230,12 @@ fn answer(service: &Service, command: &Command, arguments: Map<String, Value>) -
 fn one(name: &'static str, command: &'static Command, said: Option<&str>) -> clap::Command {
     let taken = |argument: &&Argument| Some(argument.name) != said && !is_about_either(command);
     let arguments = command.arguments.iter().filter(taken);
-    let arguments = arguments.map(|it| complete::with_values(argument(it), it));
+    let arguments = arguments.map(|it| complete::with_values(argument(command, it), it));
     // `last` works here, too, for users who know the option of `export`.
     let last = command
         .arguments
         .iter()
-        .find(|it| is_the_recording(it))
+        .find(|it| is_the_recording(command, it))
         .map(|it| {
             let about = "The newest recording, as RECORDING 'last'";
             Arg::new(LAST)
@@ -301,23 +312,28 @@ fn is_about_either(command: &Command) -> bool {
     values.eq([Values::Streams, Values::Recordings])
 }
 
-/// True for the argument that names the recording of a command. It may be the last recording.
-fn is_the_recording(argument: &Argument) -> bool {
-    argument.required && argument.values == Values::Recordings
+/// True for the argument that names the recording of a command, or the one of a list of them. It may be the last recording.
+fn is_the_recording(command: &Command, argument: &Argument) -> bool {
+    let alone = argument.required || command.arguments.iter().any(|it| it.name == RECORDINGS);
+    argument.name == RECORDING && alone
 }
 
 /// The argument on the command line. Required arguments are positional; the others have options.
-fn argument(argument: &Argument) -> Arg {
+fn argument(command: &Command, argument: &Argument) -> Arg {
     let arg = Arg::new(argument.name).help(argument.about);
     let arg = match argument.kind {
         Kind::Texts => arg.value_delimiter(',').action(ArgAction::Append),
         Kind::Lines => arg.action(ArgAction::Append),
         _ => arg,
     };
-    if is_the_recording(argument) {
-        return arg
-            .required_unless_present(LAST)
-            .value_name(argument.name.to_uppercase());
+    if is_the_recording(command, argument) {
+        let has_list = command.arguments.iter().any(|it| it.name == RECORDINGS);
+        let arg = if has_list {
+            arg.required_unless_present_any([LAST, RECORDINGS])
+        } else {
+            arg.required_unless_present(LAST)
+        };
+        return arg.value_name(argument.name.to_uppercase());
     }
     let takes_several = matches!(argument.kind, Kind::Texts | Kind::Lines);
     if argument.required && takes_several {

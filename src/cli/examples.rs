@@ -138,6 +138,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Hold a recording back from viewers and deliveries",
             ),
             (
+                "edgereel recording review pass --recordings 0197a2,0197a5",
+                "Pass two recordings",
+            ),
+            (
                 "edgereel recording start live/cam1 --pre-roll 10s --name lesson-7",
                 "Record, beginning with the last ten seconds",
             ),

@@ -9,7 +9,9 @@ use crate::api::answer::{Code, Failure};
 use crate::api::arguments::typed;
 use crate::config::{OnBlock, StreamSet};
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::model::reply::{RecordingReviewed, SharesTape};
+use crate::model::reply::{
+    NotReviewed, RecordingReviewed, RecordingsReviewed, ReviewOf, Reviewed, SharesTape,
+};
 use crate::model::{Reason, Review, ReviewStatus};
 use crate::store::{Held, Library, RecordingRow, StoreError, TapeSpan};
 
@@ -19,22 +21,64 @@ const NAMED: usize = 20;
 /// The most recordings that are looked at for those that a caller may see.
 const LOOKED_AT: usize = 500;
 
+/// The most recordings of a request, as the clouds take them.
+const MOST: usize = 20;
+
+/// The most characters of an id that an answer repeats.
+const LONGEST: usize = 64;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    recording: String,
+    recording: Option<String>,
+    recordings: Option<Vec<String>>,
     status: ReviewStatus,
     reason: Option<Reason>,
 }
 
-pub(super) async fn review(api: &Api, arguments: Map<String, Value>) -> Result<RecordingReviewed, Failure> {
+pub(super) async fn review(api: &Api, arguments: Map<String, Value>) -> Result<Reviewed, Failure> {
     let asked: Asked = typed(arguments)?;
-    let recording = row_of(api, asked.recording).await?.id;
-    api.is_about(recording);
     let review = Review {
         status: asked.status,
         reason: asked.reason,
     };
+    match (asked.recording, asked.recordings) {
+        (Some(one), None) => Ok(Reviewed::One(review_one(api, one, review).await?)),
+        (None, Some(several)) => review_each(api, several, review).await.map(Reviewed::Several),
+        (None, None) => Err(Failure::bad("'recording' or 'recordings' is needed").about("recording")),
+        (Some(_), Some(_)) => {
+            Err(Failure::bad("either 'recording' or 'recordings', not both").about("recordings"))
+        }
+    }
+}
+
+/// Reviews recordings one after the other. One that is refused does not keep the others from it.
+async fn review_each(api: &Api, several: Vec<String>, review: Review) -> Result<RecordingsReviewed, Failure> {
+    if !(1..=MOST).contains(&several.len()) {
+        let count = several.len();
+        let text = format!("recordings: {count} are named; from 1 to {MOST} are taken");
+        return Err(Failure::bad(text).about("recordings"));
+    }
+    let mut reviews = Vec::with_capacity(several.len());
+    for text in several {
+        let recording = text.chars().take(LONGEST).collect();
+        reviews.push(match review_one(api, text, review.clone()).await {
+            Ok(result) => ReviewOf::done(recording, result),
+            Err(failure) => ReviewOf::refused(
+                recording,
+                NotReviewed {
+                    code: failure.code.as_str(),
+                    message: failure.message,
+                },
+            ),
+        });
+    }
+    Ok(RecordingsReviewed { reviews })
+}
+
+async fn review_one(api: &Api, text: String, review: Review) -> Result<RecordingReviewed, Failure> {
+    let recording = row_of(api, text).await?.id;
+    api.is_about(recording);
     // Where nothing is delivered, there is nothing to remove.
     let removes = api
         .uploader()

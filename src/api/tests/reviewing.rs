@@ -54,6 +54,73 @@ async fn a_composition_is_shown_to_those_alone_who_moderate_all_of_its_streams()
 }
 
 #[tokio::test]
+async fn each_recording_of_a_list_is_reviewed_and_what_is_refused_is_named() {
+    let the_box = a_box();
+    composed(&the_box).await;
+    let reviewed = async |api: &Api, names: &[&str]| {
+        let body = json!({ "recordings": names, "status": "block", "reason": "why" });
+        asked(api, "recording.review", &body).await
+    };
+    let [one, two] = [1, 2].map(|n| id(n).to_string());
+    let long = "x".repeat(1_000_000);
+    let names = [
+        one.as_str(),
+        "nothing",
+        "",
+        "01",
+        &long[..10_000],
+        "🎬",
+        &two,
+        &one,
+    ];
+    let answer = reviewed(&the_box.api, &names).await;
+    let reviews = answer["result"]["reviews"].as_array().unwrap();
+    let oks: Vec<bool> = reviews.iter().map(|of| of["ok"].as_bool().unwrap()).collect();
+    assert_eq!(
+        oks,
+        [true, false, false, false, false, false, true, true],
+        "{answer}"
+    );
+    for (name, review) in names.iter().zip(reviews) {
+        assert_eq!(review["recording"], name.chars().take(64).collect::<String>());
+        assert_eq!(review["ok"], review["error"].is_null());
+        assert_eq!(review["ok"], !review["result"].is_null());
+    }
+    assert_eq!(reviews[1]["error"]["code"], "not_found");
+    assert_eq!(reviews[6]["result"]["recording"], two.as_str());
+    assert_eq!(reviews[6]["result"]["reason"], "why");
+    let held = the_box.api.held();
+    assert!(held.has(id(1), &[]) && held.has(id(2), &[]));
+    // Others than the caller sees are as if they were not there.
+    let some = caller(&the_box, "some", set("live/b"), StreamSet::All);
+    let answer = reviewed(&some, &[&one, &two]).await;
+    let oks = [0, 1].map(|n| answer["result"]["reviews"][n]["ok"].clone());
+    assert_eq!(oks, [json!(false), json!(true)], "{answer}");
+    // Twenty are taken; what is no list of one to twenty is refused whole.
+    let twenty = reviewed(&the_box.api, &[one.as_str(); 20]).await;
+    assert_eq!(twenty["result"]["reviews"].as_array().unwrap().len(), 20);
+    for (body, field) in [
+        (json!({ "recordings": vec!["last"; 21] }), "recordings"),
+        (json!({ "recordings": [] }), "recordings"),
+        (json!({ "recordings": [1] }), "recordings"),
+        (json!({ "recordings": "last" }), "recordings"),
+        (
+            json!({ "recordings": ["last"], "recording": "last" }),
+            "recordings",
+        ),
+        (json!({}), "recording"),
+    ] {
+        let mut body = body;
+        body["status"] = json!("pass");
+        let refused = asked(&the_box.api, "recording.review", &body).await;
+        assert_eq!(refused["error"]["code"], "bad_request", "{refused}");
+        assert_eq!(refused["error"]["field"], field, "{refused}");
+    }
+    assert!(the_box.api.held().has(id(1), &[]));
+    the_box.done().await;
+}
+
+#[tokio::test]
 async fn who_reviews_hears_of_those_recordings_alone_that_it_may_see() {
     let the_box = a_box();
     let made = composed(&the_box).await;

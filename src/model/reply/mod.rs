@@ -40,9 +40,9 @@ pub use health::{
 pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Values};
 pub use probe::{Healthy, Ready, Why};
 pub use recording::{
-    ComposedOf, Delivery, Gap, Recording, RecordingComposed, RecordingDeleted, RecordingFacts, RecordingKey,
-    RecordingKeys, RecordingList, RecordingProtected, RecordingReviewed, RecordingTagged, Recordings,
-    RecordingsBegun, RecordingsSplit, SharesTape, Track,
+    ComposedOf, Delivery, Gap, NotReviewed, Recording, RecordingComposed, RecordingDeleted, RecordingFacts,
+    RecordingKey, RecordingKeys, RecordingList, RecordingProtected, RecordingReviewed, RecordingTagged,
+    Recordings, RecordingsBegun, RecordingsReviewed, RecordingsSplit, ReviewOf, Reviewed, SharesTape, Track,
 };
 pub use rule::{Origin, Rule, RuleDeleted, RuleList, RulePut};
 pub use store::{StoreAdopted, StoreStatus};

@@ -253,6 +253,73 @@ pub struct RecordingReviewed {
     pub shares_tape: Vec<SharesTape>,
 }
 
+/// What became of a review, of one recording or of several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Reviewed {
+    /// Where the request has `recording`.
+    One(RecordingReviewed),
+    /// Where the request has `recordings`.
+    Several(RecordingsReviewed),
+}
+
+/// What became of the review of each recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RecordingsReviewed {
+    /// One for each recording of the request, in its order.
+    pub reviews: Vec<ReviewOf>,
+}
+
+/// What became of the review of a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ReviewOf {
+    /// The recording, as the request names it.
+    pub recording: String,
+    /// True where the review was noted.
+    pub ok: bool,
+    /// What the review says now, where it was noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<RecordingReviewed>,
+    /// Why it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<NotReviewed>,
+}
+
+/// Why a recording was not reviewed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NotReviewed {
+    /// For programs: a code of errors, as `not_found`.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+impl ReviewOf {
+    /// A review that was noted.
+    pub fn done(recording: String, result: RecordingReviewed) -> Self {
+        Self {
+            recording,
+            ok: true,
+            result: Some(result),
+            error: None,
+        }
+    }
+
+    /// A review that was not.
+    pub fn refused(recording: String, error: NotReviewed) -> Self {
+        Self {
+            recording,
+            ok: false,
+            result: None,
+            error: Some(error),
+        }
+    }
+}
+
 /// A recording that has tape of another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
