@@ -45,6 +45,11 @@ fn refused(reason: &str) -> FileError {
 impl<S: JoinSource> View<S> {
     /// The keyframes of the view, faster.
     pub fn lapse(self, lapse: Lapse) -> Result<View<S>, FileError> {
+        if self.is_in_step() {
+            return Err(refused(
+                "it has several recordings beside each other: make a time lapse of one of them",
+            ));
+        }
         let pictures = self.only(TrackKind::Video);
         if pictures.segments.is_empty() {
             return Err(refused("there is no picture, only sound"));
@@ -107,6 +112,7 @@ impl<S: JoinSource> View<S> {
                 },
                 range: 0,
                 filled: None,
+                in_step: None,
                 ..segment.clone()
             });
             at = base.saturating_add_unsigned(end.video.end_dts());

@@ -13,6 +13,7 @@
 //! | `cut`, `trim`, `bounds` | exactly a part of a view, by tape time or UTC; where a view begins and ends |
 //! | `missing` | what decodes the beginning of a view, and is on the tape before it |
 //! | `join`, `parts`, `split` | several ranges as one view; one view as several, by codec configuration or length |
+//! | `in_step` | several recordings beside each other as one view |
 //! | `mp4`, `flv`, `hls`, `adts` | a virtual file of each format |
 //! | `mark` | what a stretch of a virtual file is made of, to know it again without reading it |
 //! | `plan` | a virtual file without its tape, to be opened again and again |
@@ -29,6 +30,7 @@ pub mod flv;
 pub mod fmp4;
 mod fragmented;
 pub mod hls;
+mod in_step;
 pub mod index;
 mod join;
 mod kind;
@@ -55,6 +57,7 @@ mod view;
 
 pub use cut::Kept;
 pub use fragmented::Fmp4;
+pub use in_step::MOST_IN_STEP;
 pub use join::{JoinSource, MAX_RANGES};
 pub use kind::{FileFormat, Format, UnknownFormat};
 pub use lapse::Lapse;

@@ -19,7 +19,8 @@ pub struct Change {
 }
 
 impl<S: TapeSource> View<S> {
-    /// Where tracks change. The beginning or the end of a track is no change.
+    /// Where tracks change. The beginning or the end of a track is no change. Recordings [in step](View::in_step) have tracks of
+    /// their own, each.
     pub fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut known: [Option<(Config, u32)>; 2] = [None, None];
@@ -30,6 +31,7 @@ impl<S: TapeSource> View<S> {
                 };
                 if let Some((before, range)) = known.take()
                     && before != after
+                    && (segment.in_step.is_none() || range == segment.range)
                 {
                     changes.push(Change {
                         at: segment.utc(segment.begins()),
@@ -45,11 +47,14 @@ impl<S: TapeSource> View<S> {
         changes
     }
 
-    /// The view in as few pieces as possible, each with one configuration.
+    /// The view in as few pieces as possible, each with one configuration. Recordings in step stay one piece.
     pub fn parts(mut self) -> Vec<View<S>>
     where
         S: Clone,
     {
+        if self.is_in_step() {
+            return vec![self];
+        }
         let mut cuts: Vec<usize> = self.changes().iter().map(|change| change.segment).collect();
         cuts.dedup();
         let mut parts = Vec::with_capacity(cuts.len() + 1);

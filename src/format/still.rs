@@ -48,9 +48,9 @@ impl Picture<'_> {
 
 impl<S: TapeSource> View<S> {
     /// The keyframe that is shown at `utc`, or the last one before. Nothing if there is none. Fails when no part of the view has
-    /// a picture.
+    /// a picture. Of recordings in step it is a picture of the first one.
     pub fn still(self, utc: Micros) -> Result<Option<Still<S>>, FileError> {
-        let pictures = self.only(TrackKind::Video);
+        let pictures = self.first_side().only(TrackKind::Video);
         if pictures.segments.is_empty() {
             return Err(no_picture());
         }
@@ -145,6 +145,7 @@ impl Still<Pictured> {
             gaps: Gaps::Close,
             silence: None,
             filled: None,
+            in_step: None,
         };
         let view = View {
             segments: vec![segment].into(),

@@ -289,6 +289,7 @@ pub(crate) fn view_as_it_came(
             gaps: Gaps::Close,
             silence: None,
             filled: None,
+            in_step: None,
         });
     }
     View {

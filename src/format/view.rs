@@ -133,6 +133,8 @@ pub struct ViewSegment {
     pub silence: Option<Silence>,
     /// Silence in those fragments of the segment that have no sound.
     pub filled: Option<Arc<Filled>>,
+    /// In a view of recordings [in step](View::in_step): what the tracks of its recording are called. `range` says which it is.
+    pub in_step: Option<Arc<str>>,
 }
 
 impl ViewSegment {

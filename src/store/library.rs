@@ -533,6 +533,7 @@ impl Library {
                 gaps: Gaps::Close,
                 silence: None,
                 filled: None,
+                in_step: None,
             });
         }
         let source = LibrarySource::new(self.disk.clone(), self.journal.clone(), files);

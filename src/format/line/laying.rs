@@ -43,6 +43,7 @@ impl Laying {
         view: &View<S>,
         segment: ViewSegment,
     ) -> Result<(), FileError> {
+        segment.expect_one_line()?;
         let Some((shown, behind)) = self.leading(view, &segment)? else {
             return self.add_piece(view, segment);
         };

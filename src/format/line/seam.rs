@@ -10,13 +10,16 @@
 //! that case the gap is closed. A gap of more than a day is closed, too.
 
 use crate::format::index::{Run, SampleIndex};
-use crate::format::{Gaps, View, ViewSegment};
+use crate::format::{Gaps, SourceError, TapeSource, View, ViewSegment};
 use crate::media::{AudioConfig, Micros, TrackKind, rescale};
 
 use super::TrackLine;
 
 /// The longest gap that is believed of a clock that was set or kept while the box was off.
 const LONGEST_GAP: Micros = 24 * 3_600 * 1_000_000;
+
+/// What ends so much behind the beginning of what follows it ends there: sound may be longer than the pictures beside it.
+const ROUNDED: Micros = 100_000;
 
 /// How a segment follows the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,25 @@ impl<S> View<S> {
         let mut sides = self.kept_gaps().flat_map(|(before, after)| [before, after]);
         let closes = sides.find(|segment| !can_be_silent(segment))?;
         Some(closes.tracks.audio.as_ref()?.codec_string())
+    }
+
+    /// Finds the first gap that files cannot keep as long as it was by the clock: the clock went back in it, or it lasted longer than
+    /// a day. Returns UTC of what follows it.
+    pub fn doubtful_gap(&self) -> Result<Option<Micros>, SourceError>
+    where
+        S: TapeSource,
+    {
+        for (before, after) in self.segments.iter().zip(self.segments.iter().skip(1)) {
+            let (Seam::Perhaps(_), Some(end)) = (seam(before, after), self.end_of(before)?) else {
+                continue;
+            };
+            let begins = after.utc(after.begins());
+            let gap = begins.saturating_sub(before.utc(end));
+            if !(-ROUNDED..=LONGEST_GAP).contains(&gap) {
+                return Ok(Some(begins));
+            }
+        }
+        Ok(None)
     }
 
     /// True when gaps are to be kept and there is one.

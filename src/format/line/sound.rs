@@ -443,6 +443,7 @@ fn silence(
             kept: crate::format::Kept::default(),
             silence: Some(silence),
             filled: None,
+            in_step: None,
             ..like.clone()
         }
     });

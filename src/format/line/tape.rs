@@ -64,7 +64,7 @@ impl<S: TapeSource> Tape<S> {
     }
 
     /// Puts other segments in place of the view's own.
-    pub(super) fn lay(&mut self, segments: Vec<ViewSegment>) {
+    pub(in crate::format) fn lay(&mut self, segments: Vec<ViewSegment>) {
         self.view.segments = segments.into();
         self.loaded = None;
     }

@@ -7,7 +7,7 @@ use crate::format::fmp4::{self, BitRate, sample_entry};
 use crate::format::line::{Config, TrackLine};
 use crate::media::{TrackKind, VideoCodec};
 
-use super::edit::{Edit, MovieTime};
+use super::edit::Edit;
 
 /// Seconds from the epoch of ISO base media files, 1904, to that of Unix.
 const EPOCH: i64 = 2_082_844_800;
@@ -15,11 +15,37 @@ const EPOCH: i64 = 2_082_844_800;
 /// The track is enabled, and in the movie.
 const FLAGS: u32 = 3;
 
-/// Number of a track in the file. The picture comes first.
-pub(super) fn track_id(kind: TrackKind) -> u32 {
-    match kind {
-        TrackKind::Video => fmp4::VIDEO_TRACK,
-        TrackKind::Audio => fmp4::AUDIO_TRACK,
+/// The track is in the movie, and players show it only when somebody chooses it.
+const OTHER_FLAGS: u32 = 2;
+
+/// A track of the file: the recording that it is of, counted from 0, and what it has.
+#[derive(Clone, Copy)]
+pub(super) struct Which<'a> {
+    pub(super) side: u32,
+    pub(super) kind: TrackKind,
+    /// What the track is called, where the file has several recordings.
+    pub(super) name: Option<&'a str>,
+    /// Players show it unless somebody chooses another one.
+    pub(super) is_first: bool,
+}
+
+impl Which<'_> {
+    /// Number of the track in the file. The picture comes first.
+    fn id(&self) -> u32 {
+        let own = match self.kind {
+            TrackKind::Video => fmp4::VIDEO_TRACK,
+            TrackKind::Audio => fmp4::AUDIO_TRACK,
+        };
+        self.side.saturating_mul(2).saturating_add(own)
+    }
+
+    /// The tracks of which players show one at a time have the same number.
+    fn alternate_group(&self) -> u16 {
+        match (self.name, self.kind) {
+            (None, _) => 0,
+            (Some(_), TrackKind::Video) => 1,
+            (Some(_), TrackKind::Audio) => 2,
+        }
     }
 }
 
@@ -31,31 +57,42 @@ pub(in crate::format) fn creation_time(unix_micros: i64) -> u64 {
     }
 }
 
-/// `ftyp`, with the brand of the picture's codec.
-pub(super) fn ftyp(picture: Option<VideoCodec>) -> Vec<u8> {
-    let brands: [&[u8; 4]; 4] = match picture {
-        None => [b"M4A ", b"isom", b"iso2", b"mp42"],
-        Some(codec) => [b"isom", b"iso2", fmp4::brand(codec), b"mp41"],
-    };
-    let [major, ..] = brands;
+/// `ftyp`, with the brands of the pictures' codecs.
+pub(super) fn ftyp(pictures: impl Iterator<Item = VideoCodec>) -> Vec<u8> {
+    let mut brands: Vec<&[u8; 4]> = vec![b"isom", b"iso2"];
+    for brand in pictures.map(fmp4::brand) {
+        if !brands.contains(&brand) {
+            brands.push(brand);
+        }
+    }
+    match brands.len() {
+        2 => brands = vec![b"M4A ", b"isom", b"iso2", b"mp42"],
+        _ => brands.push(b"mp41"),
+    }
     let mut out = Vec::new();
-    put_ftyp(&mut out, major, 0x200, &brands);
+    put_ftyp(
+        &mut out,
+        brands.first().copied().unwrap_or(b"isom"),
+        0x200,
+        &brands,
+    );
     out
 }
 
 /// `mvhd` (§8.2.2).
-pub(super) fn mvhd(created: u64, time: MovieTime, duration: u64) -> Vec<u8> {
+pub(super) fn mvhd(created: u64, (timescale, duration): (u32, u64), sides: u32) -> Vec<u8> {
     let mut out = Vec::new();
-    put_mvhd(&mut out, times(created, duration), time.timescale, 3);
+    let next_track = sides.saturating_mul(2).saturating_add(1);
+    put_mvhd(&mut out, times(created, duration), timescale, next_track);
     out
 }
 
 /// `tkhd` (§8.3.2).
-pub(super) fn tkhd(kind: TrackKind, created: u64, duration: u64, track: &TrackLine) -> Vec<u8> {
+pub(super) fn tkhd(which: Which<'_>, created: u64, duration: u64, track: &TrackLine) -> Vec<u8> {
     let header = TrackHeader {
-        id: track_id(kind),
-        flags: FLAGS,
-        alternate_group: 0,
+        id: which.id(),
+        flags: if which.is_first { FLAGS } else { OTHER_FLAGS },
+        alternate_group: which.alternate_group(),
         size: match track.configs.first() {
             Some(Config::Video(config)) => Some(config.display_size()),
             _ => None,
@@ -109,17 +146,21 @@ pub(super) fn mdhd(created: u64, track: &TrackLine) -> Vec<u8> {
 }
 
 /// `hdlr` (§8.4.3).
-pub(super) fn hdlr(kind: TrackKind) -> Vec<u8> {
+pub(super) fn hdlr(which: Which<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    put_hdlr(
-        &mut out,
-        kind,
-        match kind {
-            TrackKind::Video => "Video",
-            TrackKind::Audio => "Sound",
-        },
-    );
+    let usual = match which.kind {
+        TrackKind::Video => "Video",
+        TrackKind::Audio => "Sound",
+    };
+    put_hdlr(&mut out, which.kind, which.name.unwrap_or(usual));
     out
+}
+
+/// `udta` with the name of a track, as QuickTime and ffmpeg know it: a text without an end.
+pub(super) fn track_name(name: &str) -> Vec<u8> {
+    plain(b"udta", |udta| {
+        udta.extend(plain(b"name", |out| out.extend_from_slice(name.as_bytes())));
+    })
 }
 
 /// `vmhd` or `smhd`, and `dinf`.

@@ -24,16 +24,18 @@ pub(super) struct Edit {
 }
 
 impl MovieTime {
-    /// The movie time that fits all tracks.
-    pub(super) fn of(tracks: &[&TrackLine]) -> Self {
-        let timescale = tracks.iter().try_fold(1_u32, |multiple, track| {
+    /// The timescale that fits all tracks of the movie.
+    pub(super) fn timescale_of<'a>(mut tracks: impl Iterator<Item = &'a TrackLine>) -> u32 {
+        let timescale = tracks.try_fold(1_u32, |multiple, track| {
             let scale = track.timescale.max(1);
             (multiple / gcd(multiple, scale)).checked_mul(scale)
         });
-        let mut time = Self {
-            timescale: timescale.unwrap_or(MICROSECONDS),
-            zero: 0,
-        };
+        timescale.unwrap_or(MICROSECONDS)
+    }
+
+    /// The movie time of these tracks, which begins with the earliest of them.
+    pub(super) fn of(timescale: u32, tracks: &[&TrackLine]) -> Self {
+        let mut time = Self { timescale, zero: 0 };
         let first = tracks
             .iter()
             .map(|track| time.of_track(heard_from(track), track, Round::Down));
@@ -50,6 +52,11 @@ impl MovieTime {
         {
             self.zero = rescale(first.start, track.timescale, self.timescale);
         }
+    }
+
+    /// The line's time at which the movie begins.
+    pub(super) fn zero(self) -> i64 {
+        self.zero
     }
 
     /// True when something of a track is presented.
@@ -143,6 +150,15 @@ fn heard_from(track: &TrackLine) -> i64 {
 }
 
 impl Edit {
+    /// Lets the track begin so much later, in movie time.
+    pub(super) fn delay(&mut self, by: u64) {
+        match self.entries.first_mut() {
+            _ if by == 0 => (),
+            Some((empty, -1)) => *empty = empty.saturating_add(by),
+            _ => self.entries.insert(0, (by, -1)),
+        }
+    }
+
     /// Movie time at which the track ends.
     pub(super) fn end(&self) -> u64 {
         self.entries

@@ -1,24 +1,23 @@
 //! The layout of the file: which part holds what.
 
-use crate::format::line::{Config, Line, Tape, TrackLine};
+use crate::format::line::{Config, Tape, TrackLine};
 use crate::format::mark::Marker;
 use crate::format::splice::{Parts, Script, Splice};
 use crate::format::{FileError, TapeSource, ViewSegment, fmp4, rate};
 use crate::media::{TrackKind, rescale};
 
-use super::boxes;
-use super::edit::{Edit, MICROSECONDS, MovieTime};
+use super::boxes::{self, Which};
+use super::edit::{Edit, MICROSECONDS};
 use super::labels::{self, Labels};
+use super::side::{Laid, Side};
 use super::table::{self, Table};
-
-/// The longest a sample may last: players read `stts` as signed.
-const LONGEST: u64 = i32::MAX as u64;
 
 /// The parts of an MP4 file: boxes and slices of tables, then the media of each fragment.
 pub struct Layout {
-    line: Line,
-    tracks: Vec<(TrackKind, Edit)>,
+    sides: Vec<Side>,
     pieces: Vec<Piece>,
+    /// The fragments in the order of the file, each with the number of its side. Empty where there is one side.
+    order: Vec<(u32, u32)>,
     parts: Parts,
 }
 
@@ -27,6 +26,7 @@ enum Piece {
     Made(Vec<u8>),
     Slice {
         table: Table,
+        side: u32,
         kind: TrackKind,
         stretch: u32,
     },
@@ -41,47 +41,25 @@ struct Tree {
 impl Layout {
     /// Counts the parts, and decides where each goes.
     pub(super) fn of<S: TapeSource>(
-        format: &'static str,
-        wanted: &[TrackKind],
-        line: Line,
+        (format, wanted): (&'static str, &[TrackKind]),
+        laid: Vec<Laid>,
         tape: &Tape<S>,
         labels: &Labels,
     ) -> Result<Self, FileError> {
-        let mut kinds: Vec<TrackKind> = line
-            .kinds()
-            .into_iter()
-            .filter(|kind| wanted.contains(kind))
-            .collect();
-        let mut tracks: Vec<&TrackLine> = kinds.iter().filter_map(|kind| line.track(*kind)).collect();
-        check(format, wanted, &tracks)?;
-        let mut time = MovieTime::of(&tracks);
-        if let (true, Some(begins)) = (line.shown.any, line.shown.begins) {
-            time.begin(begins, line.video.as_ref(), &line.shown.shows);
-            kinds.retain(|kind| line.track(*kind).is_some_and(|track| time.shows(track)));
-            tracks.retain(|track| time.shows(track));
-        }
-        let edits = kinds.iter().copied().zip(tracks).map(|(kind, track)| {
-            let edit = match kind {
-                TrackKind::Video if line.shown.any => time.edits(track, &line.shown.shows),
-                _ => time.edit(track),
-            };
-            (kind, edit)
-        });
-        let edits = edits.collect();
-        let created = tape.segments().first().map_or(0, |segment| {
-            let begins = segment.begins().max(segment.kept.shown_from);
-            boxes::creation_time(segment.utc(begins))
-        });
+        let (sides, timescale) = Side::all((format, wanted), laid, tape)?;
         let mut layout = Self {
-            line,
-            tracks: edits,
+            sides,
             pieces: Vec::new(),
+            order: Vec::new(),
             parts: Parts::default(),
         };
-        let media: u64 = tracks_bytes(&layout);
-        let mut front = layout.front(time, created, labels, (media, false));
+        if layout.sides.len() > 1 {
+            layout.interleave(tape)?;
+        }
+        let media = layout.sides.iter().map(Side::bytes).fold(0, u64::saturating_add);
+        let mut front = layout.front(timescale, labels, (media, false));
         if front.len.saturating_add(media) > u64::from(u32::MAX) {
-            front = layout.front(time, created, labels, (media, true));
+            front = layout.front(timescale, labels, (media, true));
         }
         if front.len > u64::from(u32::MAX) {
             return Err(FileError::Unsupported {
@@ -93,121 +71,172 @@ impl Layout {
             layout.pieces.push(piece);
             layout.parts.push(len);
         }
-        for part in &layout.line.parts {
-            let bytes = layout
+        for place in 0..layout.fragments() {
+            let Some((side, part)) = layout.fragment(place) else {
+                continue;
+            };
+            let bytes = side
                 .tracks
                 .iter()
-                .map(|(kind, _)| u64::from(part.extent(*kind).bytes))
+                .filter_map(|(kind, _)| side.line.parts.get(part).map(|part| part.extent(*kind)))
+                .map(|extent| u64::from(extent.bytes))
                 .sum();
             layout.parts.push(bytes);
         }
         Ok(layout)
     }
 
+    /// Puts the fragments of all sides in the order in which they are played, so that a player reads forward.
+    fn interleave<S: TapeSource>(&mut self, tape: &Tape<S>) -> Result<(), FileError> {
+        let mut begins = Vec::new();
+        for (number, side) in (0_u32..).zip(&self.sides) {
+            let parts = side.begins(tape)?.into_iter().zip(0_u32..);
+            begins.extend(parts.map(|(at, part)| (at, number, part)));
+        }
+        begins.sort_unstable();
+        self.order = begins.into_iter().map(|(_, side, part)| (side, part)).collect();
+        for (place, (side, _)) in (0_u32..).zip(&self.order) {
+            // The fragments of one side are in their own order.
+            if let Some(side) = self.sides.get_mut(*side as usize) {
+                side.places.push(place);
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of fragments of the file.
+    fn fragments(&self) -> usize {
+        match self.sides.as_slice() {
+            [side] => side.line.parts.len(),
+            _ => self.order.len(),
+        }
+    }
+
+    /// The side of a fragment of the file, and its number there.
+    fn fragment(&self, place: usize) -> Option<(&Side, usize)> {
+        match self.sides.as_slice() {
+            [side] => Some((side, place)),
+            sides => {
+                let (side, part) = self.order.get(place)?;
+                Some((sides.get(*side as usize)?, *part as usize))
+            }
+        }
+    }
+
     /// Everything before the media.
-    fn front(&self, time: MovieTime, created: u64, labels: &Labels, (media, wide): (u64, bool)) -> Tree {
-        let duration = self.tracks.iter().map(|(_, edit)| edit.end()).max().unwrap_or(0);
-        let pictures = self.edit(TrackKind::Video).and(self.line.video.as_ref());
-        let picture = pictures.and_then(|track| match track.configs.first() {
-            Some(Config::Video(config)) => Some(config.codec),
-            _ => None,
-        });
-        let mut moov = vec![Tree::made(boxes::mvhd(created, time, duration))];
-        for (kind, edit) in &self.tracks {
-            if let Some(track) = self.line.track(*kind) {
-                moov.push(self.trak(*kind, edit, track, created, wide));
+    fn front(&self, timescale: u32, labels: &Labels, (media, wide): (u64, bool)) -> Tree {
+        let edits = self.sides.iter().flat_map(|side| &side.tracks);
+        let duration = edits.map(|(_, edit)| edit.end()).max().unwrap_or(0);
+        let created = self.sides.iter().map(|side| side.created).min().unwrap_or(0);
+        let count = fitted!(self.sides.len(), "the recordings of a file");
+        let mut moov = vec![Tree::made(boxes::mvhd(created, (timescale, duration), count))];
+        let mut known = Vec::new();
+        for (number, side) in (0_u32..).zip(&self.sides) {
+            for (kind, edit) in &side.tracks {
+                if let Some(track) = side.line.track(*kind) {
+                    let which = Which {
+                        side: number,
+                        kind: *kind,
+                        name: side.name.as_deref(),
+                        is_first: !known.contains(kind),
+                    };
+                    known.push(*kind);
+                    moov.push(trak(side, which, (edit, track), wide));
+                }
             }
         }
         let end = i64::try_from(duration).unwrap_or(i64::MAX);
-        let end = rescale(end, time.timescale, MICROSECONDS);
-        moov.push(Tree::made(labels::udta(labels, end)));
+        moov.push(Tree::made(labels::udta(
+            labels,
+            rescale(end, timescale, MICROSECONDS),
+        )));
         Tree::sequence([
-            Tree::made(boxes::ftyp(picture)),
+            Tree::made(boxes::ftyp(self.sides.iter().filter_map(Side::codec))),
             Tree::container(b"moov", moov),
             Tree::made(boxes::header(b"mdat", media)),
         ])
     }
 
-    fn trak(&self, kind: TrackKind, edit: &Edit, track: &TrackLine, created: u64, wide: bool) -> Tree {
-        let mut stbl = vec![Tree::made(boxes::stsd(track, rate::of(&self.line, kind)))];
-        stbl.extend(
-            Table::of(track, wide)
-                .into_iter()
-                .map(|table| self.table(table, kind)),
-        );
-        if let Some(Config::Audio(config)) = track.configs.first()
-            && let Some(distance) = fmp4::roll_distance(config)
-        {
-            stbl.push(Tree::made(boxes::roll(track.samples, distance)));
-        }
-        let minf = [
-            Tree::made(boxes::media_header(kind)),
-            Tree::container(b"stbl", stbl),
-        ];
-        let mdia = [
-            Tree::made(boxes::mdhd(created, track)),
-            Tree::made(boxes::hdlr(kind)),
-            Tree::container(b"minf", minf),
-        ];
-        let trak = [
-            Tree::made(boxes::tkhd(kind, created, edit.end(), track)),
-            Tree::made(boxes::edts(edit)),
-            Tree::container(b"mdia", mdia),
-        ];
-        Tree::container(b"trak", trak)
-    }
-
-    fn table(&self, table: Table, kind: TrackKind) -> Tree {
-        let mut slices = Vec::with_capacity(self.line.stretches.len() + 1);
-        let mut entries = 0_u32;
-        for (stretch, summary) in (0..).zip(self.line.stretches.iter().map(|stretch| stretch.track(kind))) {
-            let count = table.entries(summary);
-            entries = entries.saturating_add(count);
-            if count > 0 {
-                let len = u64::from(count) * table.entry_bytes();
-                slices.push(Tree {
-                    pieces: vec![(Piece::Slice { table, kind, stretch }, len)],
-                    len,
-                });
-            }
-        }
-        slices.insert(0, Tree::made(table.preamble(entries)));
-        Tree::container(table.kind(), slices)
-    }
-
     fn slice<S: TapeSource>(
         &self,
-        table: Table,
-        kind: TrackKind,
-        stretch: usize,
+        (side, stretch): (&Side, usize),
+        (table, kind): (Table, TrackKind),
         tape: &mut Tape<S>,
     ) -> Result<Vec<u8>, FileError> {
-        let summary = self
-            .line
-            .stretches
-            .get(stretch)
-            .map(|stretch| stretch.track(kind));
-        let cts_shift = self.edit(kind).map_or(0, |edit| edit.cts_shift);
+        let stretches = &side.line.stretches;
+        let summary = stretches.get(stretch).map(|stretch| stretch.track(kind));
+        let cts_shift = side.edit(kind).map_or(0, |edit| edit.cts_shift);
         Ok(match (table, summary) {
             (_, Some(summary)) if table.needs_samples() => {
-                table::sample_slice(table, &*tape.index(stretch)?, kind, summary, cts_shift)
+                let index = tape.index(side.first.saturating_add(stretch))?;
+                table::sample_slice(table, &index, kind, summary, cts_shift)
             }
-            (Table::Stsc, _) => table::chunk_slice(&self.line, stretch, kind),
+            (Table::Stsc, _) => table::chunk_slice(&side.line, stretch, kind),
             _ => {
-                let pictures_too = self.edit(TrackKind::Video).is_some();
-                table::offset_slice(table, &self.line, stretch, kind, pictures_too, |part| {
-                    self.parts.start(self.pieces.len() + part)
+                let pictures_too = side.edit(TrackKind::Video).is_some();
+                table::offset_slice(table, &side.line, stretch, kind, pictures_too, |part| {
+                    self.parts.start(self.pieces.len() + side.place(part))
                 })
             }
         })
     }
 
-    fn edit(&self, kind: TrackKind) -> Option<&Edit> {
-        self.tracks
-            .iter()
-            .find(|(own, _)| *own == kind)
-            .map(|(_, edit)| edit)
+    fn side(&self, number: u32) -> Option<&Side> {
+        self.sides.get(number as usize)
     }
+}
+
+fn trak(side: &Side, which: Which<'_>, (edit, track): (&Edit, &TrackLine), wide: bool) -> Tree {
+    let kind = which.kind;
+    let mut stbl = vec![Tree::made(boxes::stsd(track, rate::of(&side.line, kind)))];
+    let tables = Table::of(track, wide).into_iter();
+    stbl.extend(tables.map(|table| table_of(side, which, table)));
+    if let Some(Config::Audio(config)) = track.configs.first()
+        && let Some(distance) = fmp4::roll_distance(config)
+    {
+        stbl.push(Tree::made(boxes::roll(track.samples, distance)));
+    }
+    let minf = [
+        Tree::made(boxes::media_header(kind)),
+        Tree::container(b"stbl", stbl),
+    ];
+    let mdia = [
+        Tree::made(boxes::mdhd(side.created, track)),
+        Tree::made(boxes::hdlr(which)),
+        Tree::container(b"minf", minf),
+    ];
+    let mut trak = vec![
+        Tree::made(boxes::tkhd(which, side.created, edit.end(), track)),
+        Tree::made(boxes::edts(edit)),
+        Tree::container(b"mdia", mdia),
+    ];
+    trak.extend(which.name.map(|name| Tree::made(boxes::track_name(name))));
+    Tree::container(b"trak", trak)
+}
+
+fn table_of(side: &Side, which: Which<'_>, table: Table) -> Tree {
+    let (stretches, kind) = (&side.line.stretches, which.kind);
+    let mut slices = Vec::with_capacity(stretches.len() + 1);
+    let mut entries = 0_u32;
+    for (stretch, summary) in (0..).zip(stretches.iter().map(|stretch| stretch.track(kind))) {
+        let count = table.entries(summary);
+        entries = entries.saturating_add(count);
+        if count > 0 {
+            let len = u64::from(count) * table.entry_bytes();
+            let slice = Piece::Slice {
+                table,
+                side: which.side,
+                kind,
+                stretch,
+            };
+            slices.push(Tree {
+                pieces: vec![(slice, len)],
+                len,
+            });
+        }
+    }
+    slices.insert(0, Tree::made(table.preamble(entries)));
+    Tree::container(table.kind(), slices)
 }
 
 impl Script for Layout {
@@ -223,20 +252,24 @@ impl Script for Layout {
     ) -> Result<(), FileError> {
         match self.pieces.get(part) {
             Some(Piece::Made(bytes)) => out.write(bytes),
-            Some(Piece::Slice { table, kind, stretch }) => {
-                out.write(&self.slice(*table, *kind, *stretch as usize, tape)?);
+            Some(Piece::Slice {
+                table,
+                side,
+                kind,
+                stretch,
+            }) => {
+                if let Some(side) = self.side(*side) {
+                    out.write(&self.slice((side, *stretch as usize), (*table, *kind), tape)?);
+                }
             }
             None => {
-                if let Some(media) = self.line.parts.get(part - self.pieces.len()) {
-                    for (kind, _) in &self.tracks {
+                if let Some((side, number)) = self.fragment(part - self.pieces.len())
+                    && let Some(media) = side.line.parts.get(number)
+                {
+                    let segment = side.first.saturating_add(media.segment as usize);
+                    for (kind, _) in &side.tracks {
                         let run = media.extent(*kind);
-                        out.copy(
-                            media.segment as usize,
-                            *kind,
-                            run,
-                            run.offset,
-                            u64::from(run.bytes),
-                        );
+                        out.copy(segment, *kind, run, run.offset, u64::from(run.bytes));
                     }
                 }
             }
@@ -249,16 +282,22 @@ impl Script for Layout {
     }
 
     fn material(&self, part: usize, segments: &[ViewSegment], marker: &mut Marker) {
-        let fragment = part.saturating_sub(self.pieces.len());
-        marker.fragment(&self.line, segments, fragment);
+        let place = part.saturating_sub(self.pieces.len());
+        if let Some((side, number)) = self.fragment(place) {
+            let segments = segments.get(side.first..).unwrap_or_default();
+            marker.fragment(&side.line, segments, number);
+        }
     }
 
     fn front(&self, part: usize, marker: &mut Marker) {
         match self.pieces.get(part) {
             Some(Piece::Made(bytes)) => marker.bytes(bytes),
             // The kind of the table stands in the bytes before its first slice.
-            Some(Piece::Slice { kind, stretch, .. }) => {
-                let stretch = self.line.stretches.get(*stretch as usize);
+            Some(Piece::Slice {
+                side, kind, stretch, ..
+            }) => {
+                let side = self.side(*side);
+                let stretch = side.and_then(|side| side.line.stretches.get(*stretch as usize));
                 stretch
                     .into_iter()
                     .for_each(|stretch| stretch.track(*kind).mark(marker));
@@ -272,16 +311,27 @@ impl Script for Layout {
             Piece::Made(bytes) => size_of::<Piece>() + bytes.len(),
             Piece::Slice { .. } => size_of::<Piece>(),
         });
-        self.line.weight() + self.parts.weight() + pieces.sum::<usize>()
+        let sides = self
+            .sides
+            .iter()
+            .map(|side| side.line.weight() + size_of_val(side.places.as_slice()));
+        sides.sum::<usize>()
+            + size_of_val(self.order.as_slice())
+            + self.parts.weight()
+            + pieces.sum::<usize>()
     }
 
     fn segment_of(&self, part: usize) -> usize {
         match self.pieces.get(part) {
             Some(Piece::Made(_)) => 0,
-            Some(Piece::Slice { stretch, .. }) => *stretch as usize,
+            Some(Piece::Slice { side, stretch, .. }) => {
+                let first = self.side(*side).map_or(0, |side| side.first);
+                first.saturating_add(*stretch as usize)
+            }
             None => {
-                let media = self.line.parts.get(part - self.pieces.len());
-                media.map_or(0, |part| part.segment as usize)
+                let found = self.fragment(part - self.pieces.len());
+                let media = found.and_then(|(side, number)| Some((side.first, side.line.parts.get(number)?)));
+                media.map_or(0, |(first, media)| first.saturating_add(media.segment as usize))
             }
         }
     }
@@ -320,37 +370,4 @@ impl Tree {
         let body = Tree::sequence(children);
         Tree::sequence([Tree::made(boxes::header(kind, body.len)), body])
     }
-}
-
-fn tracks_bytes(layout: &Layout) -> u64 {
-    let tracks = layout
-        .tracks
-        .iter()
-        .filter_map(|(kind, _)| layout.line.track(*kind));
-    tracks.fold(0, |sum, track| sum.saturating_add(track.bytes))
-}
-
-fn check(format: &'static str, wanted: &[TrackKind], tracks: &[&TrackLine]) -> Result<(), FileError> {
-    let unsupported = |reason: String| Err(FileError::Unsupported { format, reason });
-    if tracks.is_empty() {
-        return unsupported(match wanted {
-            [TrackKind::Audio] => "it has no sound".to_owned(),
-            _ => "it has neither picture nor sound".to_owned(),
-        });
-    }
-    for track in tracks {
-        let mut codecs = track.configs.iter().map(|config| config.codec());
-        if let Some(first) = codecs.next()
-            && let Some(other) = codecs.find(|codec| *codec != first)
-        {
-            return unsupported(format!(
-                "a track changes from {first} to {other}; HLS and FLV can carry that"
-            ));
-        }
-        if track.longest > LONGEST {
-            let hours = track.longest / u64::from(track.timescale.max(1)) / 3_600;
-            return unsupported(format!("it has a break of {hours} hours; HLS can carry that"));
-        }
-    }
-    Ok(())
 }

@@ -8,6 +8,9 @@
 //! Times are exact: `stts` holds the differences of the tape's decode times, breaks included, and the edit
 //! list moves both tracks so that the earliest picture or sound is presented at zero.
 //!
+//! A view of recordings [in step](View::in_step) makes one file with the tracks of all: each recording is a `side` of it. Fragments
+//! stand in the order in which they are played, and the edit lists begin with nothing where a recording began later.
+//!
 //! [`read`] is the other direction, for `edgereel publish FILE.mp4`.
 
 mod boxes;
@@ -15,6 +18,7 @@ mod edit;
 mod labels;
 mod layout;
 pub mod read;
+mod side;
 mod table;
 
 use crate::format::line::Tape;
@@ -24,6 +28,7 @@ use crate::media::TrackKind;
 
 pub use labels::{Chapter, Labels};
 pub(in crate::format) use layout::Layout;
+use side::Laid;
 
 pub(in crate::format) use boxes::creation_time;
 
@@ -64,10 +69,40 @@ impl<S: TapeSource> Mp4<S> {
         } else {
             view.without_hidden().hiding()
         };
+        if view.is_in_step() && kinds.contains(&TrackKind::Video) {
+            return Ok((Self::of_sides((format, kinds), view, labels)?, looked));
+        }
         let mut tape = Tape::new(view);
-        let line = looked.lay(&mut tape)?;
-        let layout = Layout::of(format, kinds, line, &tape, labels)?;
+        let laid = Laid {
+            line: looked.lay(&mut tape)?,
+            first: 0,
+            name: None,
+        };
+        let layout = Layout::of((format, kinds), vec![laid], &tape, labels)?;
         Ok((Self::new(tape, layout), looked))
+    }
+
+    /// The file of recordings in step.
+    fn of_sides(
+        of: (&'static str, &[TrackKind]),
+        mut view: View<S>,
+        labels: &Labels,
+    ) -> Result<Self, FileError> {
+        let sides = std::mem::take(&mut view.segments).sides();
+        let mut tape = Tape::new(view);
+        let (mut laid, mut all) = (Vec::with_capacity(sides.len()), Vec::new());
+        for (name, segments) in sides {
+            tape.lay(segments);
+            laid.push(Laid {
+                line: Looked::default().lay(&mut tape)?,
+                first: all.len(),
+                name: Some(name),
+            });
+            all.extend_from_slice(tape.segments());
+        }
+        tape.lay(all);
+        let layout = Layout::of(of, laid, &tape, labels)?;
+        Ok(Self::new(tape, layout))
     }
 }
 

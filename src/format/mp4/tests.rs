@@ -283,6 +283,7 @@ fn beyond_four_gigabytes_offsets_are_64_bits() {
         gaps: Gaps::Close,
         silence: None,
         filled: None,
+        in_step: None,
     };
     let view = View {
         segments: vec![segment].into(),

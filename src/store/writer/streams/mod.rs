@@ -289,6 +289,7 @@ impl StreamWriter {
             gaps: Gaps::Close,
             silence: None,
             filled: None,
+            in_step: None,
         };
         let fragments = segment.durable_fragments();
         let (sequence, path) = (segment.sequence, segment.path.clone());

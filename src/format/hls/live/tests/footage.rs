@@ -146,6 +146,7 @@ impl Footage {
             gaps: Gaps::Close,
             silence: None,
             filled: None,
+            in_step: None,
         };
         let source = Segment {
             index: Arc::new(index),
