@@ -46,6 +46,7 @@ pub(crate) fn closed_row() -> RecordingRow {
         short: None,
         renditions: Vec::new(),
         composed: false,
+        form: Default::default(),
         also: Vec::new(),
     }
 }

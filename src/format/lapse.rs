@@ -6,7 +6,10 @@
 //! have it. The times of a segment are those of its tape, divided; so the same segment may be in a view more than once.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::index::{FragmentIndex, Run, Sample, SampleIndex};
 use super::{FileError, JoinSource, Kept, TrackBase, View, ViewSegment};
@@ -19,15 +22,73 @@ const TIMESCALE: u32 = 90_000;
 const MOST: usize = 200_000;
 
 /// How fast, and how many pictures a second at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Numbers")]
 pub struct Lapse {
     /// How many times faster.
-    pub speed: u32,
+    speed: u32,
     /// The most pictures of a second.
-    pub rate: u32,
+    fps: u32,
+}
+
+/// The same, as it is written.
+#[derive(Deserialize)]
+struct Numbers {
+    speed: u32,
+    fps: u32,
+}
+
+/// Why there is no such time lapse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoLapse {
+    /// The speed is out of bounds.
+    #[error("the speed of a time lapse is a number from 2 to 3600")]
+    Speed,
+    /// The number of pictures is out of bounds.
+    #[error("a time lapse has at most 1 to 60 pictures a second")]
+    Fps,
+}
+
+impl TryFrom<Numbers> for Lapse {
+    type Error = NoLapse;
+
+    fn try_from(of: Numbers) -> Result<Self, NoLapse> {
+        Self::new(of.speed, of.fps)
+    }
 }
 
 impl Lapse {
+    /// The speeds that there are.
+    pub const SPEEDS: RangeInclusive<u32> = 2..=3_600;
+    /// How many pictures a second may be the most.
+    pub const FPS: RangeInclusive<u32> = 1..=60;
+    /// The most pictures of a second, unless said otherwise.
+    pub const USUAL_FPS: u32 = 30;
+
+    /// A time lapse that is so many times faster, with at most so many pictures a second.
+    pub fn new(speed: u32, fps: u32) -> Result<Self, NoLapse> {
+        match (Self::SPEEDS.contains(&speed), Self::FPS.contains(&fps)) {
+            (true, true) => Ok(Self { speed, fps }),
+            (false, _) => Err(NoLapse::Speed),
+            (true, false) => Err(NoLapse::Fps),
+        }
+    }
+
+    /// How many times faster it is.
+    pub fn speed(self) -> u32 {
+        self.speed
+    }
+
+    /// The most pictures of a second.
+    pub fn fps(self) -> u32 {
+        self.fps
+    }
+
+    /// The moment of the time lapse at a moment of playing what it is made of; a length likewise.
+    pub fn faster(self, played: Micros) -> Micros {
+        played / Micros::from(self.speed.max(1))
+    }
+
     /// Ticks of the time lapse in these microseconds of the tape.
     fn ticks(self, micros: Micros) -> i64 {
         let wide = i128::from(micros) * i128::from(TIMESCALE) / (1_000_000 * i128::from(self.speed.max(1)));
@@ -129,7 +190,7 @@ impl<S: JoinSource> View<S> {
 
 /// The keyframes of a segment, each as a fragment of its own, with times that are so many times faster.
 fn faster(whole: &SampleIndex, segment: &ViewSegment, lapse: Lapse) -> SampleIndex {
-    let apart = i64::from(TIMESCALE / lapse.rate.max(1));
+    let apart = i64::from(TIMESCALE / lapse.fps.max(1));
     let since = |dts: u64| {
         let ticks = i64::try_from(dts).unwrap_or(i64::MAX);
         lapse.ticks(segment.tracks.micros(TrackKind::Video, ticks))
@@ -188,8 +249,8 @@ mod tests {
     use crate::format::mp4::read::Mp4Reader;
     use crate::format::testing::{all, eventful, two_segments, view};
 
-    fn times(speed: u32, rate: u32, takes: &[crate::format::testing::Take]) -> Vec<i64> {
-        let fast = view(takes).lapse(Lapse { speed, rate }).unwrap();
+    fn times(speed: u32, fps: u32, takes: &[crate::format::testing::Take]) -> Vec<i64> {
+        let fast = view(takes).lapse(Lapse { speed, fps }).unwrap();
         let bytes = all(&mut Mp4::open(fast).unwrap());
         let reader = Mp4Reader::open(bytes.as_slice(), bytes.len() as u64).unwrap();
         let samples: Vec<_> = reader.samples().map(Result::unwrap).collect();
@@ -222,7 +283,7 @@ mod tests {
     #[test]
     fn what_has_no_picture_is_refused() {
         let sound = view(&two_segments()).only(TrackKind::Audio);
-        let error = sound.lapse(Lapse { speed: 60, rate: 30 }).unwrap_err();
+        let error = sound.lapse(Lapse { speed: 60, fps: 30 }).unwrap_err();
         assert!(error.to_string().contains("no picture"), "{error}");
     }
 
@@ -232,7 +293,7 @@ mod tests {
         let part = view(&two_segments())
             .trim(SOME_DAY + 1_500_000, SOME_DAY + 3_500_000)
             .unwrap();
-        let fast = part.lapse(Lapse { speed: 2, rate: 60 }).unwrap();
+        let fast = part.lapse(Lapse { speed: 2, fps: 60 }).unwrap();
         let mut file = Mp4::open(fast).unwrap();
         assert!(file.len() > 0);
         let bytes = all(&mut file);

@@ -60,7 +60,7 @@ pub use fragmented::Fmp4;
 pub use in_step::MOST_IN_STEP;
 pub use join::{JoinSource, MAX_RANGES};
 pub use kind::{FileFormat, Format, UnknownFormat};
-pub use lapse::Lapse;
+pub use lapse::{Lapse, NoLapse};
 pub use looked::Looked;
 pub use mark::Mark;
 pub use missing::Missing;

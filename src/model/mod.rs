@@ -6,6 +6,7 @@
 mod about;
 mod encrypt;
 mod facts;
+mod form;
 mod keep;
 mod key;
 mod nearest;
@@ -27,6 +28,7 @@ pub use facts::{
     Categories, Category, CategoryId, CategoryRefusal, Custom, Description, Facts, FactsChange, Label, Note,
     Notes, Tags, Title, Words, misleads,
 };
+pub use form::Form;
 pub use keep::Keep;
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub(crate) use nearest::nearest;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RecordingSpec, StoreError};
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::model::{About, Facts, Media, Origin, Output};
+use crate::model::{About, Facts, Form, Media, Origin, Output};
 
 /// A range of tape that a composition has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,8 @@ pub struct NewComposition {
     pub spec: RecordingSpec,
     /// The recordings that it is made of: they are still there when it is made, and none of them is being deleted.
     pub sources: Vec<RecordingId>,
+    /// How its ranges are played.
+    pub form: Form,
     /// Its ranges, in the order in which they are played: at least one.
     pub ranges: Vec<TapeRange>,
     /// What people set of it.
@@ -116,6 +118,9 @@ pub(super) struct Written {
     /// How long it is kept after its end, in microseconds; none is until its space is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) keep: Option<Micros>,
+    /// How its ranges are played; left out where that is one after the other.
+    #[serde(default, skip_serializing_if = "Form::is_joined")]
+    pub(super) form: Form,
     pub(super) ranges: Vec<TapeRange>,
 }
 
@@ -125,11 +130,17 @@ impl Written {
         RecordingSpec::read(&self.spec.to_string())
     }
 
-    pub(super) fn new(spec: &RecordingSpec, keep: Option<Micros>, ranges: Vec<TapeRange>) -> Self {
+    pub(super) fn new(
+        spec: &RecordingSpec,
+        keep: Option<Micros>,
+        form: Form,
+        ranges: Vec<TapeRange>,
+    ) -> Self {
         Self {
             // A spec is always JSON.
             spec: serde_json::from_str(&spec.written()).unwrap_or_default(),
             keep,
+            form,
             ranges,
         }
     }

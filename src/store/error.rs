@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::journal::{Fault, fault};
 use crate::format::SourceError;
+use crate::media::RecordingId;
 
 /// The reason why the store cannot be opened, read or closed.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +106,14 @@ pub enum StoreError {
     /// A segment could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// Nothing can be made of what is left of a composition.
+    #[error("recording {recording} cannot be played any more: {reason}")]
+    Unplayable {
+        /// The recording.
+        recording: RecordingId,
+        /// The reason.
+        reason: String,
+    },
     /// As many reads as are allowed are running already, and wait for the storage device.
     #[error("the storage device is too slow to read from it now; try again later")]
     Busy,

@@ -156,6 +156,7 @@ mod tests {
             short: None,
             renditions: Vec::new(),
             composed: false,
+            form: Default::default(),
             also: Vec::new(),
         }
     }

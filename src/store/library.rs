@@ -18,9 +18,9 @@ use crate::config::{StreamSet, Streams};
 use crate::event::{Lack, Short};
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
-use crate::format::{Gaps, JoinSource as _, Kept, SourceError, TapeSource, View, ViewSegment};
+use crate::format::{FileError, Gaps, JoinSource as _, Kept, SourceError, TapeSource, View, ViewSegment};
 use crate::media::{Micros, RecordingId, SegmentId, StreamName, TrackKind};
-use crate::model::{Category, Facts, Media, Review};
+use crate::model::{Category, Facts, Form, Media, Review};
 
 /// What is recorded so long behind a moment goes on over it, in microseconds. Sound may be longer than the pictures beside it, by less.
 const GOES_ON: Micros = 180_000_000;
@@ -97,6 +97,8 @@ pub struct RecordingRow {
     pub renditions: Vec<Rendition>,
     /// It is put together of ranges of tape, which may be of several streams and in any order.
     pub composed: bool,
+    /// How its ranges are played.
+    pub form: Form,
     /// The other streams that it has tape of.
     pub also: Vec<StreamName>,
 }
@@ -340,18 +342,29 @@ impl Library {
 
     fn view_with(&self, recording: RecordingId, checked: bool) -> Result<View<LibrarySource>, StoreError> {
         let journal = self.journal();
-        let ranges = journal.snapshot(|| match journal.recording(recording)? {
+        let (form, ranges) = journal.snapshot(|| match journal.recording(recording)? {
             Some(row) => {
                 let ranges = journal.ranges(&row)?.into_iter();
                 let with_tape = ranges.map(|range| journal.segments_of(&range).map(|rows| (range, rows)));
-                with_tape.collect::<Result<Vec<_>, StoreError>>()
+                Ok((row.form, with_tape.collect::<Result<Vec<_>, StoreError>>()?))
             }
             None => Err(StoreError::NoRecording {
                 text: recording.to_string(),
             }),
         })?;
         drop(journal);
-        self.joined(ranges, checked)
+        let view = self.joined(ranges, checked)?;
+        let made = match form {
+            Form::Joined => Ok(view),
+            Form::Lapse(lapse) => view.lapse(lapse),
+        };
+        made.map_err(|error| match error {
+            FileError::Source(error) => StoreError::Source(error),
+            FileError::Unsupported { .. } => StoreError::Unplayable {
+                recording,
+                reason: error.to_string(),
+            },
+        })
     }
 
     /// The view of ranges, one after the other.

@@ -9,6 +9,7 @@ use super::tally::{Run, Tally};
 use super::{StoreError, TapeSpan};
 use crate::format::{Gaps, View};
 use crate::media::{Micros, RecordingId, StreamName};
+use crate::model::Form;
 use crate::store::LibrarySource;
 
 /// An end that is asked for lies at most so far behind the end of the recording: players round, and sound may be longer than pictures.
@@ -63,6 +64,16 @@ pub enum NoCut {
         from_s: f64,
         /// The end, seconds.
         to_s: f64,
+    },
+    /// It is played in another way than its tape, so there is no tape between two of its moments.
+    #[error(
+        "recording {recording} is {form}, and has no ranges to take: take the recordings that it is made of"
+    )]
+    Formed {
+        /// The recording.
+        recording: RecordingId,
+        /// How its ranges are played.
+        form: Form,
     },
     /// There is no tape of it.
     #[error("recording {0} has no footage any more")]
@@ -228,6 +239,12 @@ impl Library {
             let row = journal.recording(recording)?.ok_or(StoreError::NoRecording {
                 text: recording.to_string(),
             })?;
+            if !row.form.is_joined() {
+                return Ok(Err(NoCut::Formed {
+                    recording,
+                    form: row.form,
+                }));
+            }
             let sources = if row.composed {
                 let ranges = journal.tape_ranges(&row)?.into_iter();
                 ranges.map(|range| range.recording).collect()
@@ -248,10 +265,13 @@ impl Library {
             journal.zeros(&publishes, |publish, zero| {
                 zeros.insert(publish, zero);
             })?;
-            Ok((ranges, zeros))
+            Ok(Ok((ranges, zeros)))
         })?;
-        let (found, zeros) = found;
         drop(journal);
+        let (found, zeros) = match found {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
         if found
             .iter()
             .any(|(_, _, _, sealing, _)| *sealing == Sealing::Open)

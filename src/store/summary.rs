@@ -22,6 +22,8 @@ pub(super) struct Summary {
     utc_start: Micros,
     /// Its tape is that of its ranges.
     composed: bool,
+    /// How long a composition plays, as its row says.
+    plays: Option<Micros>,
 }
 
 impl Summary {
@@ -39,6 +41,7 @@ impl Summary {
             asked: of.spec.asked,
             utc_start: of.utc_start,
             composed: of.composed,
+            plays: of.length.filter(|_| of.composed),
             row: RecordingRow {
                 id: of.id,
                 stream: of.stream,
@@ -61,6 +64,7 @@ impl Summary {
                 gaps: Vec::new(),
                 short: None,
                 composed: of.composed,
+                form: of.form,
                 also: Vec::new(),
                 renditions: Vec::new(),
             },
@@ -159,7 +163,7 @@ impl Summary {
 
     fn figures(&mut self, stretches: &[Stretch]) {
         let row = &mut self.row;
-        row.duration = self.tally.length;
+        row.duration = self.plays.unwrap_or(self.tally.length);
         row.bytes = self.tally.bytes;
         row.segments = usize::try_from(self.tally.segments).unwrap_or(usize::MAX);
         if let (Some(first), Some(last)) = (stretches.first(), stretches.last()) {

@@ -108,11 +108,9 @@ impl Export {
             if format != Format::Mp4 {
                 bail!("a time lapse is an MP4: use --format mp4, or end the name of the output in .mp4");
             }
-            let lapse = Lapse {
-                speed,
-                rate: self.fps,
-            };
-            view = view.lapse(lapse).context(of_what.clone())?;
+            view = view
+                .lapse(Lapse::new(speed, self.fps)?)
+                .context(of_what.clone())?;
         }
         let files = self.files(view, format, &target).context(of_what.clone())?;
         let targets: Vec<&Target> = files.iter().map(|(_, target)| target).collect();

@@ -387,7 +387,7 @@ pub(super) fn of_file(error: &FileError) -> Refusal {
 pub(super) fn of_store(error: &StoreError) -> Refusal {
     match error {
         StoreError::NoRecording { .. } => Refusal::not_found(error.to_string()),
-        StoreError::Source(_) => Refusal::gone(error.to_string()),
+        StoreError::Source(_) | StoreError::Unplayable { .. } => Refusal::gone(error.to_string()),
         StoreError::Reading { .. } => {
             Refusal::internal("the store could not be read, which is a defect of edgereel: see its log")
         }

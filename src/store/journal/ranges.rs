@@ -17,7 +17,7 @@ use super::sql::prepare;
 use super::{Journal, facts};
 use crate::event::{Event, RecordingClosed, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName};
-use crate::model::{Facts, Origin, ReviewWhen};
+use crate::model::{Facts, Form, Origin, ReviewWhen};
 use crate::store::composition::{SessionPiece, TapeRange, ToCompose, Written};
 use crate::store::tally::{Run, Tally};
 use crate::store::{COMPOSE, RecordingSpec, RecordingState, StoreError};
@@ -44,9 +44,9 @@ pub(super) fn compose(
     // Its ranges say later when it begins and ends, and which publishes date that.
     let made = prepare(
         db,
-        "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end, keep, spec, exact, reason, composed, runs, length, bytes)
+        "INSERT OR IGNORE INTO recordings (id, stream, publish, state, start, end, keep, spec, exact, reason, composed, form, runs, length, bytes)
          SELECT ?1, t.stream, (SELECT s.publish FROM segments s WHERE s.stream = t.stream ORDER BY s.end DESC LIMIT 1), 'closed',
-            ?3, ?4, ?5, ?6, 1, ?7, 1, '', 0, 0
+            ?3, ?4, ?5, ?6, 1, ?7, 1, ?8, '', 0, 0
          FROM streams t WHERE t.name = ?2 AND EXISTS (SELECT 1 FROM segments s WHERE s.stream = t.stream)",
     )?
     .execute(params![
@@ -56,7 +56,8 @@ pub(super) fn compose(
         first.end,
         of.keep,
         spec.written(),
-        reason
+        reason,
+        form_row(of.form)
     ])?;
     if made == 0 {
         return Ok(());
@@ -151,20 +152,37 @@ fn tell(db: &Connection, id: RecordingId, key: i64, spec: RecordingSpec, utc: Mi
     post(db, &event, utc)
 }
 
-/// Adds up a composition of the tallies of its ranges; none where a range has too many runs for its row.
+/// The form of a composition in its row: as JSON, and none where its ranges are played one after the other.
+fn form_row(form: Form) -> Option<String> {
+    // A form is always JSON.
+    (!form.is_joined()).then(|| serde_json::to_string(&form).unwrap_or_default())
+}
+
+/// The form that a row has. One that nobody can read counts as the usual one: the tape is worth more than the words about it.
+pub(super) fn form_of(row: Option<String>) -> Form {
+    row.and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
+}
+
+/// Adds up a composition of the tallies of its ranges; none where a range has too many runs for its row. The length is that of what is
+/// played.
 pub(super) fn added_up(db: &Connection, key: i64) -> Result<(Option<Tally>, Micros, i64)> {
+    let form = prepare(db, "SELECT form FROM recordings WHERE recording = ?1")?
+        .query_row(params![key], |row| row.get(0))
+        .optional()?;
+    let form = form_of(form.flatten());
     let sql = "SELECT runs, length, bytes FROM recordings WHERE whole = ?1 ORDER BY position";
     let mut statement = prepare(db, sql)?;
     let mut rows = statement.query(params![key])?;
-    let (mut all, mut length, mut bytes) = (Some(Tally::default()), 0_i64, 0_i64);
+    let (mut all, mut lengths, mut bytes) = (Some(Tally::default()), Vec::new(), 0_i64);
     while let Some(row) = rows.next()? {
         let runs: Option<String> = row.get(0)?;
-        length = length.saturating_add(row.get::<_, Option<i64>>(1)?.unwrap_or(0));
+        lengths.push(row.get::<_, Option<i64>>(1)?.unwrap_or(0));
         bytes = bytes.saturating_add(row.get::<_, Option<i64>>(2)?.unwrap_or(0));
         let of = runs.and_then(|runs| Tally::read(&runs));
         all = all.zip(of).map(|(all, of)| joined(all, of));
     }
-    Ok((all, length, bytes))
+    Ok((all, form.length(lengths.into_iter()), bytes))
 }
 
 /// A tally with that of the next range behind it.
@@ -311,7 +329,7 @@ impl Journal {
         let sql = "SELECT keep FROM recordings WHERE recording = ?1";
         let keep = self.one(sql, params![row.key], |row| self.col(row, 0))?.flatten();
         let ranges = self.tape_ranges(&row)?;
-        Ok(Some(Written::new(&row.spec, keep, ranges)))
+        Ok(Some(Written::new(&row.spec, keep, row.form, ranges)))
     }
 
     /// The streams that compositions have tape of, but for their own.

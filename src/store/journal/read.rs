@@ -11,7 +11,7 @@ use crate::format::TrackBase;
 use crate::media::{
     ChunkNumbers, ChunkStart, Micros, PublishId, RecordingId, SegmentId, StreamName, TargetDuration, Tracks,
 };
-use crate::model::{Facts, Review};
+use crate::model::{Facts, Form, Review};
 use crate::store::tally::{Bounds, SHARED, Tally};
 use crate::store::{OpenRecording, RecordingSpec, RecordingState, StoreError};
 
@@ -122,6 +122,8 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) bytes: Option<i64>,
     /// It is put together of ranges, which have the tape.
     pub(in crate::store) composed: bool,
+    /// How its ranges are played.
+    pub(in crate::store) form: Form,
     /// What a review says of it.
     pub(in crate::store) review: Option<Review>,
 }
@@ -161,7 +163,7 @@ pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publis
 pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected & 1,
         paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom, r.runs, r.length, r.bytes, r.composed,
-        r.review, r.review_reason
+        r.review, r.review_reason, r.form
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";
 
@@ -523,6 +525,7 @@ impl Journal {
             bytes: self.col(row, 19)?,
             composed: self.col(row, 20)?,
             review: review_of(self.col(row, 21)?, self.col(row, 22)?),
+            form: super::ranges::form_of(self.col(row, 23)?),
         })
     }
 

@@ -510,6 +510,9 @@ pub(super) const STEPS: &[&str] = &["
     CREATE TRIGGER ranges_review AFTER UPDATE OF review ON recordings WHEN new.composed AND new.review IS NOT old.review BEGIN
         UPDATE recordings SET review = iif(new.review = 2, 2, NULL) WHERE whole = new.recording;
     END;
+", "
+    -- How the ranges of a composition are played, as JSON; none where that is one after the other.
+    ALTER TABLE recordings ADD COLUMN form TEXT;
 "];
 
 /// The newest version that this edgereel writes and reads.

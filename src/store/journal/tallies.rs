@@ -364,7 +364,12 @@ impl Journal {
                 .unwrap()?;
             // A segment that is still open may have grown meanwhile.
             let is_sure = of.grows || rows.open_parts(of).unwrap().is_empty();
-            let keys = (!of.grows).then_some((right.length, right.bytes as i64));
+            let length = if of.composed {
+                ranges::added_up(&self.connection, of.recording).unwrap().1
+            } else {
+                right.length
+            };
+            let keys = (!of.grows).then_some((length, right.bytes as i64));
             let same = of.tally.as_ref() == Some(&right) && (!is_sure || found.0.zip(found.1) == keys);
             (!same).then(|| format!("{:?}, {found:?}, and not {right:?}, {keys:?}", of.tally))
         });

@@ -12,10 +12,12 @@ use super::moment::{JournalFiles, stride};
 use super::rig::{Publisher, Rig, stream, tempdir};
 use super::space::{QUOTA, events};
 use crate::config::{Pattern, StreamSet};
+use crate::format::Lapse;
 use crate::format::mp4::Mp4;
+use crate::format::mp4::read::Mp4Reader;
 use crate::format::testing::all;
 use crate::media::{Micros, RecordingId};
-use crate::model::{Facts, Origin, Output};
+use crate::model::{Facts, Form, Origin, Output};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault, Image, Survives};
 use crate::store::journal::Journal;
@@ -80,11 +82,21 @@ pub(super) fn compose(
     sources: &[u8],
     ranges: Vec<TapeRange>,
 ) -> Result<(), ComposeError> {
+    compose_as(rig, (n, Form::Joined), sources, ranges)
+}
+
+pub(super) fn compose_as(
+    rig: &mut Rig,
+    (n, form): (u8, Form),
+    sources: &[u8],
+    ranges: Vec<TapeRange>,
+) -> Result<(), ComposeError> {
     let (done, mut answer) = oneshot::channel();
     let new = Box::new(NewComposition {
         recording: id(n),
         spec: spec(),
         sources: sources.iter().map(|n| id(*n)).collect(),
+        form,
         ranges,
         facts: serde_json::from_value(json!({"title": "best"})).unwrap(),
     });
@@ -183,6 +195,55 @@ fn ranges_of_two_streams_become_a_recording_that_is_listed_once_and_plays_both()
     // The same request does nothing the second time.
     composed(&mut rig);
     assert_eq!(numbers(&rig), [1, 2, WHOLE]);
+}
+
+#[test]
+fn a_time_lapse_is_as_long_as_its_film_and_is_there_again_without_the_journal() {
+    let (mut rig, _) = recorded(None);
+    let lapse = Form::Lapse(Lapse::new(2, 30).unwrap());
+    let ranges = cut(&rig, 1, None, None);
+    compose_as(&mut rig, (WHOLE, lapse), &[1], ranges).unwrap();
+    let told = events(&rig, "recording.closed").pop().unwrap();
+    assert_eq!(told["duration_s"], json!(3.0), "{told}");
+    let pictures = |rig: &Rig| {
+        let bytes = mp4(&rig.library(), WHOLE);
+        let film = Mp4Reader::open(bytes.as_slice(), bytes.len() as u64).unwrap();
+        let samples = film.samples().map(Result::unwrap);
+        samples
+            .map(|sample| (sample.key, sample.dts_ms))
+            .collect::<Vec<_>>()
+    };
+    // A keyframe every two seconds of the tape.
+    let film = [(true, 0), (true, 1_000), (true, 2_000)];
+    for lost in [false, true, true] {
+        assert_eq!(pictures(&rig), film, "{lost}");
+        let row = rig.library().recording(id(WHOLE)).unwrap().unwrap();
+        assert_eq!((row.form, row.duration), (lapse, 3 * SECOND), "{lost}");
+        rig = again(rig, lost);
+    }
+    let taken = rig.library().cut(id(WHOLE), (None, None)).unwrap();
+    assert!(matches!(taken, Err(NoCut::Formed { form, .. }) if form == lapse));
+    // Without its source it has all that it needs.
+    delete(&mut rig, 1);
+    assert_eq!(pictures(&rig), film);
+    assert_eq!(rig.library().verify(&mut |_, _| ()).unwrap(), []);
+}
+
+#[test]
+fn a_file_without_a_form_is_of_ranges_one_after_the_other() {
+    let (mut rig, _) = recorded(None);
+    composed(&mut rig);
+    let path = Name::Recording(id(WHOLE)).path(rig.dir.path());
+    let written = String::from_utf8(rig.disk.files()[&path].clone()).unwrap();
+    assert!(
+        written.contains("\"ranges\"") && !written.contains("\"form\""),
+        "{written}"
+    );
+    let rig = again(rig, true);
+    assert_eq!(
+        rig.library().recording(id(WHOLE)).unwrap().unwrap().form,
+        Form::Joined
+    );
 }
 
 #[test]

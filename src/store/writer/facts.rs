@@ -57,6 +57,7 @@ impl Writer {
             recording: id,
             spec,
             sources,
+            form,
             ranges,
             facts,
         } = new;
@@ -73,7 +74,7 @@ impl Writer {
         }
         self.expect_category(facts.category.as_ref())?;
         let keep = self.keep_from_now(&spec, &ranges)?;
-        let of = Written::new(&spec, keep, ranges);
+        let of = Written::new(&spec, keep, form, ranges);
         let (written, told) = (of.clone(), facts.clone());
         self.carry_out(
             Name::Recording(id),

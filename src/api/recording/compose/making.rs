@@ -10,7 +10,7 @@ use crate::event::rfc3339;
 use crate::format::{Format, JoinSource, MAX_RANGES, View};
 use crate::media::{Micros, RecordingId};
 use crate::model::reply::RecordingComposed;
-use crate::model::{Facts, Note, Notes, Words};
+use crate::model::{Facts, Form, Note, Notes, Words};
 use crate::store::{
     ComposeError, Cut, LibrarySource, NewComposition, NoCut, RecordingRow, RecordingSpec, RecordingState,
 };
@@ -109,6 +109,7 @@ async fn attempt(
         recording: id,
         spec: spec.clone(),
         sources,
+        form: Form::Joined,
         ranges,
         facts: Facts {
             notes,
@@ -241,6 +242,7 @@ impl From<NoCut> for Failure {
     fn from(error: NoCut) -> Self {
         let code = match &error {
             NoCut::Outside { .. } | NoCut::Empty { .. } => Code::BadRequest,
+            NoCut::Formed { .. } => Code::Conflict,
             NoCut::NoTape(_) => Code::NotFound,
             NoCut::Unsealed(_) => Code::Unavailable,
         };

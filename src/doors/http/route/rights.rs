@@ -235,6 +235,7 @@ mod tests {
     fn times_of_a_token_around_all_of_a_composition_cut_nothing_off_it() {
         let row = RecordingRow {
             composed: true,
+            form: Default::default(),
             start: 10,
             end: 20,
             ..crate::api::tests::closed_row()
@@ -249,6 +250,7 @@ mod tests {
         }
         let plain = RecordingRow {
             composed: false,
+            form: Default::default(),
             ..row
         };
         assert_eq!(narrowed((Some(9), Some(21)), &plain), (Some(9), Some(21)));

@@ -1,0 +1,73 @@
+//! How the ranges of a composition are played.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::format::Lapse;
+use crate::media::Micros;
+
+/// How the ranges of a composition are played. Any other recording is played as one range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// One after the other.
+    #[default]
+    Joined,
+    /// One after the other, as a time lapse. Its only file is an MP4.
+    Lapse(Lapse),
+}
+
+impl Form {
+    /// True where the ranges are played one after the other, as they are on the tape.
+    pub fn is_joined(&self) -> bool {
+        *self == Self::Joined
+    }
+
+    /// How long the composition is, of the lengths of its ranges.
+    pub fn length(self, ranges: impl Iterator<Item = Micros>) -> Micros {
+        let together = ranges.fold(0_i64, Micros::saturating_add);
+        match self {
+            Self::Joined => together,
+            Self::Lapse(lapse) => lapse.faster(together),
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Joined => f.write_str("recordings one after the other"),
+            Self::Lapse(_) => f.write_str("a time lapse"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_written_and_read_and_its_numbers_have_bounds() {
+        let lapse = Form::Lapse(Lapse::new(60, 30).unwrap());
+        let text = r#"{"lapse":{"speed":60,"fps":30}}"#;
+        assert_eq!(serde_json::to_string(&lapse).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Form>(text).unwrap(), lapse);
+        for (speed, fps, good) in [
+            (2, 1, true),
+            (3_600, 60, true),
+            (1, 30, false),
+            (3_601, 30, false),
+            (1_000_000, 30, false),
+            (60, 0, false),
+            (60, 61, false),
+            (60, u32::MAX, false),
+        ] {
+            let text = format!(r#"{{"lapse":{{"speed":{speed},"fps":{fps}}}}}"#);
+            assert_eq!(serde_json::from_str::<Form>(&text).is_ok(), good, "{text}");
+        }
+        let lengths = [61_000_000, 59_000_000];
+        assert_eq!(Form::Joined.length(lengths.into_iter()), 120_000_000);
+        assert_eq!(lapse.length(lengths.into_iter()), 2_000_000);
+    }
+}
