@@ -73,14 +73,14 @@ fn a_page_that_nobody_looks_at_asks_nothing() {
         |is: bool| format!("window.isHidden = {is}; document.dispatchEvent(new Event('visibilitychange'))");
     tab.run(&hide(true));
     // Answers that are on their way come.
-    tab.value("new Promise(done => setTimeout(done, 1500))");
+    tab.pause(1500);
     let before = tab.requests.len();
-    tab.value("new Promise(done => setTimeout(done, 4000))");
+    tab.pause(4000);
     let asked = tab.requests.split_off(before);
     assert!(asked.is_empty(), "{asked:?}");
     tab.run(&hide(false));
     tab.wait("true");
-    tab.value("new Promise(done => setTimeout(done, 1000))");
+    tab.pause(1000);
     assert!(
         !tab.requests.is_empty() && tab.requests.len() > before,
         "it asks again"

@@ -50,7 +50,7 @@ fn resize(tab: &mut Tab, (width, height): (u32, u32), scheme: &str) {
 
 fn take(tab: &mut Tab, name: &str) {
     // What is asked for is there, and drawn.
-    tab.value("new Promise(done => setTimeout(done, 2000))");
+    tab.pause(2000);
     let taken = tab.ask("Page.captureScreenshot", json!({"format": "jpeg", "quality": 80}));
     let bytes = BASE64.decode(taken["data"].as_str().unwrap().as_bytes()).unwrap();
     assert!(bytes.len() <= LARGEST, "{name}: {} bytes", bytes.len());

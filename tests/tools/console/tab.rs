@@ -176,6 +176,11 @@ impl Tab {
         began.elapsed()
     }
 
+    /// Lets the page be for so many milliseconds. What is waited for, `wait` waits for: this is for what must not come.
+    pub(crate) fn pause(&mut self, ms: u32) {
+        self.value(&format!("await new Promise(done => setTimeout(done, {ms}))"));
+    }
+
     /// Waits until the page shows a text.
     #[track_caller]
     pub(crate) fn wait_text(&mut self, text: &str) -> Duration {

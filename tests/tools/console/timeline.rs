@@ -44,7 +44,7 @@ fn a_time_line_shows_gaps_and_plays_keeps_and_shares_any_part() {
     tab.press_in(".names", "live/cam1");
     tab.wait("document.querySelector('canvas')");
     // A gap of some seconds.
-    tab.value("new Promise(done => setTimeout(done, 4000))");
+    tab.pause(4000);
     let second = this.push("live/cam1", &clip);
     wait_until("the second part", || second.taken() > 12_000);
     tab.press("1 min");
