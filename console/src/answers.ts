@@ -49,6 +49,7 @@ export interface Recording {
   protected: boolean;
   name: string | null;
   origin: string;
+  formats: string[];
   title: string | null;
   description: string | null;
   tags: string[];
@@ -65,6 +66,12 @@ export interface Recording {
   renditions: Delivery[];
   url: string | null;
   encrypted?: boolean;
+  /** `pass`, `review` or `block`; null where nobody reviewed it. */
+  review: string | null;
+  review_reason?: string;
+  more_gaps?: number;
+  /** The ranges of a composition. */
+  ranges?: { recording: string; start: string; end: string }[];
 }
 
 export interface Recordings {

@@ -40,7 +40,7 @@ export function commandButton(of: () => [string, Record<string, unknown>]): HTML
  * A button that gives a command, and what the command is. It says that it waits until the box has answered, and then what the
  * box said.
  */
-export function action(label: string, of: () => [string, Record<string, unknown>], done: () => void): HTMLElement {
+export function action(label: string, of: () => [string, Record<string, unknown>], done: (result: unknown) => void): HTMLElement {
   const said = h("span", { class: "said", role: "status" });
   const button = h("button", { type: "button" }, label);
   button.addEventListener("click", async () => {
@@ -48,9 +48,9 @@ export function action(label: string, of: () => [string, Record<string, unknown>
     say(said, t("waits"));
     try {
       const [command, body] = of();
-      await ask(command, body);
+      const result: unknown = await ask(command, body);
       say(said, t("done"));
-      done();
+      done(result);
     } catch (error) {
       say(said, error instanceof Error ? error.message : String(error));
     }

@@ -4,6 +4,7 @@ import { box, boxNow, isKnown, logIn, logInByKey, logOut, meet, onBack, onChange
 import { field, fill, h, say } from "./dom";
 import { readEvents } from "./events";
 import { parsePlace } from "./places";
+import { basketScreen } from "./screens/basket";
 import { eventsScreen } from "./screens/events";
 import { recordingScreen } from "./screens/recording";
 import { recordingsScreen } from "./screens/recordings";
@@ -19,6 +20,7 @@ const SCREENS: Record<string, Screen> = {
   streams: streamsScreen,
   recordings: recordingsScreen,
   recording: recordingScreen,
+  basket: basketScreen,
   timeline: timelineScreen,
   events: eventsScreen,
 };
@@ -43,7 +45,7 @@ function show(): void {
     say(who, isKnown() ? t("log_out") : t("log_in"));
   }
   for (const link of links.querySelectorAll("a")) {
-    const is = link.hash === "#/" + (name === "recording" ? "recordings" : name);
+    const is = link.hash === "#/" + (name === "recording" || name === "basket" ? "recordings" : name);
     if (is) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }

@@ -1,7 +1,7 @@
 // A recording: play it, change what is written about it, download it, share it, and see whether it is delivered.
 
 import type { Note, Recording } from "../answers";
-import { ask, box, onBack, onChange } from "../box";
+import { Refused, ask, box, onBack, onChange } from "../box";
 import { commandButton } from "../command";
 import { type Child, copyable, field, fill, h, say, theirs } from "../dom";
 import { downloadLink } from "../download";
@@ -11,16 +11,19 @@ import { type Playing, playFile, playHls } from "../player";
 import { address, bytes, length, moment, tracks } from "../show";
 import { share } from "../share";
 import { t } from "../words";
-import { deliveryWord, stateChip } from "./states";
+import { acts } from "./acts";
+import { deliveryWord, links, marks, nameOf, stateChip } from "./states";
 
 /** Shows the screen. Gives what ends it. */
 export function recordingScreen(root: HTMLElement, id: string): () => void {
   const heading = h("h1", { tabindex: -1 }, t("recording"));
   const said = h("p", { class: "note", role: "status" }, t("loads"));
   const parts = { player: h("section", { "aria-label": t("picture") }), about: h("section", {}), edit: h("section", {}) };
-  fill(root, h("p", {}, h("a", { href: "#/recordings" }, "← " + t("recordings"))), heading, said, parts.player, parts.about, parts.edit);
+  const can = acts(() => parts.player.querySelector("video"), () => void load());
+  fill(root, h("p", {}, h("a", { href: "#/recordings" }, "← " + t("recordings"))), heading, said, parts.player, parts.about, can.element, parts.edit);
   let one: Recording | null = null;
   let playing: Playing | null = null;
+  let rights = [...box.rights].join();
   let isOver = false;
 
   const load = async () => {
@@ -29,15 +32,25 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
       if (isOver) return;
       const before = one;
       one = got;
-      fill(heading, theirs(got.title ?? got.name ?? got.stream));
+      fill(heading, theirs(nameOf(got)));
       document.title = (heading.textContent ?? "") + " – edgereel";
       if (before === null || (before.state === "open") !== (got.state === "open") || got.state === "expired") play();
       about(parts.about, got);
+      can.show(got);
       // What is being written in the form stays.
       if (before === null || !parts.edit.contains(document.activeElement)) edit(parts.edit, got, () => void load());
     } catch (error) {
-      if (!isOver) say(said, error instanceof Error ? error.message : String(error));
+      if (isOver) return;
+      if (error instanceof Refused && error.status === 404 && one) gone();
+      else say(said, error instanceof Error ? error.message : String(error));
     }
+  };
+  // It was deleted, or is held back from this viewer now.
+  const gone = () => {
+    playing?.stop();
+    playing = one = null;
+    [...Object.values(parts), can.element].forEach((part) => fill(part));
+    say(said, t("not_here_any_more"));
   };
   const play = () => {
     if (!one) return;
@@ -61,7 +74,13 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
       void load();
       play();
     }),
-    onChange(() => one && !parts.edit.contains(document.activeElement) && edit(parts.edit, one, () => void load())),
+    onChange(() => {
+      if (!one) return;
+      if (rights !== [...box.rights].join()) about(parts.about, one);
+      rights = [...box.rights].join();
+      can.show(one);
+      if (!parts.edit.contains(document.activeElement)) edit(parts.edit, one, () => void load());
+    }),
     onEvent((told) => (told.kind === "reset" || told.event.data?.["recording"] === id) && void load()),
   ];
   void load();
@@ -83,7 +102,8 @@ function noteButton(note: Note, video: HTMLVideoElement): HTMLElement {
 function about(root: HTMLElement, one: Recording): void {
   const rows: [string, Node | string][] = [
     [t("stream"), h("a", { href: `${timelineLink(one.stream)}?at=${encodeURIComponent(one.start)}` }, theirs(one.stream))],
-    [t("state"), stateChip(one)],
+    [t("state"), h("span", { class: "chips" }, stateChip(one), ...marks(one))],
+    [t("reason"), one.review_reason === undefined ? "" : theirs(one.review_reason)],
     [t("begins"), moment(one.start)],
     [t("ends"), one.state === "open" ? "" : moment(one.end)],
     [t("length"), length(one.duration_s)],
@@ -92,6 +112,7 @@ function about(root: HTMLElement, one: Recording): void {
     [t("gaps"), one.gaps.length > 0 ? String(one.gaps.length) : ""],
     [t("description"), one.description === null ? "" : theirs(one.description)],
     [t("category"), one.category === null ? "" : theirs(one.category)],
+    [t("made_of"), one.ranges ? h("span", {}, ...links([...new Set(one.ranges.map((range) => range.recording))])) : ""],
     ["id", h("code", {}, one.id)],
   ];
   const shown = rows.filter(([, value]) => value !== "");

@@ -1,24 +1,26 @@
 // Recordings: the search of the box, page by page.
 
 import type { Category, Recording, Recordings } from "../answers";
-import { Away, ask, onBack } from "../box";
+import { basketButton, basketLink } from "../basket";
+import { Away, ask, box, onBack, onChange } from "../box";
 import { field, fill, h, say, theirs } from "../dom";
 import { onEvent } from "../events";
 import { recordingLink } from "../places";
 import { bytes, length, moment, tracks } from "../show";
 import { still } from "../still";
 import { type Word, t } from "../words";
-import { deliveryState, stateChip } from "./states";
+import { deliveryState, marks, nameOf, stateChip } from "./states";
 
 const PAGE = 24;
 const TEXTS = ["text", "prefix", "stream"] as const;
 const STATES = ["open", "closed", "delivered", "expired"] as const;
+const REVIEWS = ["none", "pass", "review", "block"] as const;
 const SORTS = ["start", "end", "length", "bytes"] as const;
 
 /** The arguments of a search, as the address has them. */
 export function searchOf(query: URLSearchParams): Record<string, unknown> {
   const found: Record<string, unknown> = { limit: PAGE, descending: query.get("order") !== "up", sort: query.get("sort") ?? "start" };
-  for (const name of [...TEXTS, "category", "state"]) {
+  for (const name of [...TEXTS, "category", "state", "review"]) {
     const value = query.get(name)?.trim();
     if (value) found[name] = value;
   }
@@ -38,8 +40,13 @@ export function recordingsScreen(root: HTMLElement, _: string, query: URLSearchP
   const said = h("p", { class: "note", role: "status" }, t("loads"));
   const more = h("button", { type: "button", hidden: true }, t("next_page"));
   const first = h("button", { type: "button", hidden: true }, t("first_page"));
+  const basket = h("p", {}, basketLink());
   const news = h("button", { type: "button", class: "news", hidden: true }, t("changed_show"));
-  fill(root, h("h1", { tabindex: -1 }, t("recordings")), form(query), said, news, list, h("div", { class: "row pages" }, first, more));
+  fill(root, h("h1", { tabindex: -1 }, t("recordings")), form(query), basket, said, news, list, h("div", { class: "row pages" }, first, more));
+  const mayCompose = () => {
+    basket.hidden = !box.rights.has("operate");
+    root.querySelectorAll<HTMLElement>("li .action").forEach((one) => (one.hidden = basket.hidden));
+  };
   let next: string | null = null;
   let stops: (() => void)[] = [];
   let isOver = false;
@@ -52,6 +59,7 @@ export function recordingsScreen(root: HTMLElement, _: string, query: URLSearchP
       stops.forEach((stop) => stop());
       stops = [];
       fill(list, ...found.recordings.map((one) => row(one, stops)));
+      mayCompose();
       next = found.next;
       more.hidden = next === null;
       first.hidden = after === null;
@@ -72,7 +80,9 @@ export function recordingsScreen(root: HTMLElement, _: string, query: URLSearchP
       if (/^(recording|clip|reset)/.test(told.kind)) news.hidden = false;
     }),
     onBack(begin),
+    onChange(mayCompose),
   ];
+  mayCompose();
   begin();
   return () => {
     isOver = true;
@@ -110,6 +120,7 @@ function form(query: URLSearchParams): HTMLElement {
     text("tags", "tags_all"),
     field(t("category"), categories),
     choice("state", "state", [["", t("any")], ...STATES.map((state): [string, string] => [state, t(`state_${state}`)])]),
+    choice("review", "review", [["", t("any")], ...REVIEWS.map((status): [string, string] => [status, t(`reviewed_${status}`)])]),
     text("from", "ends_after", { type: "datetime-local" }),
     text("to", "begins_before", { type: "datetime-local" }),
     choice("sort", "sort", SORTS.map((sort) => [sort, t(`sort_${sort}`)])),
@@ -139,7 +150,6 @@ function row(one: Recording, stops: (() => void)[]): HTMLElement {
     sight.observe(picture.element);
     stops.push(() => sight.disconnect(), () => picture.stop());
   }
-  const title = one.title ?? one.name ?? one.stream;
   const details = [moment(one.start), length(one.duration_s), bytes(one.bytes), tracks(one.tracks)];
   return h(
     "li",
@@ -148,10 +158,11 @@ function row(one: Recording, stops: (() => void)[]): HTMLElement {
     h(
       "div",
       { class: "about" },
-      h("h2", {}, h("a", { href: recordingLink(one.id) }, theirs(title))),
+      h("h2", {}, h("a", { href: recordingLink(one.id) }, theirs(nameOf(one)))),
       h("p", { class: "small" }, theirs(one.stream), " · ", details.filter((text) => text !== "").join(" · ")),
       one.description !== null && h("p", { class: "clamped" }, theirs(one.description)),
-      h("p", { class: "chips" }, stateChip(one), deliveryState(one), ...one.tags.map((tag) => h("span", { class: "chip tag" }, theirs(tag)))),
+      h("p", { class: "chips" }, stateChip(one), deliveryState(one), ...marks(one), ...one.tags.map((tag) => h("span", { class: "chip tag" }, theirs(tag)))),
+      one.state !== "expired" && basketButton(() => [{ recording: one.id, title: nameOf(one), from_s: null, to_s: null, note: "" }]),
     ),
   );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Box, clip};
+use super::{Box, Tab, clip};
 use crate::support::{edgereel, http, wait_all_closed, wait_until};
 
 /// Markup, and a word that is written from right to left with a mark that turns the rest around.
@@ -120,4 +120,98 @@ fn many_recordings_are_paged() {
     tab.press("First page");
     tab.wait("document.querySelectorAll('.recordings li').length === 24");
     tab.is_clean();
+}
+
+#[test]
+fn recordings_are_put_together_reviewed_and_deleted() {
+    let this = Box::start();
+    let clip = clip(this.home.path(), 12);
+    for stream in ["live/cam1", "live/cam2"] {
+        let url = this.service.url(stream);
+        edgereel(&["publish", clip.to_str().unwrap(), &url, "--fast"]).ok();
+    }
+    wait_all_closed(&this.service.data(), 2);
+    let mut tab = this.open("staff", "/#/recordings?order=up");
+    tab.wait("document.querySelectorAll('.recordings li').length === 2");
+    let chips = tab.value("document.querySelector('.recordings li .chips').innerText");
+    assert!(chips.as_str().unwrap().contains("mp4"), "the formats: {chips}");
+    tab.press_in(".recordings li:first-child", "Add to the basket");
+    tab.press_in(".recordings", "live/cam2");
+    tab.wait("document.querySelector('main video')?.currentTime > 0.1");
+    let id = tab.value("location.hash.split('/').pop()");
+    let id = id.as_str().unwrap();
+    let mut guest = this.open("guest", &format!("/#/recording/{id}"));
+    guest.wait("document.querySelector('main video')?.currentTime > 0.1");
+    assert_eq!(guest.value("[...document.querySelectorAll('button')].filter(one => /basket|Block|Delete/.test(one.textContent)).length"), 0);
+
+    // A part of it, from where it plays on.
+    tab.run("const video = document.querySelector('main video'); video.pause(); video.currentTime = 9");
+    tab.wait("document.querySelector('main video').currentTime === 9");
+    tab.press("From here");
+    tab.press_in("section", "Add to the basket");
+    tab.press("Split here");
+    tab.wait("document.querySelectorAll('main .note a').length === 2");
+    tab.press("Basket (2)");
+    tab.wait("document.querySelectorAll('ol.basket li').length === 2");
+    let set = |of: &str, value: &str| {
+        format!(
+            "const input = document.querySelector({}); input.value = {}; input.dispatchEvent(new Event('change'))",
+            json!(of),
+            json!(value)
+        )
+    };
+    tab.run("document.querySelector('ol.basket li:last-child button').click()");
+    let first = "ol.basket li:first-child .field";
+    tab.wait(&format!("document.querySelector('{first} input').value === '9'"));
+    tab.run(&set(&format!("{first}:nth-child(3) input"), "<b>goal</b>"));
+    tab.run(&set(&format!("{first}:nth-child(2) input"), "900"));
+    tab.press("Make the recording");
+    tab.wait("(text => text.includes('900') && text.length > 20)(document.querySelector('main .said').textContent)");
+    tab.run(&set(&format!("{first}:nth-child(2) input"), ""));
+    tab.run("document.querySelector('main div.edit input').value = 'Best & more'");
+    tab.press_in("div.edit", "›_");
+    tab.wait_text("edgereel ctl recording.compose");
+    tab.press_in("dialog", "Close");
+    tab.press("Make the recording");
+    let composed = made(&mut tab);
+    tab.press_in("main > div[role=status]", &composed);
+    tab.wait("document.querySelector('main h1').textContent === 'Best & more'");
+    tab.wait_text("<b>goal</b>");
+
+    tab.run(&format!("location.hash = '#/recording/{id}'"));
+    tab.press("Protect");
+    tab.press("Delete …");
+    tab.press("Delete for good");
+    tab.wait("document.querySelector('dialog .said').textContent.includes('protected')");
+    tab.press_in("dialog", "Close");
+    tab.press("End the protection");
+    tab.wait("[...document.querySelectorAll('button')].some(one => one.textContent === 'Protect')");
+    tab.run("[...document.querySelectorAll('label')].find(one => one.innerText.startsWith('Reason')).querySelector('input').value = 'faces'");
+    tab.press("Block");
+    let began = std::time::Instant::now();
+    guest.wait(&format!(
+        "await fetch('r/{id}.mp4', {{ headers: {{ Range: 'bytes=0-9' }} }}).then(reply => reply.status === 403)"
+    ));
+    println!("blocked for a viewer after {:?}", began.elapsed());
+    tab.wait_text("blocked");
+    tab.wait_text("faces");
+    tab.wait_text("Other recordings that have some of this tape:");
+    // The box takes five commands of a caller in a second.
+    tab.pause(1100);
+    tab.press("Pass");
+    tab.wait_text("passed");
+    tab.press("Delete …");
+    tab.press("Delete for good");
+    tab.wait_text("Compositions that need its footage:");
+    tab.press_in("dialog", "Close");
+    tab.wait_text("The recording is not on the box any more.");
+    tab.is_clean();
+    guest.is_clean();
+}
+
+/// The id of what was made, once the page shows it.
+fn made(tab: &mut Tab) -> String {
+    let found = "document.querySelector('main > div[role=status] a')?.textContent";
+    tab.wait(found);
+    tab.value(found).as_str().unwrap().to_owned()
 }
