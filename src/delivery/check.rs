@@ -3,13 +3,15 @@
 //! With it, the service reports a wrong key at its start, and not hours later when the first recording is closed.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::context::{Context, End};
 use super::remote::{About, Answer, Fault, Payload, Request};
-use crate::config::Target;
+use crate::config::{OnBlock, Target};
+use crate::model::ReviewStatus;
 
 const WORDS: &[u8] = b"edgereel wrote this to check its permission, and removes it again.\n";
 
@@ -33,7 +35,7 @@ pub struct SyncCheck {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CheckStep {
-    /// `put`, `read`, `begin_upload`, `list_parts`, `list_uploads`, `abort_upload`, `delete`, `clock`, `space`.
+    /// `put`, `read`, `begin_upload`, `list_parts`, `list_uploads`, `abort_upload`, `tag`, `delete`, `clock`, `space`.
     pub step: &'static str,
     /// It was done as it should be.
     pub ok: bool,
@@ -99,6 +101,13 @@ const DELETE: Step = Step {
     without: "recordings are not removed there: not by storage_time, and not by 'recording delete --remote true'",
 };
 
+const TAG: Step = Step {
+    name: "tag",
+    permission: "s3:PutObjectTagging",
+    needed: false,
+    without: "files of blocked recordings get no tag; sync.on_block = \"delete\" removes them instead",
+};
+
 struct Check<'a> {
     cx: &'a Arc<Context>,
     key: String,
@@ -150,6 +159,7 @@ impl Check<'_> {
         }
         self.read().await;
         self.upload().await;
+        self.tag().await;
         let key = self.key.clone();
         self.step(DELETE, Request::Remove { key }).await;
         self.clock();
@@ -193,6 +203,30 @@ impl Check<'_> {
         }
         let key = self.key.clone();
         self.step(ABORT, Request::Abort { key, upload }).await;
+    }
+
+    /// Tags the object where tags are needed, and looks whether it is still itself.
+    async fn tag(&mut self) {
+        if self.cx.delivery.on_block != OnBlock::Tag {
+            return;
+        }
+        let key = self.key.clone();
+        let tags = vec![("edgereel-review".to_owned(), ReviewStatus::Pass.to_string())];
+        if self.step(TAG, Request::Tag { key, tags }).await.is_none() {
+            return;
+        }
+        let key = self.key.clone();
+        if let Ok(Answer::Head(Some(seen))) = self.ask(Request::Head { key }).await
+            && seen.bytes != WORDS.len() as u64
+        {
+            self.cx.takes_no_tags.store(true, Ordering::Relaxed);
+            let key = &self.key;
+            let said = format!(
+                "{key}: the store put the tag in place of the object; without tags {}",
+                TAG.without
+            );
+            self.failed(TAG, said);
+        }
     }
 
     fn clock(&mut self) {

@@ -1,4 +1,4 @@
-//! Removals in the object store: uploads that were cancelled, and objects whose time is over.
+//! Removals in the object store: uploads that were cancelled, and objects whose time is over. Tags of reviews go before them.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use super::context::{Context, End};
 use super::dates::{Agreement, TRUSTED_AFTER, agreement, was_never_set};
 use super::job::AT_ONCE;
 use super::remote::{Answer, Fault, Request};
+use super::tags;
 use crate::event::Event;
 use crate::format::Format;
 use crate::format::hls::{self, MASTER, PLAYLIST};
@@ -32,9 +33,10 @@ pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool
         Some(utc) => over_before(cx, utc).await?,
         None => Micros::MIN,
     };
+    let tagged = tags::send(cx).await?;
     let due = cx.read(move |library| Ok((library.abandoned(BATCH)?, library.to_remove(until, BATCH)?)));
     let (abandoned, remove) = due.await?;
-    let mut more = abandoned.len() == BATCH || remove.len() == BATCH;
+    let mut more = tagged || abandoned.len() == BATCH || remove.len() == BATCH;
     for (store, key, upload) in abandoned {
         cx.may_go_on()?;
         give_up(cx, &store, key, upload).await?;
@@ -142,15 +144,21 @@ async fn is_known(cx: &Arc<Context>) -> Result<bool, End> {
 async fn not_removed(cx: &Arc<Context>, rendition: &Rendition, reason: String) -> Result<(), End> {
     let id = rendition.id;
     tracing::error!(recording = %id.recording, key = %rendition.key, "the object store refuses to remove it, so it stays there: {reason}");
+    report(cx, rendition, reason.clone())?;
+    cx.commit(vec![DeliveryChange::NotRemoved(id, reason)]).await
+}
+
+/// Tells of an object that is not as it is to be, by an event.
+pub(super) fn report(cx: &Context, rendition: &Rendition, reason: String) -> Result<(), End> {
+    let id = rendition.id;
     let event = Event::SyncError {
         recording: id.recording.to_string(),
         format: id.format.to_string(),
         key: Some(rendition.key.clone()),
-        reason: reason.clone(),
+        reason,
     };
     let refused = |error: crate::store::Refused| End::Journal(error.to_string());
-    cx.store.submit(Command::Report { event }).map_err(refused)?;
-    cx.commit(vec![DeliveryChange::NotRemoved(id, reason)]).await
+    cx.store.submit(Command::Report { event }).map_err(refused)
 }
 
 async fn give_up(cx: &Arc<Context>, store: &str, key: String, upload: String) -> Result<(), End> {
@@ -231,10 +239,13 @@ async fn remove_object(cx: &Arc<Context>, rendition: &Rendition) -> Result<Remov
     Ok(Removed::Yes)
 }
 
-/// The keys of a rendition in the order of their removal. The master playlist comes first, then the playlist that it names: no
+/// The keys of a rendition in the order in which they are removed, and tagged. The master playlist comes first, then the playlist that it names: no
 /// viewer begins to play a recording that is being removed. The keys are an iterator, because the journal says how many there
 /// are.
-fn keys<'a>(rendition: &'a Rendition, pieces: &'a [Piece]) -> impl Iterator<Item = String> + Send + 'a {
+pub(super) fn keys<'a>(
+    rendition: &'a Rendition,
+    pieces: &'a [Piece],
+) -> impl Iterator<Item = String> + Send + 'a {
     let folder = match rendition.id.format {
         Format::Hls => rendition.key.strip_suffix(PLAYLIST),
         _ => None,

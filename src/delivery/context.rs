@@ -36,6 +36,8 @@ pub(super) struct Context {
     pub(super) other_etags: AtomicBool,
     /// The store took a tag for an object: from then on objects get no tags.
     pub(super) takes_no_tags: AtomicBool,
+    /// An object was the same behind a tag.
+    pub(super) takes_tags: AtomicBool,
     /// The reason why objects stay although their time is over.
     pub(super) keeps_all: Mutex<Option<String>>,
     /// What is counted since the start.

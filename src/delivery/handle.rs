@@ -120,6 +120,7 @@ impl Uploader {
             looked_at: Mutex::new(HashSet::new()),
             other_etags: AtomicBool::new(false),
             takes_no_tags: AtomicBool::new(false),
+            takes_tags: AtomicBool::new(false),
             keeps_all: Mutex::new(None),
             tally: tally.clone(),
             give_way: AtomicBool::new(false),

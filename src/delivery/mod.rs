@@ -12,6 +12,7 @@
 //! | `decide`, `layout` | the next step of one rendition: pure |
 //! | `job`, `source`, `context` | carry out this step |
 //! | `cleaner`, `dates` | removals in the object store, and whether their time has come |
+//! | `tags` | tags of reviews in the object store |
 //! | `ciphers` | how recordings are encrypted on their way |
 //! | `check` | the box's permissions in the object store |
 //! | `remote` | the stores: a bucket that speaks S3, a folder |
@@ -35,6 +36,7 @@ mod remote;
 mod run;
 mod source;
 mod status;
+mod tags;
 mod tally;
 
 pub use check::{CheckStep, SyncCheck};

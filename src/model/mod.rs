@@ -34,7 +34,7 @@ pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub(crate) use nearest::nearest;
 pub use output::{Media, Output, Resume, ResumeAfter, Split};
 pub use played::recording_path;
-pub use review::{Reason, Review, ReviewStatus, ReviewWhen};
+pub use review::{OnBlock, Reason, Review, ReviewStatus, ReviewWhen};
 pub use right::{Right, RightError, Rights};
 pub use rtmp_url::{RtmpUrl, UrlError};
 pub use size::{ByteSize, SizeError};

@@ -50,6 +50,19 @@ pub enum ReviewWhen {
     Before,
 }
 
+/// What becomes of delivered files of a recording that is blocked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBlock {
+    /// The box deletes them. What is passed later is delivered again.
+    #[default]
+    Delete,
+    /// They get the tag `edgereel-review=block`. A later review changes its value.
+    Tag,
+    /// They stay as they are.
+    Keep,
+}
+
 impl ReviewStatus {
     /// Every status.
     pub const ALL: [ReviewStatus; 3] = [ReviewStatus::Pass, ReviewStatus::Review, ReviewStatus::Block];

@@ -3,6 +3,7 @@
 use super::{Library, StoreError};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId};
+use crate::model::ReviewStatus;
 
 /// A rendition: the recording, the format and the part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +49,8 @@ pub struct Rendition {
     pub delivered: Option<Micros>,
     /// UTC at which it is to be removed from the store.
     pub remove_at: Option<Micros>,
+    /// The days that its tag `edgereel-days` says, if it has one.
+    pub days: Option<i64>,
 }
 
 /// How far a rendition has come.
@@ -120,12 +123,20 @@ pub enum DeliveryChange {
     Failed(RecordingId, bool),
     /// All failed deliveries of all recordings are tried again.
     RetryAll,
-    /// All removals that the store refused are asked for again.
+    /// All removals and tags that the store refused are asked for again.
     RetryRemovals,
     /// All renditions of a recording are to be removed from the store.
     Remove(RecordingId),
     /// The store refuses to remove a rendition, for this reason. The removal waits until somebody acts, or for the next day.
     NotRemoved(RenditionId, String),
+    /// The store has the tag of a delivered rendition, with this review.
+    Tagged(RenditionId, ReviewStatus),
+    /// The store refuses the tag with this review, for this reason. It waits until somebody acts, or for the next day.
+    NotTagged(RenditionId, ReviewStatus, String),
+    /// A rendition was found in the store, where it may have the tag of an earlier review.
+    TagAgain(RenditionId),
+    /// The store put a tag in place of a delivered rendition. What is there is to be removed.
+    Spoiled(RenditionId),
 }
 
 /// The recording that comes first among those that wait.
@@ -215,6 +226,7 @@ impl Rendition {
             error: None,
             delivered: None,
             remove_at: None,
+            days: None,
         }
     }
 }
@@ -257,12 +269,17 @@ impl Library {
         self.journal().to_remove(utc, limit)
     }
 
+    /// Up to so many delivered renditions that are to have a tag with this review in their store.
+    pub fn to_tag(&self, limit: usize) -> Result<Vec<(Rendition, ReviewStatus)>, StoreError> {
+        self.journal().to_tag(limit)
+    }
+
     /// The number and the size of the deliveries that wait.
     pub fn backlog(&self) -> Result<Backlog, StoreError> {
         self.journal().backlog()
     }
 
-    /// Up to so many renditions whose delivery failed, or whose removal the store refuses, the newest first.
+    /// Up to so many renditions whose delivery failed, or whose removal or tag the store refuses, the newest first.
     pub fn set_aside(&self, limit: usize) -> Result<Vec<Rendition>, StoreError> {
         self.journal().set_aside(limit)
     }

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::media::RecordingId;
-use crate::model::{Category, CategoryId, CategoryRefusal, Facts, FactsChange, Review};
+use crate::model::{Category, CategoryId, CategoryRefusal, Facts, FactsChange, OnBlock, Review};
 
 /// A change of what people set. It is carried out when all commands before it are committed, and answered when it is durable.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub enum FactsCommand {
         recording: RecordingId,
         /// The review.
         review: Review,
-        /// What was delivered of a blocked recording is to be removed from the store of objects.
-        removes: bool,
+        /// What becomes of files that were delivered, where the recording is blocked.
+        on_block: OnBlock,
         /// The receiver of the answer.
         done: oneshot::Sender<Result<(), FactsError>>,
     },

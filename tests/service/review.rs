@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::bucket::{Bucket, Verdict};
-use crate::support::delivered::{HEAVY, all_delivered, as_exported, events, push, rows, sync_to};
+use crate::support::delivered::{HEAVY, MP4, all_delivered, as_exported, events, push, rows, sync_to};
 use crate::support::http::{Reply, ask, get};
 use crate::support::service::data_dir;
 use crate::support::{Service, edgereel_of, home, record_sample, typed, wait_until};
@@ -282,6 +282,112 @@ fn a_block_at_any_step_of_a_delivery_leaves_nothing_and_a_pass_delivers_it() {
     as_exported(&data, &bucket);
     drop(service);
     assert!(steps > 2, "{steps}");
+}
+
+/// True where every object has a tag that says this.
+fn all_say(bucket: &Bucket, status: &str) -> bool {
+    let tag = format!("<Key>edgereel-review</Key><Value>{status}</Value>");
+    let says = |key: &String| bucket.tags(key).is_some_and(|tags| tags.contains(&tag));
+    bucket.objects().keys().all(says)
+}
+
+#[test]
+fn what_was_delivered_is_tagged_whatever_kills_the_service() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start(dir.path());
+    let config = sync_to(&bucket, "on_block = \"tag\"\nlifecycle = \"tag\"")
+        + "\n[[template]]\nname = \"both\"\nformats = [\"mp4\", \"hls\"]\nresume_window = \"0s\"\nstorage_time = \"30d\"\n\
+           [[rule]]\ntemplate = \"both\"\n";
+    let mut service = Service::start_with(home.path(), &config);
+    push(&service, "live/cam", 13, 0);
+    let data = data_dir(home.path());
+    wait_until("it to be delivered", || all_delivered(&data, 1));
+    let id = rows(&data)[0]["id"].as_str().unwrap().to_owned();
+    // The service is killed at the first, the fourth and the last object that it tags.
+    let most = bucket.objects().len();
+    for (request, status) in [(1, "block"), (4, "pass"), (most, "block")] {
+        let (reached, wait) = std::sync::mpsc::channel();
+        let mut count = 0;
+        bucket.judge(move |asked| {
+            count += usize::from(asked.query.contains("tagging"));
+            if count < request {
+                return Verdict::Pass;
+            }
+            let _ = reached.send(());
+            Verdict::Hang
+        });
+        review(home.path(), &id, status);
+        wait_until("the request", || wait.try_recv().is_ok());
+        assert!(!all_say(&bucket, status));
+        service.kill();
+        bucket.behave();
+        service = Service::start_with(home.path(), &config);
+        wait_until("all to be tagged", || all_say(&bucket, status));
+    }
+    // What a rule of the bucket goes by stays, and so do the files.
+    for key in bucket.objects().keys().filter(|key| !key.contains(".m4s")) {
+        let days = bucket.tags(key).unwrap().contains("edgereel-days");
+        let is_told = key.ends_with("index.m3u8") || (key.ends_with(".mp4") && !key.ends_with("init.mp4"));
+        assert_eq!(days, is_told, "{key}");
+    }
+    assert_eq!(rows(&data)[0]["state"], "delivered");
+    as_exported(&data, &bucket);
+}
+
+#[test]
+fn a_store_that_knows_no_tags_is_named_and_one_that_takes_them_for_objects_keeps_none() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start_near(dir.path());
+    let error = "<Error><Code>NotImplemented</Code><Message>no tags here</Message></Error>";
+    bucket.judge_all(move |asked| {
+        if asked.query.contains("tagging") {
+            Verdict::Say(501, error.to_owned())
+        } else {
+            Verdict::Pass
+        }
+    });
+    let config = sync_to(&bucket, "on_block = \"tag\"") + MP4;
+    let service = Service::start_with(home.path(), &config);
+    push(&service, "live/cam", 2, 0);
+    let data = data_dir(home.path());
+    wait_until("it to be delivered", || all_delivered(&data, 1));
+    let id = rows(&data)[0]["id"].as_str().unwrap().to_owned();
+    let check = typed(home.path(), &["sync", "check"]);
+    let step = |check: &Value| {
+        let steps = check["steps"].as_array().unwrap().iter();
+        steps.clone().find(|step| step["step"] == "tag").unwrap().clone()
+    };
+    assert_eq!((&check["ok"], &step(&check)["ok"]), (&json!(true), &json!(false)));
+    review(home.path(), &id, "block");
+    let status = || typed(home.path(), &["sync", "status"]);
+    wait_until("the refusal to be shown", || status()["failed"] != json!([]));
+    let failed = status()["failed"][0].clone();
+    let reason = failed["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("501") && reason.contains("no tags here"),
+        "{failed}"
+    );
+    assert_eq!(events(&data, "sync.error").len(), 1);
+    assert_eq!(bucket.objects().len(), 1);
+    // A gateway takes the tag for an object.
+    let root = dir.path().to_owned();
+    bucket.judge(move |asked| {
+        if !asked.query.contains("tagging") {
+            return Verdict::Pass;
+        }
+        std::fs::write(root.join(asked.path.trim_start_matches('/')), "<Tagging/>").unwrap();
+        Verdict::SayAs(200, vec![("etag", "\"another\"".to_owned())], String::new())
+    });
+    typed(home.path(), &["sync", "retry"]);
+    nothing_left(&bucket);
+    assert_eq!(events(&data, "sync.error").len(), 2);
+    review(home.path(), &id, "pass");
+    wait_until("it to be delivered again", || all_delivered(&data, 1));
+    as_exported(&data, &bucket);
+    // From now on this store gets no tags.
+    review(home.path(), &id, "block");
+    wait_until("it to be refused", || status()["failed"] != json!([]));
+    as_exported(&data, &bucket);
 }
 
 #[test]

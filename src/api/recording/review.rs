@@ -80,10 +80,10 @@ async fn review_one(api: &Api, text: String, review: Review) -> Result<Recording
     let recording = row_of(api, text).await?.id;
     api.is_about(recording);
     // Where nothing is delivered, there is nothing to remove.
-    let removes = api
+    let on_block = api
         .uploader()
-        .is_ok_and(|uploader| uploader.on_block() == OnBlock::Delete);
-    api.recorder.review(recording, review.clone(), removes).await?;
+        .map_or(OnBlock::Keep, |uploader| uploader.on_block());
+    api.recorder.review(recording, review.clone(), on_block).await?;
     let seen = api.seen().clone();
     let shares = api.read(move |library| sharing(library, recording, &seen));
     let shares = shares.await?.into_iter().map(|(recording, review)| SharesTape {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use target::{Credentials, Encryption, HttpProxy, S3Target, Target, UrlStyle};
 
 use super::{ByteRate, Secret, Span, Weekly, Zone};
+pub use crate::model::OnBlock;
 
 /// Where recordings are delivered to, and how. Keys that belong together are private. One field holds what they mean together.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -132,17 +133,6 @@ pub enum Lifecycle {
     Delete,
     /// The object has the tag `edgereel-days=N`, and a lifecycle rule of the bucket deletes it.
     Tag,
-}
-
-/// What becomes of delivered files of a recording that is blocked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnBlock {
-    /// The box deletes them. What is passed later is delivered again.
-    #[default]
-    Delete,
-    /// They stay.
-    Keep,
 }
 
 /// An address with a `{key}` in it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Credentials, Delivery, Encryption, HttpProxy, S3Target, Target, UrlStyle};
+use super::{Credentials, Delivery, Encryption, HttpProxy, OnBlock, S3Target, Target, UrlStyle};
 use crate::config::file::{Refused, in_range, refuse};
 use crate::config::{Secret, SecretSource, Span, Weekly, Zone};
 
@@ -26,6 +26,12 @@ impl Delivery {
             };
         };
         self.target = self.target(url)?;
+        if self.on_block == OnBlock::Tag && matches!(self.target, Target::Folder(_)) {
+            return refuse(
+                "sync.on_block",
+                "sync.on_block: files of a folder have no tags; \"delete\" removes what is blocked, \"keep\" leaves it there",
+            );
+        }
         self.window = window(self.hours.clone(), self.time_zone.clone())?;
         in_range("sync.transfers", self.transfers, 1, 16)?;
         let day = Span::from_secs(86_400);

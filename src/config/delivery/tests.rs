@@ -207,6 +207,11 @@ fn what_cannot_be_is_refused_with_its_line() {
         ("url = \"s3://m\"\nencryption = \"rot13\"", "sync.encryption"),
         ("url = \"s3://m\"\ntimeout = \"0s\"", "sync.timeout"),
         ("url = \"s3://m\"\nbuckett = 1", "unknown key 'buckett'"),
+        (
+            "url = \"file:///m\"\non_block = \"tag\"",
+            "files of a folder have no tags",
+        ),
+        ("url = \"s3://m\"\non_block = \"tagg\"", "on_block"),
     ] {
         let error = parse(text).unwrap_err();
         assert!(error.contains(said), "{text}: {error}");

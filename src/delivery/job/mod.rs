@@ -19,7 +19,8 @@ use super::dates::dated;
 use super::planner::{Job, Outcome};
 use super::remote::{About, Answer, Fault, ObjectSeen, Request, same_etag};
 use super::source::{Material, NoMaterial};
-use crate::config::Lifecycle;
+use super::tags::days_tag;
+use crate::config::{Lifecycle, OnBlock};
 use crate::format::{Format, View};
 use crate::media::{Micros, StreamName};
 use crate::model::Keep;
@@ -386,12 +387,18 @@ impl Transfer<'_> {
     /// its key.
     async fn delivered(&mut self, len: u64) -> Result<Reached, End> {
         let utc = dated(self.cx.clock.utc(), self.cx.remote.clock_offset());
-        self.rendition.remove_at = self.lifecycle(len).await?.map(|time| utc.saturating_add(time));
+        let own = self.lifecycle(len).await?;
+        self.rendition.remove_at = own.map(|time| utc.saturating_add(time));
         self.rendition.state = RenditionState::Delivered;
         self.rendition.upload = None;
         self.rendition.error = None;
         self.rendition.delivered = Some(utc);
         self.write_down().await?;
+        if self.material.found_again && self.cx.delivery.on_block == OnBlock::Tag {
+            // It may have a tag of before the journal was lost.
+            let again = DeliveryChange::TagAgain(self.rendition.id);
+            self.cx.commit(vec![again]).await?;
+        }
         self.cx.looked_at().remove(&self.rendition.id);
         self.cx.looks().remove(&self.job);
         tracing::info!(
@@ -402,7 +409,7 @@ impl Transfer<'_> {
     }
 
     /// The time for which the object is kept before this box removes it.
-    async fn lifecycle(&self, len: u64) -> Result<Option<Micros>, End> {
+    async fn lifecycle(&mut self, len: u64) -> Result<Option<Micros>, End> {
         let Some(Keep::For(time)) = self.material.row.spec.output.storage_time else {
             return Ok(None);
         };
@@ -415,10 +422,14 @@ impl Transfer<'_> {
         let days = time.as_micros().saturating_add(DAY - 1) / DAY;
         let tag = Request::Tag {
             key: self.rendition.key.clone(),
-            tags: vec![("edgereel-days".to_owned(), days.to_string())],
+            tags: vec![days_tag(days)],
         };
         match self.ask(tag).await {
-            Ok(_) => self.look_behind_tag(len).await.map(|()| None),
+            Ok(_) => {
+                self.look_behind_tag(len).await?;
+                self.rendition.days = Some(days);
+                Ok(None)
+            }
             Err(End::Fault(Fault::Unsupported(reason) | Fault::Refused(reason) | Fault::Damaged(reason))) => {
                 tracing::warn!(
                     "the object store accepts no tags ({reason}): this box removes objects when their time is over"

@@ -98,7 +98,7 @@ impl Cleaning {
                 };
                 // The cleaning is tried again soon, and the same reason is logged once.
                 if self.unclean.as_ref() != Some(&why) {
-                    tracing::warn!("nothing is removed from the object store for now: {why}");
+                    tracing::warn!("nothing is removed or tagged in the object store for now: {why}");
                 }
                 self.unclean = Some(why);
             }

@@ -6,7 +6,7 @@ use super::Recorder;
 use crate::config::{Advice, Rule, StreamSet, Streams, Template, TemplateSource};
 use crate::event::Short;
 use crate::media::{RecordingId, StreamName};
-use crate::model::{Encrypt, Facts, FactsChange, Review, Span};
+use crate::model::{Encrypt, Facts, FactsChange, OnBlock, Review, Span};
 use crate::recorder::core::Core;
 use crate::recorder::live::Moment;
 use crate::recorder::orders::{ClipCourse, ClipOrder, OrderError, StartOrder, Started, Which};
@@ -207,18 +207,18 @@ impl Recorder {
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Notes what a review says of a recording, and waits until it is durable. `removes` says that what was delivered of a blocked
-    /// recording is to be removed from the store of objects.
+    /// Notes what a review says of a recording, and waits until it is durable. `on_block` says what becomes of files that
+    /// were delivered, where it is blocked.
     pub async fn review(
         &self,
         recording: RecordingId,
         review: Review,
-        removes: bool,
+        on_block: OnBlock,
     ) -> Result<(), FactsError> {
         self.change_facts(|done| FactsCommand::Review {
             recording,
             review,
-            removes,
+            on_block,
             done,
         })
         .await

@@ -162,9 +162,9 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         Op::Review {
             id,
             review,
-            removes,
+            on_block,
             tell,
-        } => review::review(db, *id, review, *removes, tell.then_some(utc)),
+        } => review::review(db, *id, review, *on_block, tell.then_some(utc)),
         Op::Categorize { all } => facts::categorize(db, all),
         Op::SidecarWritten { id } => facts::written(db, *id),
         Op::SidecarGone { id } => facts::gone(db, *id),

@@ -7,7 +7,7 @@ use super::ranges::FOUND_AGAIN;
 use super::read::number;
 use super::review::{UNBLOCKED, is_held_back};
 use super::sql::{WHOLE, prepare};
-use super::{Journal, facts, tracks};
+use super::{Journal, facts, tags, tracks};
 use crate::event::{Event, RecordingDelivered, rfc3339};
 use crate::format::Format;
 use crate::media::{Micros, RecordingId, Tracks};
@@ -79,6 +79,10 @@ pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> R
             execute(db, "UPDATE recordings SET aside = 0 WHERE aside", [])
         }
         DeliveryChange::RetryRemovals => retry_removals(db),
+        DeliveryChange::Tagged(id, status) => tags::said(db, *id, *status),
+        DeliveryChange::NotTagged(id, status, reason) => tags::refused(db, *id, *status, reason),
+        DeliveryChange::TagAgain(id) => tags::say_again(db, *id),
+        DeliveryChange::Spoiled(id) => tags::spoiled(db, *id),
         DeliveryChange::Remove(recording) => execute(
             db,
             "UPDATE renditions SET state = 'removing', error = NULL WHERE recording = ?1 AND key IS NOT NULL",
@@ -97,7 +101,8 @@ fn retry_removals(db: &Connection) -> Result {
         db,
         "UPDATE renditions SET error = NULL WHERE state = 'removing' AND error IS NOT NULL",
         [],
-    )
+    )?;
+    tags::retry(db)
 }
 
 fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
@@ -136,13 +141,13 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
     execute(
         db,
         "INSERT INTO renditions (recording, format, part, state, store, key, url, bytes, crc, etag, upload, layout,
-            inits, chunks, error, delivered, remove_at, master_url)
-         VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ''), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+            inits, chunks, error, delivered, remove_at, master_url, days)
+         VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ''), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT (recording, format, part) DO UPDATE SET state = excluded.state, store = excluded.store,
             key = excluded.key, url = excluded.url, bytes = excluded.bytes, crc = excluded.crc, etag = excluded.etag,
             upload = excluded.upload, layout = excluded.layout, inits = excluded.inits, chunks = excluded.chunks,
             error = excluded.error, delivered = excluded.delivered,
-            remove_at = excluded.remove_at, master_url = excluded.master_url",
+            remove_at = excluded.remove_at, master_url = excluded.master_url, days = excluded.days",
         params![
             recording,
             format,
@@ -162,6 +167,7 @@ fn put(db: &Connection, rendition: &Rendition, utc: Micros) -> Result {
             rendition.delivered,
             rendition.remove_at,
             rendition.master_url,
+            rendition.days,
         ],
     )?;
     if rendition.state != RenditionState::Delivered {
@@ -334,7 +340,7 @@ fn restart(db: &Connection, id: RenditionId) -> Result {
 
 pub(super) const RENDITION: &str =
     "d.recording, format, part, d.state, store, d.key, url, d.bytes, crc, etag, upload, layout, inits,
-        chunks, error, delivered, remove_at, master_url";
+        chunks, error, delivered, remove_at, master_url, days";
 
 impl Journal {
     /// Recordings that are to be delivered: the open ones first, then the closed ones.
@@ -468,14 +474,18 @@ impl Journal {
         Ok(backlog.unwrap_or_default())
     }
 
-    /// Renditions whose delivery failed, or whose removal the store refuses, the newest first.
+    /// Renditions whose delivery failed, or whose removal or tag the store refuses, the newest first.
     pub(in crate::store) fn set_aside(
         &self,
         limit: usize,
     ) -> std::result::Result<Vec<Rendition>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut found = Vec::new();
-        for which in ["state = 'failed'", "state = 'removing' AND error IS NOT NULL"] {
+        for which in [
+            "state = 'failed'",
+            "state = 'removing' AND error IS NOT NULL",
+            "tag_due <> 0 AND tag_due = 2",
+        ] {
             let sql = format!(
                 "SELECT {RENDITION} FROM renditions d WHERE {which} ORDER BY rendition DESC LIMIT ?1"
             );
@@ -538,6 +548,7 @@ impl Journal {
             delivered: self.col(row, at + 15)?,
             remove_at: self.col(row, at + 16)?,
             master_url: self.col(row, at + 17)?,
+            days: self.col(row, at + 18)?,
         })
     }
 }

@@ -31,6 +31,7 @@ mod schema;
 mod shown;
 mod spans;
 pub(in crate::store) mod sql;
+mod tags;
 mod tallies;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::event::{Event, PublishAbout, PublishOutcome, Recorded, Recovered};
 use crate::format::TrackBase;
 use crate::media::{ChunkNumbers, Micros, PublishId, RecordingId, SegmentId, StreamName, Tracks};
-use crate::model::{Category, Facts, Review};
+use crate::model::{Category, Facts, OnBlock, Review};
 use crate::store::composition::Written;
 use crate::store::deleted::Part;
 use crate::store::{Change, RecordingSpec};
@@ -216,8 +216,8 @@ pub(in crate::store) enum Op {
     Review {
         id: RecordingId,
         review: Review,
-        /// What was delivered of a blocked recording is to be removed from the store of objects.
-        removes: bool,
+        /// What becomes of files that were delivered, where the recording is blocked.
+        on_block: OnBlock,
         /// False for a review that is only read again.
         tell: bool,
     },

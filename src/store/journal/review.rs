@@ -2,14 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Journal;
 use super::candidates::SHARING;
 use super::outbox::{Result, execute, post};
 use super::read::between;
 use super::sql::{WHOLE, prepare};
+use super::{Journal, tags};
 use crate::event::{Event, RecordingReviewed};
 use crate::media::{Micros, RecordingId};
-use crate::model::{Review, ReviewStatus};
+use crate::model::{OnBlock, Review, ReviewStatus};
 use crate::store::{Held, RecordingSpec, StoreError, TapeSpan};
 
 /// The number of a status in the journal.
@@ -50,7 +50,7 @@ pub(super) fn review(
     db: &Connection,
     id: RecordingId,
     review: &Review,
-    removes: bool,
+    on_block: OnBlock,
     tell: Option<Micros>,
 ) -> Result {
     let reason = review.reason.as_ref().map(|reason| reason.as_str());
@@ -61,9 +61,12 @@ pub(super) fn review(
     )?
     .execute(params![id.to_bytes(), number_of(review.status), reason])?;
     let is_blocked = review.status == ReviewStatus::Block;
-    // A block that is said again removes what had stayed at its destination.
-    if review.status.holds_back() && (changed > 0 || (is_blocked && removes)) {
-        give_up(db, id, removes && is_blocked)?;
+    // A block that is said again removes, or tags, what had stayed at its destination.
+    if review.status.holds_back() && (changed > 0 || (is_blocked && on_block == OnBlock::Delete)) {
+        give_up(db, id, is_blocked && on_block == OnBlock::Delete)?;
+    }
+    if (is_blocked && on_block == OnBlock::Tag) || changed > 0 {
+        tags::say(db, id, review.status, is_blocked && on_block == OnBlock::Tag)?;
     }
     match tell.filter(|_| changed > 0) {
         Some(utc) => told(db, id, review, utc),

@@ -513,6 +513,13 @@ pub(super) const STEPS: &[&str] = &["
 ", "
     -- How the ranges of a composition are played, as JSON; none where that is one after the other.
     ALTER TABLE recordings ADD COLUMN form TEXT;
+", "
+    -- tag: the review that a delivered file is to say in its store, by a tag. tag_due: 1 where it is to be sent, 2 where the store
+    -- refused it (`error`), 0 where it is there. days: what its tag `edgereel-days` says.
+    ALTER TABLE renditions ADD COLUMN tag INTEGER;
+    ALTER TABLE renditions ADD COLUMN tag_due INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE renditions ADD COLUMN days INTEGER;
+    CREATE INDEX renditions_tag ON renditions (tag_due) WHERE tag_due <> 0;
 "];
 
 /// The newest version that this edgereel writes and reads.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::gone::Deleted;
 use super::pace::Pace;
 use crate::media::{Micros, RecordingId};
-use crate::model::Categories;
+use crate::model::{Categories, OnBlock};
 use crate::store::StoreError;
 use crate::store::composition::Written;
 use crate::store::disk::Disk;
@@ -156,7 +156,7 @@ impl Described<'_, '_> {
         let review = read.review.clone().map(|review| Op::Review {
             id,
             review,
-            removes: false,
+            on_block: OnBlock::Keep,
             tell: false,
         });
         let ops: Vec<Op> = [Some(op), review].into_iter().flatten().collect();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::media::RecordingId;
-use crate::model::{Category, Facts, Review};
+use crate::model::{Category, Facts, OnBlock, Review};
 use crate::store::composition::Written;
 use crate::store::journal::Op;
 
@@ -115,7 +115,7 @@ impl Sidecar {
         let review = self.review.map(|review| Op::Review {
             id,
             review,
-            removes: false,
+            on_block: OnBlock::Keep,
             tell: false,
         });
         let describes = Op::Describe { id, facts };

@@ -12,7 +12,7 @@ use super::rig::{Publisher, Rig, stream};
 use crate::format::Format;
 use crate::media::RecordingId;
 use crate::model::ReviewStatus::{self, Block, Pass, Review as Waits};
-use crate::model::{Review, ReviewWhen};
+use crate::model::{OnBlock, Review, ReviewWhen};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Fault, Image, Survives};
 use crate::store::journal::Journal;
@@ -34,11 +34,21 @@ fn said(status: ReviewStatus, reason: &str) -> Review {
 
 /// Reviews a recording, and gives the answer.
 fn review(rig: &mut Rig, recording: RecordingId, review: Review, removes: bool) -> Result<(), FactsError> {
+    let on_block = if removes { OnBlock::Delete } else { OnBlock::Keep };
+    review_as(rig, recording, review, on_block)
+}
+
+fn review_as(
+    rig: &mut Rig,
+    recording: RecordingId,
+    review: Review,
+    on_block: OnBlock,
+) -> Result<(), FactsError> {
     let (done, mut answer) = oneshot::channel();
     rig.handle(vec![Command::Facts(FactsCommand::Review {
         recording,
         review,
-        removes,
+        on_block,
         done,
     })]);
     answer.try_recv().unwrap()
@@ -396,6 +406,95 @@ fn a_block_that_is_said_again_removes_what_had_stayed() {
         assert_eq!(states(&rig, 1), [(Format::Hls, state)]);
     }
     assert_eq!(told(&rig).len(), 1);
+}
+
+/// The files that are to be tagged, with the review that they are to say.
+fn to_tag(rig: &Rig) -> Vec<(Format, ReviewStatus)> {
+    let due = rig.library().to_tag(9).unwrap().into_iter();
+    due.map(|(of, status)| (of.id.format, status)).collect()
+}
+
+#[test]
+fn what_was_delivered_is_tagged_with_what_is_said_last() {
+    let mut rig = Rig::new();
+    recorded(&mut rig);
+    let done = rendition(1, Format::Hls, RenditionState::Delivered);
+    let hls = done.id;
+    deliver(&mut rig, vec![DeliveryChange::Put(done)]);
+    rig.handle(vec![Command::Change(Change::Delivered { recording: id(1) })]);
+    let say = |rig: &mut Rig, status| review_as(rig, id(1), said(status, ""), OnBlock::Tag).unwrap();
+    // What was never blocked gets no tag.
+    say(&mut rig, Pass);
+    assert_eq!(to_tag(&rig), []);
+    say(&mut rig, Block);
+    assert_eq!(to_tag(&rig), [(Format::Hls, Block)]);
+    // A file that comes late is removed, as before.
+    let late = rendition(1, Format::Mp4, RenditionState::Delivered);
+    deliver(&mut rig, vec![DeliveryChange::Put(late)]);
+    assert_eq!(
+        states(&rig, 1),
+        [(Format::Hls, "delivered"), (Format::Mp4, "removing")]
+    );
+    // It is passed while the tag is on its way: the answer to that counts no more.
+    say(&mut rig, Pass);
+    deliver(&mut rig, vec![DeliveryChange::Tagged(hls, Block)]);
+    assert_eq!(to_tag(&rig), [(Format::Hls, Pass)]);
+    deliver(
+        &mut rig,
+        vec![DeliveryChange::NotTagged(hls, Block, "late".to_owned())],
+    );
+    assert_eq!(to_tag(&rig), [(Format::Hls, Pass)]);
+    let mut rig = restarted(rig, false);
+    deliver(&mut rig, vec![DeliveryChange::Tagged(hls, Pass)]);
+    assert_eq!(to_tag(&rig), []);
+    // A store that refuses it is asked again when somebody acts, and the refusal is shown until then.
+    for again in [DeliveryChange::RetryAll, DeliveryChange::RetryRemovals] {
+        say(&mut rig, Block);
+        deliver(
+            &mut rig,
+            vec![DeliveryChange::NotTagged(hls, Block, "501".to_owned())],
+        );
+        assert_eq!(to_tag(&rig), []);
+        let aside = rig.library().set_aside(9).unwrap();
+        let shown = aside.iter().find(|of| of.id == hls).unwrap();
+        assert_eq!(
+            (shown.state, shown.error.as_deref()),
+            (RenditionState::Delivered, Some("501"))
+        );
+        deliver(&mut rig, vec![again]);
+        assert_eq!(to_tag(&rig), [(Format::Hls, Block)]);
+        // One that it does not know to be needed any more changes nothing.
+        say(&mut rig, Waits);
+        assert_eq!(to_tag(&rig), [(Format::Hls, Waits)]);
+    }
+    // Whatever is configured now: a tag that is there says what is true.
+    review_as(&mut rig, id(1), said(Pass, ""), OnBlock::Keep).unwrap();
+    assert_eq!(to_tag(&rig), [(Format::Hls, Pass)]);
+    deliver(&mut rig, vec![DeliveryChange::Tagged(hls, Pass)]);
+    review_as(&mut rig, id(1), said(Block, ""), OnBlock::Delete).unwrap();
+    assert_eq!((to_tag(&rig), states(&rig, 1)[0].1), (Vec::new(), "removing"));
+}
+
+#[test]
+fn a_file_in_whose_place_its_tag_is_goes_and_is_delivered_again_when_it_is_passed() {
+    let mut rig = Rig::new();
+    recorded(&mut rig);
+    let done = rendition(1, Format::Hls, RenditionState::Delivered);
+    let hls = done.id;
+    deliver(&mut rig, vec![DeliveryChange::Put(done.clone())]);
+    rig.handle(vec![Command::Change(Change::Delivered { recording: id(1) })]);
+    review_as(&mut rig, id(1), said(Block, ""), OnBlock::Tag).unwrap();
+    deliver(&mut rig, vec![DeliveryChange::Spoiled(hls)]);
+    assert_eq!((to_tag(&rig), states(&rig, 1)[0].1), (Vec::new(), "removing"));
+    review_as(&mut rig, id(1), said(Pass, ""), OnBlock::Tag).unwrap();
+    deliver(&mut rig, vec![DeliveryChange::Forget(hls)]);
+    assert!(waiting(&rig).contains(&id(1)));
+    // Found in the store after the loss of the journal, it may have a tag of before.
+    deliver(
+        &mut rig,
+        vec![DeliveryChange::Put(done), DeliveryChange::TagAgain(hls)],
+    );
+    assert_eq!(to_tag(&rig), [(Format::Hls, Pass)]);
 }
 
 #[test]

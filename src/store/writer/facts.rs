@@ -14,7 +14,7 @@
 use super::Writer;
 use crate::media::{Micros, RecordingId};
 use crate::model::{
-    Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange, Review, ReviewStatus,
+    Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange, OnBlock, Review, ReviewStatus,
 };
 use crate::store::composition::Written;
 use crate::store::facts::{CategoryChange, FactsCommand, FactsError, together};
@@ -159,10 +159,10 @@ impl Writer {
                 FactsCommand::Review {
                     recording,
                     review,
-                    removes,
+                    on_block,
                     done,
                 } => {
-                    let _ = done.send(self.review(recording, review, removes));
+                    let _ = done.send(self.review(recording, review, on_block));
                 }
                 FactsCommand::Categories { change, done } => {
                     let _ = done.send(self.change_categories(change));
@@ -195,18 +195,18 @@ impl Writer {
     }
 
     /// Notes what a review says of a recording.
-    fn review(&mut self, id: RecordingId, review: Review, removes: bool) -> Result<(), FactsError> {
+    fn review(&mut self, id: RecordingId, review: Review, on_block: OnBlock) -> Result<(), FactsError> {
         self.commit_rows()?;
         let (_, facts, _) = self.described(id)?;
         let row = Op::Review {
             id,
             review: review.clone(),
-            removes,
+            on_block,
             tell: true,
         };
         if self.book.journal.review(id)?.as_ref() != Some(&review) {
             self.write_recording(id, facts, Some(review), Some(row))?;
-        } else if removes && review.status == ReviewStatus::Block {
+        } else if on_block != OnBlock::Keep && review.status == ReviewStatus::Block {
             // What was delivered may have stayed until now.
             self.book.enter(row);
             self.commit(Vec::new())
@@ -251,7 +251,7 @@ impl Writer {
         let read_again = review.clone().filter(|_| row.is_none()).map(|review| Op::Review {
             id,
             review,
-            removes: false,
+            on_block: OnBlock::Keep,
             tell: false,
         });
         let describes = Op::Describe {

@@ -86,6 +86,7 @@ fn rendition(format: Format, state: RenditionState, url: &str) -> Rendition {
         error: None,
         delivered: None,
         remove_at: None,
+        days: None,
     }
 }
 
