@@ -131,6 +131,7 @@ fn two_hours() -> View<Tape> {
         range: 0,
         gaps: Gaps::Close,
         silence: None,
+        in_step: None,
         filled: None,
     });
     View {
