@@ -459,6 +459,14 @@ async fn protect(api: &Api, arguments: Map<String, Value>) -> Result<RecordingPr
     let recording = row_of(api, recording).await?.id;
     let command = StoreCommand::Change(Change::Protect { recording, protected });
     api.recorder.submit(command).await?;
+    let row = api.read(move |library| library.recording(recording)).await?;
+    if protected && row.is_none_or(|row| !row.protected) {
+        let why = "is being deleted: a part of it is gone already";
+        return Err(Failure::new(
+            Code::Conflict,
+            format!("recording {recording} {why}"),
+        ));
+    }
     Ok(RecordingProtected {
         recording: recording.to_string(),
         protected,

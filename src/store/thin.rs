@@ -139,6 +139,17 @@ impl Left {
         self.at = self.at.max(ends);
     }
 
+    /// Goes on with a sum that ends at `until`.
+    pub(super) fn go_on(&mut self, until: Micros, sum: Micros) {
+        self.at = self.at.max(until);
+        self.sum = sum;
+    }
+
+    /// Where the sum ends on the tape.
+    pub(super) fn until(&self) -> Micros {
+        self.at
+    }
+
     pub(super) fn sum(&self) -> Micros {
         self.sum
     }

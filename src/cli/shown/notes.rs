@@ -64,7 +64,7 @@ fn deleted(result: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     if result.get("waits").is_some() {
         lines.push(
-            "its footage is removed when the media that is being written is complete, within about a minute, also after a power cut"
+            "its footage is removed within minutes, also after a power cut: when the media that is being written is complete, or step by step because there is much of it"
                 .to_owned(),
         );
     }

@@ -189,9 +189,11 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
             keep(db, namespace, id, body.as_deref())?;
             tell.iter().try_for_each(|event| post(db, event, utc))
         }
+        // A recording of which a part is deleted already goes.
         Change::Protect { recording, protected } => execute(
             db,
-            "UPDATE recordings SET protected = protected & ?3 | ?2 WHERE id = ?1",
+            "UPDATE recordings SET protected = protected & ?3 | ?2
+             WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM deleting WHERE id = ?1)",
             params![
                 recording.to_bytes(),
                 if *protected { shown::BY_SOMEBODY } else { 0 },

@@ -159,6 +159,30 @@ impl Journal {
         self.all(&sql, [], |row| self.blocks(row))
     }
 
+    /// Up to so many segments that are removed for good, behind the one with the key `after`; with their keys.
+    pub(in crate::store) fn to_wipe(
+        &self,
+        after: i64,
+        most: usize,
+    ) -> Result<Vec<(i64, Blocks)>, StoreError> {
+        let sql = BLOCKS.replace("s.end", "s.end, s.segment");
+        let sql = format!(
+            "{sql} WHERE {} AND s.segment > ?1 ORDER BY s.segment LIMIT ?2",
+            few("wipe")
+        );
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.all(&sql, params![after, most], |row| {
+            Ok((self.col(row, 5)?, self.blocks(row)?))
+        })
+    }
+
+    /// True for a segment that is removed for good, as long as it has a row.
+    pub(in crate::store) fn is_to_wipe(&self, id: SegmentId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM segments WHERE id = ?1 AND state = 'wipe'";
+        let found: Option<i64> = self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))?;
+        Ok(found.is_some())
+    }
+
     /// Bytes that all files of the tape take.
     pub(in crate::store) fn space(&self) -> Result<u64, StoreError> {
         let sql = format!("{WHOLE}SELECT ifnull(sum(space), 0) FROM segments WHERE state <> 'missing'");

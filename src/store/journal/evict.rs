@@ -36,7 +36,7 @@ pub(super) fn expire(db: &Connection, id: RecordingId, reason: &str, utc: Micros
 }
 
 /// Deletes a recording on request: media that only this recording needs is removed for good. A recording that is open or
-/// protected stays.
+/// protected stays. One with much tape is deleted in steps: this is one of them, and the row of `deleting` says that others follow.
 pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
     let found: Option<(i64, String, Micros, Micros, bool)> = prepare(
         db,
@@ -50,15 +50,19 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
     let Some((recording, stream, start, end, composed)) = found else {
         return thin::spare(db, id);
     };
-    let removed = if composed {
-        remove_ranges(db, recording)?
+    let mut deletion = thin::Deletion::of(db, id)?;
+    let is_removed = if composed {
+        remove_ranges(db, recording, &mut deletion)?
     } else {
-        thin::remove(db, recording, (start, end))?
+        thin::remove(db, recording, (start, end), &mut deletion)?
     };
-    thin::note(db, id, &removed)?;
+    if !is_removed {
+        return deletion.pause(db);
+    }
+    thin::note(db, &deletion)?;
     let mut event = gone(stream, id, "deleted", ExpiredBy::Request);
     if let Event::RecordingExpired { left_s, asked_by, .. } = &mut event {
-        *left_s = Some(removed.left as f64 / 1e6);
+        *left_s = Some(deletion.left as f64 / 1e6);
         *asked_by = audit::who_deletes(db, id)?;
     }
     post(db, &event, utc)?;
@@ -69,19 +73,16 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
     )
 }
 
-/// Removes the media that only a composition needs, range by range: a range that is removed needs nothing any more.
-fn remove_ranges(db: &Connection, composition: i64) -> Result<thin::Removed> {
-    let mut all = thin::Removed {
-        left: 0,
-        parts: Vec::new(),
-    };
+/// Removes the media that only a composition needs, range by range: a range that is removed needs nothing any more. True when
+/// all are removed.
+fn remove_ranges(db: &Connection, composition: i64, deletion: &mut thin::Deletion) -> Result<bool> {
     for (range, start, end) in ranges::keys_of(db, composition)? {
-        let removed = thin::remove(db, range, (start, end))?;
-        all.left = all.left.saturating_add(removed.left);
-        all.parts.extend(removed.parts);
+        if !thin::remove(db, range, (start, end), deletion)? {
+            return Ok(false);
+        }
         execute(db, "DELETE FROM recordings WHERE recording = ?1", params![range])?;
     }
-    Ok(all)
+    Ok(true)
 }
 
 /// Gives a segment's media up, and tells what is lost by that.
@@ -186,10 +187,12 @@ pub(super) fn evicted(db: &Connection, id: SegmentId) -> Result {
     )
 }
 
-/// Forgets a closed recording that has no tape left; false when it did.
+/// Forgets a closed recording that has no tape left; false when it did. One of which steps of a deletion are carried out goes
+/// with the last step.
 fn forget_without_tape(db: &Connection, recording: i64) -> Result<bool> {
     let sql = format!(
         "DELETE FROM recordings AS r WHERE r.recording = ?1 AND r.state <> 'open' AND NOT r.composed
+            AND NOT EXISTS (SELECT 1 FROM deleting d WHERE d.id = r.id)
             AND NOT EXISTS (SELECT 1 FROM segments s WHERE {} AND s.state IN ('open', 'sealed'))",
         between("r.stream", "r.start", "r.end")
     );

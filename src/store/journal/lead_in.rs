@@ -33,15 +33,20 @@ impl LeadIn {
     }
 }
 
-/// The lead-ins of other recordings: of those that begin after `after`, and not long after the end of this one.
-pub(super) fn of_others(db: &Connection, recording: i64, after: Micros) -> Result<Vec<LeadIn>> {
+/// The lead-ins of other recordings: of those that begin after `after`, and not long after the end of this one, or after `until`.
+pub(super) fn of_others(
+    db: &Connection,
+    recording: i64,
+    after: Micros,
+    until: Micros,
+) -> Result<Vec<LeadIn>> {
     let sql = format!(
         "SELECT o.recording FROM recordings r CROSS JOIN recordings o
-         WHERE r.recording = ?1 AND o.stream = r.stream AND o.start > ?2 AND o.start < r.end + {LOOK_BACK}
+         WHERE r.recording = ?1 AND o.stream = r.stream AND o.start > ?2 AND o.start < min(r.end, ?3) + {LOOK_BACK}
             AND o.recording <> ?1 AND NOT o.composed AND (o.state <> 'expired' OR o.protected)"
     );
     let others: Vec<i64> = prepare(db, &sql)?
-        .query_map(params![recording, after], |row| row.get(0))?
+        .query_map(params![recording, after, until], |row| row.get(0))?
         .collect::<Result<_>>()?;
     let mut leads = Vec::new();
     for other in others {

@@ -210,6 +210,7 @@ pub(super) fn forget_empty(db: &Connection, composition: i64) -> Result<bool> {
     );
     execute(db, &sql, params![composition])?;
     let left = "DELETE FROM recordings AS r WHERE r.recording = ?1 AND r.composed
+        AND NOT EXISTS (SELECT 1 FROM deleting d WHERE d.id = r.id)
         AND NOT EXISTS (SELECT 1 FROM recordings x WHERE x.whole = ?1)";
     Ok(prepare(db, left)?.execute(params![composition])? > 0)
 }

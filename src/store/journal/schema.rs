@@ -520,6 +520,19 @@ pub(super) const STEPS: &[&str] = &["
     ALTER TABLE renditions ADD COLUMN tag_due INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE renditions ADD COLUMN days INTEGER;
     CREATE INDEX renditions_tag ON renditions (tag_due) WHERE tag_due <> 0;
+", "
+    -- A step of a deletion that has others to go. recording: the recording of that id, or a range of it; reached: how far its tape was
+    -- looked at; left_us, left_until: the footage that other recordings need, up to there; parts: what this step removed.
+    CREATE TABLE deleting (
+        step       INTEGER PRIMARY KEY,
+        id         BLOB    NOT NULL,
+        recording  INTEGER NOT NULL,
+        reached    INTEGER NOT NULL,
+        left_us    INTEGER NOT NULL,
+        left_until INTEGER NOT NULL,
+        parts      BLOB    NOT NULL
+    ) STRICT;
+    CREATE INDEX deleting_id ON deleting (id, step);
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -552,6 +565,7 @@ pub(super) const CHECKED: &[&str] = &[
     "answers",
     "blanks",
     "deleted",
+    "deleting",
     "audit",
 ];
 

@@ -16,7 +16,7 @@ use crate::format::index::SampleIndex;
 use crate::media::{Micros, RecordingId, SegmentId, Tracks};
 use crate::store::StoreError;
 use crate::store::deleted::Part;
-use crate::store::thin::{Dated, Left};
+use crate::store::thin::{Dated, LOOK_BACK, Left};
 
 /// Most deletions that are remembered: as many as the list beside the tape names.
 const REMEMBERED: i64 = crate::store::deleted::MOST as i64;
@@ -65,21 +65,138 @@ impl Piece {
     }
 }
 
-/// The parts that were removed, and how much of the recording other recordings need.
-pub(super) struct Removed {
+/// Most segments that one step of a deletion looks at. The storage thread writes nothing in the meantime, and a recording may have
+/// hundreds of thousands.
+const STEP: usize = if cfg!(test) { 8 } else { 256 };
+
+/// A deletion, in steps: how far the steps before came, and what this one removes.
+pub(super) struct Deletion {
+    id: RecordingId,
+    /// The recording, or the range of a composition, of which a part is removed; and the end of the last segment that was looked at.
+    reached: Option<(i64, Micros)>,
+    /// How much of the footage other recordings need, and where that sum ends on the tape.
     pub(super) left: Micros,
-    pub(super) parts: Vec<Part>,
+    left_until: Micros,
+    /// Segments that this step may still look at.
+    most: usize,
+    parts: Vec<Part>,
+}
+
+/// The segments of a recording that a step looks at: those that end behind `from`, and not behind `to`.
+struct Window {
+    from: Micros,
+    to: Micros,
+    /// Where the first of them begins.
+    begins: Micros,
+    is_first: bool,
+    is_last: bool,
+}
+
+impl Deletion {
+    /// Goes on with a deletion, or begins it.
+    pub(super) fn of(db: &Connection, id: RecordingId) -> Result<Self> {
+        let sql = "SELECT recording, reached, left_us, left_until FROM deleting WHERE id = ?1 ORDER BY step DESC LIMIT 1";
+        let before: Option<(i64, Micros, Micros, Micros)> = prepare(db, sql)?
+            .query_row(params![id.to_bytes()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let (reached, left, left_until) = match before {
+            Some((recording, reached, left, until)) => (Some((recording, reached)), left, until),
+            None => (None, 0, Micros::MIN),
+        };
+        Ok(Self {
+            id,
+            reached,
+            left,
+            left_until,
+            most: STEP,
+            parts: Vec::new(),
+        })
+    }
+
+    /// Notes the step, which is not the last one. From here on the recording is to be deleted, whatever happens.
+    pub(super) fn pause(&self, db: &Connection) -> Result {
+        doom(db, self.id)?;
+        // It is not delivered any more.
+        execute(
+            db,
+            "UPDATE recordings SET aside = 1 WHERE id = ?1 AND state = 'closed'",
+            params![self.id.to_bytes()],
+        )?;
+        let (recording, reached) = self.reached.unwrap_or((0, Micros::MIN));
+        execute(
+            db,
+            "INSERT INTO deleting (id, recording, reached, left_us, left_until, parts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                self.id.to_bytes(),
+                recording,
+                reached,
+                self.left,
+                self.left_until,
+                Part::encode(&self.parts)
+            ],
+        )
+    }
+
+    /// The next segments of a recording, as many as this step may still look at; `None` where it may look at no more.
+    fn window(&mut self, db: &Connection, recording: i64) -> Result<Option<Window>> {
+        if self.most == 0 {
+            return Ok(None);
+        }
+        let before = self.reached.filter(|(of, _)| *of == recording);
+        let from = before.map_or(Micros::MIN, |(_, reached)| reached);
+        let sql = format!(
+            "SELECT count(*), ifnull(min(start), ?2), ifnull(max(end), ?2) FROM (SELECT s.start, s.end
+                FROM recordings r CROSS JOIN segments s ON {} WHERE r.recording = ?1 ORDER BY s.end LIMIT ?3)",
+            between("r.stream", "max(r.start, ?2)", "r.end")
+        );
+        let most = i64::try_from(self.most).unwrap_or(i64::MAX);
+        let (count, begins, to): (i64, Micros, Micros) = prepare(db, &sql)?
+            .query_row(params![recording, from, most], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let is_last = count < most;
+        self.most = self
+            .most
+            .saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+        // Parts of another range are counted by themselves.
+        if before.is_none() {
+            self.left_until = Micros::MIN;
+        }
+        Ok(Some(Window {
+            from,
+            to: if is_last { Micros::MAX } else { to },
+            begins,
+            is_first: before.is_none(),
+            is_last,
+        }))
+    }
 }
 
 /// Removes the media that no other recording needs: segments that this recording alone has, fragments of segments that it
-/// shares, and media that it alone was decoded with.
-pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) -> Result<Removed> {
-    let own = lead_in::of(db, recording)?;
-    let leads = lead_in::of_others(db, recording, own.map_or(span.0, |own| own.from))?;
+/// shares, and media that it alone was decoded with. True when all of it is removed; else this step of the deletion is over.
+pub(super) fn remove(
+    db: &Connection,
+    recording: i64,
+    span: (Micros, Micros),
+    deletion: &mut Deletion,
+) -> Result<bool> {
+    let Some(window) = deletion.window(db, recording)? else {
+        return Ok(false);
+    };
+    let (own, after) = if window.is_first {
+        let own = lead_in::of(db, recording)?;
+        (own, own.map_or(span.0, |own| own.from))
+    } else {
+        (None, window.begins.saturating_sub(LOOK_BACK))
+    };
+    let leads = lead_in::of_others(db, recording, after, window.to)?;
     tallies::forget_expired(db, recording)?;
-    let mut parts = wipe(db, recording, &leads)?;
+    let mut parts = wipe(db, recording, &window, &leads)?;
     let mut left = Left::new(span);
-    let mut pieces = shared(db, recording)?;
+    left.go_on(deletion.left_until, deletion.left);
+    let mut pieces = shared(db, recording, &window)?;
     if let Some(own) = own {
         let mut before = lead_in::pieces(db, recording, &own)?;
         before.retain(|piece| pieces.iter().all(|shared| shared.key != piece.key));
@@ -110,25 +227,29 @@ pub(super) fn remove(db: &Connection, recording: i64, span: (Micros, Micros)) ->
             needed.next().unwrap_or(true)
         })?);
     }
-    Ok(Removed {
-        left: left.sum(),
-        parts,
-    })
+    deletion.parts.extend(parts);
+    (deletion.left_until, deletion.left) = (left.until(), left.sum());
+    if !window.is_last {
+        deletion.reached = Some((recording, window.to));
+    }
+    Ok(window.is_last)
 }
 
 /// Removes whole segments that no other recording shares or is decoded with. Media that was given up before is needed by no
 /// recording.
-fn wipe(db: &Connection, recording: i64, leads: &[LeadIn]) -> Result<Vec<Part>> {
+fn wipe(db: &Connection, recording: i64, window: &Window, leads: &[LeadIn]) -> Result<Vec<Part>> {
     let sql = format!(
         "SELECT {COLUMNS}, s.state = 'spare'
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
-         WHERE r.recording = ?1 AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
+         WHERE r.recording = ?1 AND s.end <= ?3 AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
             AND NOT EXISTS (SELECT 1 FROM {SHARING} WHERE o.recording <> ?1
                 AND (o.state <> 'expired' OR o.protected)))",
-        between("r.stream", "r.start", "r.end")
+        between("r.stream", "max(r.start, ?2)", "r.end")
     );
     let alone: Vec<(Piece, bool)> = prepare(db, &sql)?
-        .query_map(params![recording], |row| Ok((Piece::of(row)?, row.get(9)?)))?
+        .query_map(params![recording, window.from, window.to], |row| {
+            Ok((Piece::of(row)?, row.get(9)?))
+        })?
         .collect::<Result<_>>()?;
     let mut parts = Vec::new();
     for (piece, is_spare) in alone {
@@ -216,14 +337,21 @@ pub(super) fn blank_again(db: &Connection, id: SegmentId) -> Result {
     }
 }
 
-/// Notes the deletion of a recording: the parts that went, and how much of its footage is left.
-pub(super) fn note(db: &Connection, id: RecordingId, removed: &Removed) -> Result {
+/// Notes the deletion of a recording that is carried out: the parts that went, and how much of its footage is left.
+pub(super) fn note(db: &Connection, deletion: &Deletion) -> Result {
+    let id = deletion.id.to_bytes();
+    let mut parts: Vec<u8> = prepare(db, "SELECT parts FROM deleting WHERE id = ?1 ORDER BY step")?
+        .query_map(params![id], |row| row.get::<_, Vec<u8>>(0))?
+        .collect::<Result<Vec<_>>>()?
+        .concat();
+    parts.extend(Part::encode(&deletion.parts));
     execute(
         db,
         "INSERT INTO deleted (id, left_us, parts, listed) VALUES (?1, ?2, ?3, 0)
          ON CONFLICT (id) DO UPDATE SET left_us = excluded.left_us, parts = excluded.parts, listed = 0",
-        params![id.to_bytes(), removed.left, Part::encode(&removed.parts)],
+        params![id, deletion.left, parts],
     )?;
+    execute(db, "DELETE FROM deleting WHERE id = ?1", params![id])?;
     execute(
         db,
         "DELETE FROM deleted WHERE listed AND deletion <= (SELECT max(deletion) FROM deleted) - ?1",
@@ -242,6 +370,7 @@ pub(super) fn doom(db: &Connection, id: RecordingId) -> Result {
 
 /// Takes back that a recording is to be deleted.
 pub(super) fn spare(db: &Connection, id: RecordingId) -> Result {
+    execute(db, "DELETE FROM deleting WHERE id = ?1", params![id.to_bytes()])?;
     execute(
         db,
         "DELETE FROM deleted WHERE id = ?1 AND left_us IS NULL",
@@ -312,15 +441,15 @@ pub(super) fn index(db: &Connection, segment: i64) -> Result<Option<SampleIndex>
     Ok(samples.and_then(|samples| SampleIndex::decode(&samples).ok()))
 }
 
-fn shared(db: &Connection, recording: i64) -> Result<Vec<Piece>> {
+fn shared(db: &Connection, recording: i64, window: &Window) -> Result<Vec<Piece>> {
     let sql = format!(
         "SELECT {COLUMNS}
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
-         WHERE r.recording = ?1 AND s.state IN ('sealed', 'missing') ORDER BY s.end",
-        between("r.stream", "r.start", "r.end")
+         WHERE r.recording = ?1 AND s.end <= ?3 AND s.state IN ('sealed', 'missing') ORDER BY s.end",
+        between("r.stream", "max(r.start, ?2)", "r.end")
     );
     prepare(db, &sql)?
-        .query_map(params![recording], Piece::of)?
+        .query_map(params![recording, window.from, window.to], Piece::of)?
         .collect()
 }
 
@@ -394,6 +523,19 @@ impl Journal {
     pub(in crate::store) fn doomed(&self) -> std::result::Result<Vec<RecordingId>, StoreError> {
         let sql = "SELECT id FROM deleted WHERE NOT listed AND left_us IS NULL ORDER BY deletion";
         self.all(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
+    }
+
+    /// A recording of which steps of its deletion are carried out, and others are not.
+    pub(in crate::store) fn half_deleted(&self) -> std::result::Result<Option<RecordingId>, StoreError> {
+        let sql = "SELECT id FROM deleting ORDER BY step LIMIT 1";
+        self.one(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
+    }
+
+    /// True while the deletion of a recording has steps to go.
+    pub(in crate::store) fn is_half_deleted(&self, id: RecordingId) -> std::result::Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM deleting WHERE id = ?1 LIMIT 1";
+        let found: Option<i64> = self.one(sql, params![id.to_bytes()], |row| self.col(row, 0))?;
+        Ok(found.is_some())
     }
 
     /// Recordings that were deleted, as far as this journal knows.

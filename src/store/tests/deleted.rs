@@ -698,3 +698,119 @@ fn the_power_goes_at_every_operation_of_a_deletion() {
         }
     }
 }
+
+/// A minute of segments of two seconds, the clip within it, and the next recording: more segments than one step looks at.
+fn long() -> Rig {
+    let mut rig = rig_with(tempdir(), CrashDisk::default(), 1);
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(id(ALL), 0)]);
+    for n in 0..62 {
+        if n == 58 {
+            rig.handle(vec![a.close(id(ALL), 58), a.record(id(NEXT), 58)]);
+        }
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    rig.handle(vec![clip(&a, CLIP, [30, 33]), a.close(id(NEXT), 62), a.end()]);
+    rig.pass(SECOND);
+    rig
+}
+
+/// How many segments have a file, and the seconds of which any payload is in one: those of the clip and of the next recording are the
+/// seconds 14, 15, 0, and 10 to 13 of their quarter of a minute, and payload is the same after 16 seconds.
+fn files_and_seconds(rig: &Rig) -> (usize, Vec<i64>) {
+    let files = rig.disk.files();
+    let folder = file(rig).parent().unwrap().to_owned();
+    let segments = files.keys().filter(|path| path.starts_with(&folder));
+    (segments.count(), there(&rig.disk))
+}
+
+/// What stays: the two segments of the clip, of which one is cut, and the two of the next recording.
+fn what_stays() -> (usize, Vec<i64>) {
+    (4, [0].into_iter().chain(10..16).collect())
+}
+
+fn much_time_passes(rig: &mut Rig) {
+    (0..24).for_each(|_| rig.pass(SECOND));
+}
+
+fn is_there(rig: &Rig, n: u8) -> bool {
+    let journal = Journal::open_read(rig.dir.path()).unwrap();
+    journal.recording(id(n)).unwrap().is_some()
+}
+
+#[test]
+fn a_long_recording_is_deleted_in_steps() {
+    let mut rig = long();
+    rig.handle(vec![Command::Delete { recording: id(ALL) }]);
+    rig.pass(SECOND);
+    // Some of it is gone, and nothing else can become of the rest.
+    assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::Waits);
+    assert!(is_there(&rig, ALL));
+    let protect = Change::Protect {
+        recording: id(ALL),
+        protected: true,
+    };
+    rig.handle(vec![Command::Change(protect)]);
+    let waits = rig.library().recordings(&Filter::default()).unwrap();
+    let row = waits.iter().find(|row| row.id == id(ALL)).unwrap();
+    assert!(!row.protected);
+    much_time_passes(&mut rig);
+    assert_eq!(files_and_seconds(&rig), what_stays());
+    assert_eq!(
+        rig.library().deletion(id(ALL)).unwrap(),
+        Deletion::Done { left: 3 * SECOND }
+    );
+    assert_eq!(deleted_event(&rig)["left_s"], 3.0);
+    // What each step removed is in the list.
+    let rig = restarted(rig, |dir, _| lose_journal(dir));
+    assert!(plays(&rig).iter().all(|(n, _)| *n != ALL));
+    assert_eq!(files_and_seconds(&rig), what_stays());
+    assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
+}
+
+#[test]
+fn the_power_goes_at_every_operation_of_a_deletion_in_steps() {
+    let mut rig = long();
+    let moments: Arc<Mutex<Vec<(Image, JournalFiles)>>> = Arc::default();
+    let (out, dir) = (moments.clone(), rig.dir.path().to_owned());
+    rig.disk.observe(move |image| {
+        out.lock()
+            .unwrap()
+            .push((image.clone(), JournalFiles::read(&dir)));
+    });
+    rig.handle(vec![Command::Delete { recording: id(ALL) }]);
+    much_time_passes(&mut rig);
+    rig.disk.observe(|_| ());
+    let Rig { dir, writer, .. } = rig;
+    drop(writer);
+    let moments = std::mem::take(&mut *moments.lock().unwrap());
+    assert!(moments.len() > 50, "only {} moments", moments.len());
+    let mut root = dir;
+    for (n, (image, journal)) in moments.iter().enumerate().step_by(7 * stride()) {
+        let survives = [Survives::Nothing, Survives::Everything, Survives::Some(n as u64)][n % 3];
+        let disk = CrashDisk::after_crash(image, survives);
+        journal.write(root.path());
+        let told = Journal::open_read(root.path()).unwrap();
+        let asked = told.deletion(id(ALL)).unwrap().is_some();
+        drop(told);
+        let mut rig = rig_on(root, disk);
+        much_time_passes(&mut rig);
+        assert_eq!(is_there(&rig, ALL), !asked, "moment {n}, {survives:?}");
+        let wanted = if asked { what_stays() } else { (31, range(0..16)) };
+        assert_eq!(files_and_seconds(&rig), wanted, "moment {n}, {survives:?}");
+        if asked {
+            let done = Deletion::Done { left: 3 * SECOND };
+            assert_eq!(
+                rig.library().deletion(id(ALL)).unwrap(),
+                done,
+                "moment {n}, {survives:?}"
+            );
+        }
+        assert_eq!(rig.library().verify(&mut |_, _| {}).unwrap(), []);
+        let Rig { dir, writer, .. } = rig;
+        drop(writer);
+        lose_journal(dir.path());
+        root = dir;
+    }
+}

@@ -509,5 +509,9 @@ fn changes(dir: &Path, busy: Busy) {
             facts: serde_json::from_value(serde_json::json!({ "tags": ["x"], "title": "X" })).unwrap(),
         }],
     );
-    changed("it is deleted", dir, &[Op::Delete { id: month }]);
+    changed(
+        "a step of its deletion, of 8 segments",
+        dir,
+        &[Op::Delete { id: month }],
+    );
 }

@@ -202,8 +202,10 @@ impl Writer {
         let boot = self.env.clock.boot();
         match self.book.commit(begins, boot, self.clock.utc(boot)) {
             Ok(committed) => {
-                if !committed.deleted.is_empty() {
+                if committed.deletes {
                     self.space.forget_deleted(&self.book.journal);
+                }
+                if !committed.deleted.is_empty() {
                     if let Err(error) = self.list_deleted() {
                         tracing::error!("what was deleted cannot be listed: {error}");
                     }

@@ -41,7 +41,9 @@ pub(in crate::store) struct Book {
 /// Changes of a commit that other parts must act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Committed {
-    /// Recordings that were to be deleted.
+    /// Media was deleted on request.
+    pub(super) deletes: bool,
+    /// Recordings that are deleted.
     pub(super) deleted: Vec<RecordingId>,
     /// The store belongs to this box from now on.
     pub(super) adopts: bool,
@@ -137,7 +139,8 @@ impl Book {
             Ok(()) => {
                 self.refusal = None;
                 Ok(Committed {
-                    deleted: ops.iter().filter_map(Op::deleted).collect(),
+                    deletes: ops.iter().any(|op| op.deleted().is_some()),
+                    deleted: self.deleted(&ops),
                     may_hold_back: ops.iter().any(Op::may_hold_back),
                     adopts: ops.iter().any(|op| matches!(op, Op::Adopt { .. })),
                 })
@@ -158,6 +161,14 @@ impl Book {
                 Err(error)
             }
         }
+    }
+
+    /// The recordings of which these rows carried out the last step of the deletion.
+    fn deleted(&self, ops: &[Op]) -> Vec<RecordingId> {
+        let ids = ops.iter().filter_map(Op::deleted);
+        // A deletion that cannot be asked about is listed when the space is looked after.
+        ids.filter(|id| self.journal.is_half_deleted(*id).is_ok_and(|half| !half))
+            .collect()
     }
 
     /// Keeps back the end of a recording that is not known yet. Where a segment could neither be sealed nor removed, the next

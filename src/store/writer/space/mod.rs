@@ -40,6 +40,8 @@ pub(super) struct Space {
     free: Vec<Blocks>,
     /// Segments that were removed for good, and have a row until the next commit.
     wiped: HashSet<SegmentId>,
+    /// The key of the last segment that was removed for good, or could not be.
+    wiped_until: i64,
     /// The segment that is being written over.
     blanking: Option<Blanking>,
     due: Micros,
@@ -110,6 +112,7 @@ impl Space {
             used,
             free,
             wiped: HashSet::new(),
+            wiped_until: 0,
             blanking: None,
             due: Micros::MIN,
             low: false,
@@ -128,6 +131,11 @@ impl Space {
     /// Has the next tick look after the space.
     pub(super) fn look_soon(&mut self) {
         self.due = Micros::MIN;
+    }
+
+    /// Has the space looked after again in a second: media is written in between.
+    fn go_on_soon(&mut self, now: Micros) {
+        self.due = self.due.min(now.saturating_add(1_000_000));
     }
 
     /// CLOCK_BOOTTIME when the upkeep of space is due.
@@ -279,9 +287,8 @@ impl Space {
     pub(super) fn forget_deleted(&mut self, journal: &Journal) {
         self.look_soon();
         // If the journal cannot be read, nothing is: every segment that is to begin fails at that, too.
-        let deleted = journal.given_up(true).unwrap_or_default();
         self.free
-            .retain(|free| deleted.iter().all(|blocks| blocks.id != free.id));
+            .retain(|free| !journal.is_to_wipe(free.id).unwrap_or(false));
     }
 
     /// Removes media for good: its blocks are emptied before the file goes.

@@ -11,6 +11,9 @@ use crate::store::{AuditChange, Change, StoreError};
 const EVERY: Micros = 10_000_000;
 /// Most segments that one round gives up.
 const ROUND: usize = 64;
+/// Most segments that one round removes for good, and how long a round begins with more of them. Meanwhile no media is written.
+const WIPES: usize = if cfg!(test) { 4 } else { 64 };
+const WIPE_TIME: Micros = 250_000;
 /// `storage.low` is told below this part of the quota, and again only after twice as much was free.
 const LOW_PART: u64 = 10;
 
@@ -59,6 +62,7 @@ impl Writer {
         }
         let expired = self.book.journal.candidates_of(Class::Expired, ROUND)?;
         self.evict(expired)?;
+        self.go_on_deleting()?;
         self.wipe_deleted()?;
         self.list_deleted()?;
         self.look_after_sidecars()?;
@@ -104,15 +108,41 @@ impl Writer {
         Ok(())
     }
 
+    /// Carries out the next step of a deletion that has steps to go.
+    fn go_on_deleting(&mut self) -> Result<(), StoreError> {
+        if let Some(id) = self.book.journal.half_deleted()? {
+            let now = self.env.clock.boot();
+            let committed = self.commit(vec![Op::Delete { id }]);
+            // A second is for media.
+            self.space.due = now.saturating_add(1_000_000);
+            committed?;
+        }
+        Ok(())
+    }
+
+    /// Removes media for good, as much as one round has time for: two syncs for each file.
     fn wipe_deleted(&mut self) -> Result<(), StoreError> {
-        let deleted = self.book.journal.given_up(true)?;
+        let journal = &self.book.journal;
         self.space
             .wiped
-            .retain(|id| deleted.iter().any(|blocks| blocks.id == *id));
-        for blocks in deleted {
-            if let Err(error) = self.space.wipe(&blocks, &self.env, &mut self.book) {
+            .retain(|id| journal.is_to_wipe(*id).unwrap_or(true));
+        let deleted = journal.to_wipe(self.space.wiped_until, WIPES)?;
+        let begun = self.env.clock.boot();
+        // Behind the last one the round begins anew: files that somebody read may be removed by now.
+        let mut until = 0;
+        for (key, blocks) in &deleted {
+            if self.env.clock.boot() > begun.saturating_add(WIPE_TIME) {
+                break;
+            }
+            if let Err(error) = self.space.wipe(blocks, &self.env, &mut self.book) {
                 self.progress.last_error = Some(error);
             }
+            until = *key;
+        }
+        let all = deleted.len() < WIPES && deleted.last().is_none_or(|(key, _)| *key == until);
+        self.space.wiped_until = if all { 0 } else { until };
+        if !all {
+            self.space.go_on_soon(begun);
         }
         Ok(())
     }
