@@ -10,7 +10,7 @@ mod search;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::compose::{compose, cut, split};
+use self::compose::{compose, cut, split, timelapse};
 use self::delete::delete;
 use self::facts::{set, tag};
 use self::list::{get, get_alone, list, list_alone};
@@ -265,6 +265,15 @@ pub(super) const COMMANDS: &[Command] = &[
         reach: Reach::Streams,
         arguments: compose::SPLIT,
         carry_out: carries_out!(split -> RecordingsSplit),
+    },
+    Command {
+        name: "recording.timelapse",
+        about: "Make a new recording of the keyframes of one, many times faster, without sound: an MP4",
+        effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
+        arguments: compose::TIMELAPSE,
+        carry_out: carries_out!(timelapse -> RecordingComposed),
     },
     Command {
         name: "recording.delete",

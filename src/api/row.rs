@@ -50,8 +50,12 @@ pub fn recording(row: &RecordingRow, address: Option<&str>) -> Recording {
         other_streams: row.also.iter().map(ToString::to_string).collect(),
         ranges: Vec::new(),
         more_ranges: None,
+        form: row.form.told(),
         renditions: row.renditions.iter().map(delivery).collect(),
-        url: base.as_ref().map(|base| format!("{base}/master.m3u8")),
+        url: base
+            .as_ref()
+            .filter(|_| row.form.is_joined())
+            .map(|base| format!("{base}/master.m3u8")),
         mp4_url: base
             .filter(|_| !row.spec.output.is_closed())
             .map(|base| format!("{base}.mp4{frozen}")),

@@ -148,9 +148,11 @@ fn pattern(streams: Streams) -> Result<Pattern, Failure> {
     pattern.map_err(|error| Failure::bad(format!("stream: {error}")).about("stream"))
 }
 
-/// The answer about a token. `address` is the address under which viewers reach the box, without a slash at its end.
-pub fn token_made(token: String, claims: &Claims, address: Option<&str>) -> TokenMade {
+/// The answer about a token. `address` is the address under which viewers reach the box, without a slash at its end. `is_file` is true
+/// for a recording that is an MP4 alone.
+pub fn token_made(token: String, claims: &Claims, address: Option<&str>, is_file: bool) -> TokenMade {
     let media = match &claims.scope {
+        TokenScope::Recording(recording) if is_file => format!("/r/{recording}.mp4"),
         TokenScope::Recording(recording) => format!("/r/{recording}/master.m3u8"),
         TokenScope::Streams(pattern) => match pattern.as_str().parse() {
             Ok(stream) if !pattern.as_str().contains('*') => stream_path(&stream) + ".m3u8",
@@ -174,8 +176,10 @@ async fn create(api: &Api, arguments: Map<String, Value>) -> Result<TokenMade, F
         arguments.insert("recording".to_owned(), id.to_string().into());
     }
     let claims = token_claims(arguments, api.now(), api.clock.synced())?;
+    let mut is_file = false;
     if let TokenScope::Recording(id) = claims.scope {
         let row = api.read(move |library| library.recording(id)).await?;
+        is_file = row.as_ref().is_some_and(|row| !row.form.is_joined());
         let seen = row.filter(|row| row.streams().all(|stream| api.seen().has(stream.as_str())));
         if seen.is_none() {
             let text = format!("there is no recording {id}");
@@ -203,7 +207,7 @@ async fn create(api: &Api, arguments: Map<String, Value>) -> Result<TokenMade, F
     let token = host
         .token(&claims)
         .map_err(|reason| Failure::new(Code::Conflict, reason))?;
-    Ok(token_made(token, &claims, host.address().as_deref()))
+    Ok(token_made(token, &claims, host.address().as_deref(), is_file))
 }
 
 #[cfg(test)]
@@ -275,7 +279,7 @@ mod tests {
     fn the_address_of_one_stream_plays_and_that_of_a_pattern_is_a_beginning() {
         let path = |stream: &str| {
             let claims = claims(json!({ "stream": stream })).unwrap();
-            let made = token_made("T".to_owned(), &claims, Some("https://h"));
+            let made = token_made("T".to_owned(), &claims, Some("https://h"), false);
             assert_eq!(made.url, Some(format!("https://h{}", made.path)));
             made.path
         };
@@ -283,7 +287,9 @@ mod tests {
         assert_eq!(path("api/cam1"), "/t/T/s/api/cam1.m3u8");
         assert_eq!(path("live/*"), "/t/T/");
         let recording = claims(json!({ "recording": "0198f3a2-5b7c-7d00-8000-0123456789ab" })).unwrap();
-        let made = token_made("T".to_owned(), &recording, None);
+        let film = token_made("T".to_owned(), &recording, None, true);
+        assert_eq!(film.path, "/t/T/r/0198f3a2-5b7c-7d00-8000-0123456789ab.mp4");
+        let made = token_made("T".to_owned(), &recording, None, false);
         assert_eq!(
             (made.path.as_str(), made.url),
             ("/t/T/r/0198f3a2-5b7c-7d00-8000-0123456789ab/master.m3u8", None)

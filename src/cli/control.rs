@@ -346,6 +346,10 @@ fn argument(command: &Command, argument: &Argument) -> Arg {
         // Text of a program is easier to find behind its name.
         return arg.long(long(argument.name)).value_name("JSON").required(true);
     }
+    if argument.required && argument.kind == Kind::Number {
+        // So is a number.
+        return arg.long(long(argument.name)).value_name("N").required(true);
+    }
     if argument.required {
         return arg.required(true).value_name(argument.name.to_uppercase());
     }

@@ -134,6 +134,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "A new recording of two minutes of another: its second and its last one",
             ),
             (
+                "edgereel recording timelapse 0197a2 --speed 60",
+                "A new recording that plays another 60 times faster",
+            ),
+            (
                 "edgereel recording review block 0197a2 --reason 'a face'",
                 "Hold a recording back from viewers and deliveries",
             ),

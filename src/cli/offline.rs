@@ -22,6 +22,6 @@ pub(super) fn token(store: &StoreArgument, arguments: Map<String, Value>) -> any
     let token = token.map_err(|reason| anyhow::Error::msg(VIEWER.told(&reason)))?;
     let addresses = config.http.addresses(&machine());
     let address = addresses.first().map(|address| address.trim_end_matches('/'));
-    let made = serde_json::to_value(token_made(token, &claims, address))?;
+    let made = serde_json::to_value(token_made(token, &claims, address, false))?;
     Ok(api::without_service(&Ok(made)))
 }

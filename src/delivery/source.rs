@@ -70,6 +70,7 @@ impl Material {
         };
         let view = view.map_err(|error| match error {
             StoreError::NoRecording { .. } => NoMaterial::Gone,
+            StoreError::Unplayable { reason, .. } => NoMaterial::Void(reason),
             other => NoMaterial::Store(other),
         })?;
         let parts = match job.format {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Short;
-use crate::model::{About, Label, Reason, ReviewStatus};
+use crate::model::{About, Form, Label, Reason, ReviewStatus};
 
 /// The body of `recording.closed` and `clip.ready`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -32,6 +32,9 @@ pub struct RecordingClosed {
     /// Where it plays as an MP4, as with `url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mp4_url: Option<String>,
+    /// How the ranges of a composition are played; absent where that is one after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
     /// What people set of it by then.
     #[serde(flatten)]
     pub label: Label,

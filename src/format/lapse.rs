@@ -23,6 +23,7 @@ const MOST: usize = 200_000;
 
 /// How fast, and how many pictures a second at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "Numbers")]
 pub struct Lapse {
     /// How many times faster.
@@ -33,6 +34,7 @@ pub struct Lapse {
 
 /// The same, as it is written.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Numbers {
     speed: u32,
     fps: u32,

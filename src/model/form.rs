@@ -9,6 +9,7 @@ use crate::media::Micros;
 
 /// How the ranges of a composition are played. Any other recording is played as one range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
     /// One after the other.
@@ -22,6 +23,11 @@ impl Form {
     /// True where the ranges are played one after the other, as they are on the tape.
     pub fn is_joined(&self) -> bool {
         *self == Self::Joined
+    }
+
+    /// The form, where it is another than one after the other: what answers and events say.
+    pub fn told(self) -> Option<Self> {
+        (!self.is_joined()).then_some(self)
     }
 
     /// How long the composition is, of the lengths of its ranges.

@@ -12,7 +12,7 @@ use super::disk::{Disk, DiskFile};
 use super::journal::Journal;
 use super::reader::Reader;
 use crate::format::fmp4::{self, Position};
-use crate::format::index::{FragmentList, SampleIndex};
+use crate::format::index::{FragmentIndex, FragmentList, Sample, SampleIndex};
 use crate::format::{JoinSource, SourceError, TapeSource};
 use crate::media::SegmentId;
 
@@ -102,6 +102,22 @@ impl LibrarySource {
                 encoded: shared.encoded.clone(),
             }),
         }
+    }
+
+    /// About how many bytes of memory the indexes take that only this source has.
+    pub fn weight(&self) -> usize {
+        let made = self
+            .shared
+            .segments
+            .values()
+            .filter_map(|file| file.index.as_ref());
+        let samples = made.flat_map(|index| &index.fragments);
+        samples
+            .map(|of| {
+                let count = of.video.samples.len().saturating_add(of.audio.samples.len());
+                size_of::<FragmentIndex>().saturating_add(count.saturating_mul(size_of::<Sample>()))
+            })
+            .fold(0, usize::saturating_add)
     }
 
     /// Opens the file of a segment, if it is still there. What is read of it is there until this source lets it go.

@@ -6,7 +6,7 @@ use crate::support::broker::Broker;
 use crate::support::delivered::{all_delivered, expected, files, push, rows, same_files};
 use crate::support::fleet::{ask, event, managed, status};
 use crate::support::http::get;
-use crate::support::{Service, home, verified, wait_until};
+use crate::support::{Service, home, typed, verified, wait_until};
 
 #[test]
 fn two_recordings_are_put_together_over_mqtt_and_watched_and_delivered_as_one() {
@@ -122,4 +122,70 @@ fn a_session_is_delivered_as_one_recording_more_also_when_the_service_was_killed
     );
     let out = crate::support::home();
     same_files(&expected(&data, out.path()), &files(target.path()));
+}
+
+#[test]
+fn a_time_lapse_is_an_mp4_alone_over_http_and_where_it_is_delivered() {
+    let (home, target) = (home(), home());
+    let more = format!(
+        "[http]\nlisten = [\"127.0.0.1:0\"]\n[sync]\nurl = \"file://{}\"\n",
+        target.path().display()
+    );
+    let service = Service::start_with(home.path(), &more);
+    push(&service, "live/a", 8, 0);
+    let data = service.data();
+    wait_until("it to be delivered", || all_delivered(&data, 1));
+    let source = rows(&data)[0]["id"].as_str().unwrap().to_owned();
+    let words = ["recording", "timelapse", &source, "--speed", "4", "--from", "1"];
+    let made = typed(home.path(), &words);
+    // Seven seconds, four times faster.
+    let length = made["duration_s"].as_f64().unwrap();
+    assert!((1.7..1.8).contains(&length), "{made}");
+    let id = made["recording"].as_str().unwrap();
+    wait_until("the time lapse to be delivered", || all_delivered(&data, 2));
+    typed(home.path(), &["recording", "delete", &source, "--yes"]);
+    service.kill();
+    let service = Service::start_with(home.path(), &more);
+    let at = |end: &str, headers: &[(&str, &str)]| get(service.http(), &format!("/r/{id}{end}"), headers);
+    let file = at(".mp4", &[]);
+    let tag = file.header("etag").unwrap().to_owned();
+    let part = at(".mp4", &[("Range", "bytes=10-19"), ("If-Range", &tag)]);
+    assert_eq!((file.status, part.status), (200, 206));
+    assert_eq!(part.body, file.body[10..20]);
+    assert_eq!(at(".mp4", &[("If-None-Match", &tag)]).status, 304);
+    for end in [
+        "/index.m3u8",
+        "/master.m3u8",
+        "/frame.mp4",
+        ".flv",
+        ".fmp4",
+        ".m4a",
+        ".mp4?from=1s",
+    ] {
+        let refused = at(end, &[]);
+        assert_eq!(refused.status, 404, "{end}");
+        assert!(
+            refused.text().contains("is a time lapse"),
+            "{end}: {}",
+            refused.text()
+        );
+    }
+    let rows = rows(&data);
+    let delivered = rows[0]["renditions"].as_array().unwrap();
+    assert_eq!(
+        (rows.len(), delivered.len(), &delivered[0]["format"]),
+        (1, 1, &json!("mp4"))
+    );
+    let out = crate::support::home();
+    let wanted = expected(&data, out.path());
+    let mut found = files(target.path());
+    found.retain(|key, _| wanted.contains_key(key));
+    same_files(&wanted, &found);
+    let [path] = found.values().collect::<Vec<_>>()[..] else {
+        panic!("{found:?}")
+    };
+    assert!(std::fs::read(path).unwrap() == file.body);
+    let flv = out.path().join("film.flv");
+    crate::support::export(&data, id, "flv", &flv).failed(1, &["is a time lapse", "as an MP4"]);
+    verified(&data);
 }

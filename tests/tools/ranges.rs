@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::judge::decodes;
 use crate::packets::Packets;
 use crate::programs::{FFMPEG, FFPROBE};
-use crate::session::{Session, plain_session};
-use crate::support::edgereel;
+use crate::session::{H264_AAC, Session, plain_session, push_copy, source};
+use crate::support::delivered::{all_delivered, rows};
+use crate::support::{Service, edgereel, home, typed, wait_closed, wait_until};
 
 #[track_caller]
 fn made(session: &Session, arguments: &[&str], name: &str) -> PathBuf {
@@ -122,4 +123,52 @@ fn a_time_lapse_has_the_keyframes_alone() {
     let fewer = made(&session, &[id, "--timelapse", "10", "--fps", "2"], "fewer.mp4");
     decodes(&fewer, FFMPEG);
     assert!(shown(&fewer, "v:0").len() <= 4);
+}
+
+#[test]
+fn a_delivered_time_lapse_decodes_with_its_times_and_chapters() {
+    let target = home();
+    let more = format!("[sync]\nurl = \"file://{}\"\n", target.path().display());
+    let folder = home();
+    let service = Service::start_with(folder.path(), &more);
+    let file = source(folder.path(), FFMPEG, 14, H264_AAC);
+    push_copy(FFMPEG, &file, "", &service.url("live/cam1"));
+    let id = wait_closed(&service.data()).id;
+    let notes = r#"[{"at_s":5,"text":"Proof"}]"#;
+    typed(folder.path(), &["recording", "set", &id, "--notes", notes]);
+    let words = ["recording", "timelapse", &id, "--speed", "10", "--title", "Fast"];
+    let made = typed(folder.path(), &words);
+    let film = made["recording"].as_str().unwrap().to_owned();
+    wait_until("it to be delivered", || all_delivered(&service.data(), 2));
+    let row = rows(&service.data())
+        .into_iter()
+        .find(|row| row["id"] == film)
+        .unwrap();
+    let path = target.path().join(row["renditions"][0]["key"].as_str().unwrap());
+    decodes(&path, FFMPEG);
+    crate::players::plays(&path);
+    // A keyframe every 2 s, ten times faster: five a second.
+    let words = "-v error -count_frames -select_streams v:0 -show_entries stream=nb_read_frames -of csv=p=0";
+    let count = FFPROBE
+        .run(words.split(' ').chain([path.to_str().unwrap()]))
+        .ok()
+        .text();
+    assert_eq!(count.trim().trim_end_matches(','), "7");
+    let times = shown(&path, "v:0");
+    assert!(
+        times
+            .iter()
+            .zip(0_u32..)
+            .all(|(time, at)| (time - 0.2 * f64::from(at)).abs() < 0.002),
+        "{times:?}"
+    );
+    assert!(shown(&path, "a:0").is_empty());
+    let words = "-v error -show_chapters -show_format";
+    let text = FFPROBE
+        .run(words.split(' ').chain([path.to_str().unwrap()]))
+        .ok()
+        .text();
+    for line in ["TAG:title=Fast", "TAG:title=Proof", "start_time=0.500000"] {
+        assert!(text.contains(line), "no {line} in {text}");
+    }
 }

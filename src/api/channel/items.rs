@@ -178,6 +178,13 @@ async fn lay_out(api: &Api, part: Part) -> Result<Item, Failure> {
         let text = format!("recording {} cannot be shown: {CLOSED}", part.row.id);
         return Err(Failure::new(Code::Conflict, text).about("items"));
     }
+    if !part.row.form.is_joined() {
+        let text = format!(
+            "recording {} is {}, which is an MP4 alone: a channel shows recordings that are played as HLS",
+            part.row.id, part.row.form
+        );
+        return Err(Failure::new(Code::Conflict, text).about("items"));
+    }
     if part.row.composed && (part.from.is_some() || part.to.is_some()) {
         let text = format!(
             "recording {} is put together of ranges, and a channel shows all of it: make a recording of the part with recording.cut",

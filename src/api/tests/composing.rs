@@ -8,7 +8,7 @@ use super::{Box, a_box, asked};
 use crate::api::{Caller, Scope};
 use crate::config::{Pattern, StreamSet};
 use crate::media::{PublishId, RecordingId, StreamName};
-use crate::model::Rights;
+use crate::model::{Encrypt, Rights};
 use crate::store::{Command, RecordingSpec, testing};
 
 pub(super) const ZERO: i64 = 1_000_000_000_000;
@@ -319,5 +319,143 @@ async fn the_recordings_of_a_session_become_one_more_when_it_is_over_and_once() 
     assert_eq!(whole["gaps"].as_array().unwrap().len(), 0);
     assert!(!the_box.api.look_at_sessions().await.unwrap());
     assert_eq!(ids().await.len(), 4);
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn a_time_lapse_is_a_recording_of_its_own_with_the_notes_of_its_source() {
+    let the_box = a_box();
+    two(&the_box).await;
+    let one = id(1).to_string();
+    let notes = json!({"recording": one, "notes": [{"at_s": 4, "text": "four"}]});
+    assert_eq!(the_box.ask("recording.set", &notes).await["ok"], true);
+    let body = json!({"id": "once", "recording": one, "speed": 2, "from_s": 2, "title": "Fast"});
+    let made = the_box.ask("recording.timelapse", &body).await;
+    assert_eq!(made["result"]["duration_s"], 2.0, "{made}");
+    assert_eq!(
+        the_box.ask("recording.timelapse", &body).await["result"],
+        made["result"]
+    );
+    let film = made["result"]["recording"].clone();
+    let got = the_box.ask("recording.get", &json!({"recording": film})).await["result"].clone();
+    assert_eq!(
+        (&got["form"], &got["formats"], &got["title"]),
+        (
+            &json!({"lapse": {"speed": 2, "fps": 30}}),
+            &json!(["mp4"]),
+            &json!("Fast")
+        )
+    );
+    assert_eq!(
+        (&got["notes"], &got["url"]),
+        (&json!([{"at_s": 1.0, "text": "four"}]), &Value::Null)
+    );
+    // What it is made of may go. It goes into no other recording, and no channel shows it.
+    let deleted = the_box.ask("recording.delete", &json!({"recording": one})).await;
+    assert_eq!(deleted["result"]["needed_by"], json!([film]), "{deleted}");
+    for (command, body, says) in [
+        (
+            "recording.timelapse",
+            json!({"recording": film, "speed": 2}),
+            "is a time lapse, and has no ranges",
+        ),
+        (
+            "recording.cut",
+            json!({"recording": film, "ranges": [{}]}),
+            "is a time lapse, and has no ranges",
+        ),
+        (
+            "channel.put",
+            json!({"name": "again", "items": [film]}),
+            "is a time lapse, which is an MP4 alone",
+        ),
+    ] {
+        let (code, _, message) = the_box.refused(command, &body).await;
+        assert_eq!(code, "conflict", "{command}: {message}");
+        assert!(message.contains(says), "{command}: {message}");
+    }
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn what_no_time_lapse_can_be_made_of_is_refused_with_the_field_and_makes_nothing() {
+    let the_box = a_box();
+    record(&the_box, "a", 1, false).await;
+    record(&the_box, "a", 3, true).await;
+    let mut sound = RecordingSpec::built_in();
+    sound.output.media = crate::model::Media::Audio;
+    record_by(&the_box, ("b", 2), false, sound.into()).await;
+    let mut closed = RecordingSpec::built_in();
+    closed.output.encrypt = Some(Encrypt::default());
+    record_by(&the_box, ("c", 4), false, closed.into()).await;
+    for (n, more, code, field, says) in [
+        (1, json!({}), "bad_request", "speed", "speed"),
+        (1, json!({"speed": 1}), "bad_request", "speed", "from 2 to 3600"),
+        (
+            1,
+            json!({"speed": 3601}),
+            "bad_request",
+            "speed",
+            "from 2 to 3600",
+        ),
+        (
+            1,
+            json!({"speed": 1_000_000_000_000_u64}),
+            "bad_request",
+            "speed",
+            "",
+        ),
+        (1, json!({"speed": 2, "fps": 0}), "bad_request", "fps", "1 to 60"),
+        (1, json!({"speed": 2, "fps": 61}), "bad_request", "fps", "1 to 60"),
+        (
+            1,
+            json!({"speed": 2, "formats": ["hls"]}),
+            "conflict",
+            "formats",
+            "cannot be had as hls",
+        ),
+        (
+            1,
+            json!({"speed": 2, "from_s": 7}),
+            "bad_request",
+            "recording",
+            "from_s is 7 s",
+        ),
+        (
+            1,
+            json!({"speed": 2, "from_s": 3, "to_s": 3}),
+            "bad_request",
+            "recording",
+            "is empty",
+        ),
+        (
+            2,
+            json!({"speed": 2}),
+            "conflict",
+            "recording",
+            "there is no picture",
+        ),
+        (3, json!({"speed": 2}), "conflict", "recording", "stop it first"),
+        (
+            4,
+            json!({"speed": 2}),
+            "conflict",
+            "recording",
+            "give it away in clear",
+        ),
+        (9, json!({"speed": 2}), "not_found", "recording", "no recording"),
+    ] {
+        let mut body = more;
+        body["recording"] = json!(id(n).to_string());
+        let (found, about, message) = the_box.refused("recording.timelapse", &body).await;
+        assert_eq!(
+            (found.as_str(), about.as_str()),
+            (code, field),
+            "{body}: {message}"
+        );
+        assert!(message.contains(says), "{body}: {message}");
+    }
+    let list = the_box.ask("recording.list", &json!({})).await;
+    assert_eq!(list["result"]["recordings"].as_array().unwrap().len(), 4);
     the_box.done().await;
 }

@@ -7,6 +7,7 @@ mod range;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -66,11 +67,11 @@ pub(super) struct Export {
     part: Option<NonZeroUsize>,
     /// A time lapse, so many times faster (2 to 3600): an MP4 of the keyframes alone, without sound. Gaps are closed.
     #[arg(long, value_name = "SPEED", conflicts_with_all = ["split", "gaps"],
-        value_parser = clap::value_parser!(u32).range(2..=3_600))]
+        value_parser = clap::value_parser!(u32).range(bounds(&Lapse::SPEEDS)))]
     timelapse: Option<u32>,
     /// The most pictures of a second of a time lapse (1 to 60); keyframes in between are left out.
-    #[arg(long, value_name = "N", requires = "timelapse", default_value = "30",
-        value_parser = clap::value_parser!(u32).range(1..=60))]
+    #[arg(long, value_name = "N", requires = "timelapse", default_value_t = Lapse::USUAL_FPS,
+        value_parser = clap::value_parser!(u32).range(bounds(&Lapse::FPS)))]
     fps: u32,
     /// The file to make (for HLS, the folder); `-` is standard output. aac makes M4A unless the name ends in .aac.
     #[arg(short, long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
@@ -79,6 +80,10 @@ pub(super) struct Export {
     /// earlier export and refuses to replace any other file.
     #[arg(short = 'f', long)]
     force: bool,
+}
+
+fn bounds(of: &RangeInclusive<u32>) -> RangeInclusive<i64> {
+    i64::from(*of.start())..=i64::from(*of.end())
 }
 
 impl Export {
@@ -93,6 +98,7 @@ impl Export {
         };
         let ranges = self.ranges()?;
         let library = self.store.library()?;
+        self.expect_joined(&library, &ranges, format)?;
         let (mut view, bytes) = joined(&library, &ranges)?;
         if let Some(gaps) = self.gaps {
             view = view.gaps(gaps);
@@ -147,6 +153,26 @@ impl Export {
         });
         bar.finish_and_clear();
         result.context(of_what)
+    }
+
+    /// Refuses what there is not of a composition that is played in another way than its tape.
+    fn expect_joined(&self, library: &Library, ranges: &[Range], format: Format) -> anyhow::Result<()> {
+        let is_all = matches!(ranges, [range] if range.is_whole());
+        let is_as_it_is = is_all && self.timelapse.is_none() && self.split.is_none() && self.gaps.is_none();
+        if is_as_it_is && format == Format::Mp4 {
+            return Ok(());
+        }
+        for range in ranges {
+            let row = library.find(&range.recording)?;
+            if !row.form.is_joined() {
+                bail!(
+                    "recording {} is {}: all of it can be exported as an MP4, and nothing else of it",
+                    row.id,
+                    row.form
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The requested ranges, in whichever way they were given.

@@ -22,7 +22,7 @@ use super::range::Part;
 use crate::format::mp4::Labels;
 use crate::format::{FileError, FileFormat, Plan, VirtualFile};
 use crate::media::{Micros, RecordingId, TrackKind};
-use crate::model::When;
+use crate::model::{When, recording_path};
 use crate::store::{Deletion, Library, LibrarySource, RecordingRow, RecordingState, StoreError};
 
 /// The part of a recording that a request asks for.
@@ -133,7 +133,11 @@ pub(super) async fn file(
     (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     encrypted::in_clear(door, row)?;
-    let laid = find(door, row, format, (Range::parse(query)?, bounds)).await?;
+    let range = Range::parse(query)?;
+    if format != FileFormat::Mp4 {
+        joined(row)?;
+    }
+    let laid = find(door, row, format, (range, bounds)).await?;
     grant.sight.tape(&laid.ranges, Of::Recording(row.id))?;
     let tape = laid.source.renewed();
     let sent = Sent {
@@ -158,6 +162,19 @@ pub(super) async fn file(
     Ok(answer)
 }
 
+/// Refuses what there is not of a composition that is played in another way than its tape.
+pub(super) fn joined(row: &RecordingRow) -> Result<(), Refusal> {
+    if row.form.is_joined() {
+        return Ok(());
+    }
+    Err(Refusal::not_found(format!(
+        "recording {0} is {1}, and there is an MP4 of all of it alone: {2}.mp4",
+        row.id,
+        row.form,
+        recording_path(row.id)
+    )))
+}
+
 /// Finds a file among those that players read now, or lays it out.
 async fn find(
     door: &Arc<Door>,
@@ -167,6 +184,9 @@ async fn find(
 ) -> Result<Arc<LaidFile>, Refusal> {
     let asked = |when: Option<When>| when.map(|when| when.from(row.start));
     let (from, to) = within((asked(range.from), asked(range.to)), bounds);
+    if from.is_some() || to.is_some() {
+        joined(row)?;
+    }
     let is_open = row.state == RecordingState::Open;
     let grows = is_open && to.is_none_or(|to| to > row.end);
     let has_labels = matches!(format, FileFormat::Mp4 | FileFormat::M4a);
@@ -208,7 +228,8 @@ async fn find(
                 etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
                 plan,
                 source,
-                end,
+                // The times of a film are not those of its tape.
+                end: if of.form.is_joined() { end } else { of.end },
                 ranges,
                 front: Front::default(),
             }

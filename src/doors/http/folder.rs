@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::answer::{Answer, Refusal, bytes as answer_bytes};
 use super::door::Door;
 use super::encrypted;
-use super::files::{Bounds, Reading, Sent, of_file, of_store, send, view};
+use super::files::{Bounds, Reading, Sent, joined, of_file, of_store, send, view};
 use super::flow::Pace;
 use super::held::{Grant, Of};
 use super::layouts::{Key, LaidFolder, Layout, Version, What};
@@ -208,6 +208,7 @@ pub(super) async fn find(
     row: &RecordingRow,
     bounds: Bounds,
 ) -> Result<Arc<LaidFolder>, Refusal> {
+    joined(row)?;
     let is_open = row.state == RecordingState::Open;
     let version = Version {
         start: row.start,

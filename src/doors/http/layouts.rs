@@ -152,7 +152,7 @@ pub(super) enum Layout {
 impl Layout {
     fn weight(&self) -> usize {
         match self {
-            Layout::File(file) => file.plan.weight() + SMALL,
+            Layout::File(file) => file.plan.weight() + file.source.weight() + SMALL,
             Layout::Folder(folder) => folder.hls.weight(),
         }
     }

@@ -8,7 +8,7 @@ use hyper::{HeaderMap, Method};
 use super::answer::{Answer, Refusal, set};
 use super::door::Door;
 use super::encrypted;
-use super::files::{Bounds, Reading, Sent, of_file, of_store, send, view};
+use super::files::{Bounds, Reading, Sent, joined, of_file, of_store, send, view};
 use super::flow::Pace;
 use super::held::{Grant, Of};
 use super::query::Query;
@@ -40,6 +40,7 @@ pub(super) async fn of_recording(
     (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     encrypted::in_clear(door, row)?;
+    joined(row)?;
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(row.end, |when| when.from(row.start));
     let at = allowed(at, bounds)?;

@@ -12,7 +12,8 @@ const MOST_FORMATS: usize = 9;
 /// The fields that an event has beside those of its row.
 #[derive(Serialize)]
 struct Played {
-    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mp4_url: Option<String>,
 }
@@ -37,7 +38,11 @@ pub(super) fn with_addresses(posted: &Posted, sender: &Sender) -> Option<Box<Raw
     let has_file = posted.kind != "recording.started" && !body.says("encrypted");
     let added = crate::defect::json(&Played {
         mp4_url: has_file.then(|| format!("{base}.mp4")),
-        url: format!("{base}/master.m3u8"),
+        // What is played in another way than its tape is a file alone.
+        url: body
+            .object("form")
+            .is_none()
+            .then(|| format!("{base}/master.m3u8")),
     });
     // All that was written stays to the letter, with further fields behind it.
     let fields = posted.body.trim_end().strip_suffix('}')?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::event::Short;
-use crate::model::{About, CategoryId, Custom, Description, Notes, Reason, ReviewStatus, Tags, Title};
+use crate::model::{About, CategoryId, Custom, Description, Form, Notes, Reason, ReviewStatus, Tags, Title};
 
 /// Recordings, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,9 +82,12 @@ pub struct Recording {
     /// The number of further ranges; absent when all are listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub more_ranges: Option<usize>,
+    /// How the ranges of a composition are played; absent where that is one after the other, and for other recordings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
     /// Its deliveries.
     pub renditions: Vec<Delivery>,
-    /// Where it plays, as HLS; null where no viewer can connect, and when the recording is not on the box any more.
+    /// Where it plays, as HLS; null where no viewer can connect, when the recording is not on the box any more, and for a time lapse.
     pub url: Option<String>,
     /// Where it plays as an MP4. Of an open recording, it is what the recording has now: the file does not grow. Null where it is had
     /// encrypted alone.

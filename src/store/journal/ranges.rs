@@ -90,7 +90,7 @@ pub(super) fn compose(
         )?;
     }
     match utc {
-        Some(utc) => tell(db, id, key, spec, utc),
+        Some(utc) => tell(db, (id, key), (spec, of.form), utc),
         None => Ok(()),
     }
 }
@@ -123,7 +123,12 @@ fn enter(db: &Connection, whole: i64, position: i64, range: &TapeRange, of: &Rec
 }
 
 /// Writes the event of a composition that is complete.
-fn tell(db: &Connection, id: RecordingId, key: i64, spec: RecordingSpec, utc: Micros) -> Result {
+fn tell(
+    db: &Connection,
+    (id, key): (RecordingId, i64),
+    (spec, form): (RecordingSpec, Form),
+    utc: Micros,
+) -> Result {
     while super::tallies::add_up(db)? {}
     let sql = "SELECT name, length, bytes, a.utc_offset + p.boot_zero + (r.start - p.tape_zero),
             b.utc_offset + q.boot_zero + (r.end - q.tape_zero)
@@ -146,6 +151,7 @@ fn tell(db: &Connection, id: RecordingId, key: i64, spec: RecordingSpec, utc: Mi
         short: None,
         url: None,
         mp4_url: None,
+        form: form.told(),
         label: facts::label(db, id)?,
         about: spec.about,
     }));

@@ -227,6 +227,7 @@ pub(super) fn close(
         short: short.map(Box::new),
         url: None,
         mp4_url: None,
+        form: None,
         label,
         about: found.spec.about.clone(),
     });

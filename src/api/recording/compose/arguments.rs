@@ -4,11 +4,11 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::super::facts::{list as words, object, text};
-use crate::api::arguments::name;
+use crate::api::arguments::{Seconds, name};
 use crate::api::command::{FORMATS, Kind, Values, needs, takes};
-use crate::format::{Format, MAX_RANGES};
+use crate::format::{Format, Lapse, MAX_RANGES};
 use crate::media::Micros;
-use crate::model::{CategoryId, Custom, Description, Facts, Notes, Tags, Title, Words};
+use crate::model::{CategoryId, Custom, Description, Facts, Form, Notes, Tags, Title, Words};
 use crate::store::RecordingSpec;
 
 /// The longest moment that can be asked for, in seconds: 10 years.
@@ -101,6 +101,44 @@ pub(in crate::api::recording) const SPLIT: &[crate::api::Argument] = &[
     CUSTOM,
 ];
 
+pub(in crate::api::recording) const TIMELAPSE: &[crate::api::Argument] = &[
+    super::super::THIS,
+    needs("speed", Kind::Number, "so many times faster, 2 to 3600"),
+    takes(
+        "fps",
+        Kind::Number,
+        "the most pictures of a second, 1 to 60; keyframes in between are left out; default 30",
+    ),
+    takes(
+        "from_s",
+        Kind::Seconds,
+        "the part of the recording from this moment on, as it plays",
+    ),
+    takes(
+        "to_s",
+        Kind::Seconds,
+        "the part of the recording up to this moment",
+    ),
+    TEMPLATE,
+    takes(
+        "formats",
+        Kind::Texts,
+        "mp4: a time lapse has no other format, whatever its template says",
+    )
+    .of(Values::Words(&["mp4"])),
+    NAME,
+    TITLE,
+    DESCRIPTION,
+    TAGS,
+    CATEGORY,
+    takes(
+        "notes",
+        Kind::Objects,
+        "its notes, at moments of the time lapse; default are those of the recording, so many times earlier",
+    ),
+    CUSTOM,
+];
+
 /// A range as it is asked for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -168,6 +206,10 @@ fn moments<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Micros>, D::Error> 
     }
 }
 
+fn usual_fps() -> u32 {
+    Lapse::USUAL_FPS
+}
+
 /// What the new recording is to be.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
@@ -177,6 +219,8 @@ pub(super) struct Wanted {
     pub(super) facts: Facts,
     /// None where the notes are those of the ranges.
     pub(super) notes: Option<Notes>,
+    /// How its ranges are played.
+    pub(super) form: Form,
     /// The recording that it continues: of a session.
     pub(super) like: Option<RecordingSpec>,
 }
@@ -221,6 +265,7 @@ macro_rules! arguments {
                         custom: self.custom.flatten(),
                     },
                     notes: self.notes,
+                    form: Form::Joined,
                     like: None,
                 };
                 ($(self.$own,)* wanted)
@@ -237,6 +282,14 @@ arguments!(CutOut {
     recording: String,
     #[serde(default, deserialize_with = "ranges")]
     ranges: Vec<Part>,
+});
+arguments!(Faster {
+    recording: String,
+    speed: u32,
+    #[serde(default = "usual_fps")]
+    fps: u32,
+    from_s: Option<Seconds>,
+    to_s: Option<Seconds>,
 });
 arguments!(SplitUp {
     recording: String,

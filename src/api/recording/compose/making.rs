@@ -7,12 +7,13 @@ use super::spec::spec;
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
 use crate::event::rfc3339;
-use crate::format::{Format, JoinSource, MAX_RANGES, View};
+use crate::format::{FileError, Format, JoinSource, Lapse, MAX_RANGES, View};
 use crate::media::{Micros, RecordingId};
 use crate::model::reply::RecordingComposed;
 use crate::model::{Facts, Form, Note, Notes, Words};
 use crate::store::{
     ComposeError, Cut, LibrarySource, NewComposition, NoCut, RecordingRow, RecordingSpec, RecordingState,
+    StoreError,
 };
 
 /// How long a request waits for a segment that is still written: one ends soon behind the end of a recording.
@@ -90,9 +91,12 @@ async fn attempt(
         let views: Vec<&[View<LibrarySource>]> = cuts.iter().map(|cut| cut.views.as_slice()).collect();
         one_coding(&views).map_err(Tried::Failed)?;
     }
+    if let Form::Lapse(lapse) = wanted.form {
+        expect_pictures(api, &cuts, lapse).await?;
+    }
     let (notes, left_out) = match &wanted.notes {
         Some(notes) => (notes.clone(), 0),
-        None => notes_of(asked, &cuts),
+        None => notes_of(asked, &cuts, wanted.form),
     };
     let mut sources: Vec<RecordingId> = asked.iter().map(|asked| asked.row.id).collect();
     sources.sort_unstable();
@@ -109,7 +113,7 @@ async fn attempt(
         recording: id,
         spec: spec.clone(),
         sources,
-        form: Form::Joined,
+        form: wanted.form,
         ranges,
         facts: Facts {
             notes,
@@ -121,6 +125,20 @@ async fn attempt(
         Err(error @ ComposeError::Unsealed { .. }) => Err(Tried::Unsealed(error.into())),
         Err(error) => Err(Tried::Failed(error.into())),
     }
+}
+
+/// Refuses a time lapse of which no file can be made. Reads the indexes of all of its tape, as the file will.
+async fn expect_pictures(api: &Api, cuts: &[Cut], lapse: Lapse) -> Result<(), Failure> {
+    let mut views = cuts.iter().flat_map(|cut| cut.views.iter().cloned());
+    let Some(first) = views.next() else { return Ok(()) };
+    let all = first.join(views.collect());
+    let made = api.read(move |_| Ok(all.lapse(lapse).map(drop))).await?;
+    made.map_err(|error| match error {
+        FileError::Unsupported { .. } => {
+            Failure::new(Code::Conflict, format!("recording: {error}")).about("recording")
+        }
+        FileError::Source(error) => StoreError::from(error).into(),
+    })
 }
 
 /// The tape of what is asked for, range by range.
@@ -194,7 +212,7 @@ pub(super) fn one_coding<S: JoinSource + Clone>(asked: &[&[View<S>]]) -> Result<
 }
 
 /// The notes of ranges and of the recordings in them, at their places in the composition; and how many there is no place for.
-pub(super) fn notes_of(asked: &[Asked], cuts: &[Cut]) -> (Notes, usize) {
+pub(super) fn notes_of(asked: &[Asked], cuts: &[Cut], form: Form) -> (Notes, usize) {
     let mut notes = Vec::new();
     let mut at = 0_i64;
     for (asked, cut) in asked.iter().zip(cuts) {
@@ -216,6 +234,9 @@ pub(super) fn notes_of(asked: &[Asked], cuts: &[Cut]) -> (Notes, usize) {
                 }),
         );
         at = at.saturating_add(to.saturating_sub(from));
+    }
+    for note in &mut notes {
+        note.at = form.length(std::iter::once(note.at));
     }
     let count = notes.len();
     loop {

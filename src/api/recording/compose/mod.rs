@@ -12,15 +12,17 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-pub(super) use self::arguments::{COMPOSE, CUT, SPLIT};
+pub(super) use self::arguments::{COMPOSE, CUT, SPLIT, TIMELAPSE};
 
-use self::arguments::{Compose, CutOut, SplitUp};
+use self::arguments::{Compose, CutOut, Faster, SplitUp, Wanted};
 use self::making::{Asked, Tried, make, of_range, of_sources};
 use super::row_of;
 use crate::api::Api;
 use crate::api::answer::Failure;
 use crate::api::arguments::typed;
+use crate::format::{Lapse, NoLapse};
 use crate::media::RecordingId;
+use crate::model::Form;
 use crate::model::reply::{RecordingComposed, RecordingsSplit};
 use crate::store::RecordingRow;
 
@@ -69,6 +71,45 @@ pub(super) async fn cut(api: &Api, arguments: Map<String, Value>) -> Result<Reco
         note: range.note,
     });
     make(api, api.makes(), &asked.collect::<Vec<_>>(), wanted).await
+}
+
+pub(super) async fn timelapse(
+    api: &Api,
+    arguments: Map<String, Value>,
+) -> Result<RecordingComposed, Failure> {
+    let (recording, speed, fps, from_s, to_s, wanted) = typed::<Faster>(arguments)?.apart();
+    let lapse = Lapse::new(speed, fps).map_err(|error| {
+        let about = match error {
+            NoLapse::Speed => "speed",
+            NoLapse::Fps => "fps",
+        };
+        Failure::bad(format!("{about}: {error}")).about(about)
+    })?;
+    let row = row_of(api, recording).await?;
+    api.expect_shown(&row)?;
+    api.is_about(row.id);
+    let asked = Asked {
+        row,
+        bounds: (from_s.map(|from| from.0), to_s.map(|to| to.0)),
+        note: None,
+    };
+    let wanted = Wanted {
+        form: Form::Lapse(lapse),
+        ..wanted
+    };
+    make(api, api.makes(), &[asked], wanted).await.map_err(of_one)
+}
+
+/// The same failure of a command that takes one range of one recording.
+fn of_one(failure: Failure) -> Failure {
+    if failure.field.as_deref() != Some("ranges") {
+        return failure;
+    }
+    let message = failure.message.replacen("range 1: ", "", 1);
+    Failure {
+        message,
+        ..failure.about("recording")
+    }
 }
 
 pub(super) async fn split(api: &Api, arguments: Map<String, Value>) -> Result<RecordingsSplit, Failure> {

@@ -10,7 +10,7 @@ use crate::api::answer::{Code, Failure};
 use crate::event::Event;
 use crate::format::Format;
 use crate::media::RecordingId;
-use crate::model::Facts;
+use crate::model::{Facts, Form};
 use crate::store::{
     Change, Command as StoreCommand, Deletion, RecordingState, SessionPiece, StoreError, ToCompose,
 };
@@ -107,6 +107,7 @@ impl Api {
                 name: None,
                 facts: Facts::default(),
                 notes: None,
+                form: Form::Joined,
                 like: Some(last.spec.clone()),
             };
             match make(self, id, &asked.collect::<Vec<_>>(), wanted).await {

@@ -44,6 +44,23 @@ pub(super) fn spec(
             .first()
             .map_or_else(Vec::new, |asked| asked.row.spec.output.formats.clone()),
     };
+    if !wanted.form.is_joined() {
+        if let Some(other) = wanted
+            .formats
+            .iter()
+            .flatten()
+            .find(|format| **format != Format::Mp4)
+        {
+            let text = format!(
+                "formats: {} cannot be had as {}: its pictures and times are those of an MP4 that is made while it is read. Say formats = \
+                 mp4, or nothing",
+                wanted.form,
+                other.as_str()
+            );
+            return Err(Failure::new(Code::Conflict, text).about("formats"));
+        }
+        formats = vec![Format::Mp4];
+    }
     formats.sort_unstable();
     formats.dedup();
     if formats.is_empty() {
@@ -69,6 +86,14 @@ pub(super) fn spec(
         compose: false,
         ..like.cloned().unwrap_or_else(|| Output::of(&formats))
     };
+    if output.is_closed() && !wanted.form.is_joined() {
+        let text = format!(
+            "recording: it is encrypted, or the template of the new recording encrypts, and {} is an MP4, which would give it away in \
+             clear: write also_clear = true beside encrypt under [template.hls], or export it on the box",
+            wanted.form
+        );
+        return Err(Failure::new(Code::Conflict, text).about("recording"));
+    }
     if output.is_closed() && formats != [Format::Hls] {
         let text = "formats: a recording that it is made of is encrypted, or its template encrypts, so it can be had as hls alone: say \
                     formats = hls, or write also_clear = true beside encrypt under [template.hls]";

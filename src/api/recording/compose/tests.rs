@@ -6,8 +6,10 @@ use super::making::{Asked, notes_of, one_coding};
 use super::{behind, nth};
 use crate::api::answer::{Code, Failure};
 use crate::api::arguments::typed;
+use crate::format::Lapse;
 use crate::format::MAX_RANGES;
 use crate::media::{Micros, RecordingId};
+use crate::model::Form;
 use crate::model::reply::RecordingComposed;
 use crate::store::{Cut, RecordingRow};
 
@@ -57,6 +59,10 @@ fn row(notes: Value) -> RecordingRow {
 }
 
 fn placed(parts: &[(Value, Option<&str>, (Micros, Micros))]) -> (Value, usize) {
+    placed_in(Form::Joined, parts)
+}
+
+fn placed_in(form: Form, parts: &[(Value, Option<&str>, (Micros, Micros))]) -> (Value, usize) {
     let asked = parts.iter().map(|(notes, note, _)| Asked {
         row: row(notes.clone()),
         bounds: (None, None),
@@ -68,7 +74,7 @@ fn placed(parts: &[(Value, Option<&str>, (Micros, Micros))]) -> (Value, usize) {
         plays: 60_000_000,
         bounds: *bounds,
     });
-    let (notes, left_out) = notes_of(&asked.collect::<Vec<_>>(), &cuts.collect::<Vec<_>>());
+    let (notes, left_out) = notes_of(&asked.collect::<Vec<_>>(), &cuts.collect::<Vec<_>>(), form);
     (serde_json::to_value(notes).unwrap(), left_out)
 }
 
@@ -83,6 +89,11 @@ fn notes_of_recordings_come_along_to_where_their_moments_are() {
         {"at_s": 0.0, "text": "one"}, {"at_s": 10.0, "text": "twenty"}, {"at_s": 25.0, "text": "five"},
     ]);
     assert_eq!((found, left_out), (wanted, 0));
+    // In a time lapse, as many times earlier.
+    let lapse = Form::Lapse(Lapse::new(10, 30).unwrap());
+    let notes = json!([{"at_s": 20, "text": "twenty"}]);
+    let (found, _) = placed_in(lapse, &[(notes, None, (10_000_000, 30_000_000))]);
+    assert_eq!(found, json!([{"at_s": 1.0, "text": "twenty"}]));
     let many: Vec<Value> = (0..60).map(|n| json!({"at_s": n, "text": "x"})).collect();
     let part = (Value::from(many), None, (0, 60_000_000));
     let (found, left_out) = placed(&[part.clone(), part]);

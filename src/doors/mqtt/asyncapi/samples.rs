@@ -239,6 +239,9 @@ fn files() -> Vec<Event> {
         short: None,
         url: Some("http://box-17:8080/r/ID/master.m3u8".to_owned()),
         mp4_url: Some("http://box-17:8080/r/ID.mp4".to_owned()),
+        form: crate::format::Lapse::new(60, 30)
+            .ok()
+            .map(crate::model::Form::Lapse),
         label: label(),
         about: about(),
     };

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::event::{Event, PublishAbout, PublishOutcome, RecordingClosed, RecordingDelivered, rfc3339};
-use crate::format::Format;
-use crate::model::About;
+use crate::format::{Format, Lapse};
+use crate::model::{About, Form};
 
 /// 2026-05-28T20:26:40Z, and when it is sent.
 const TIME: i64 = 1_780_000_000_250_001;
@@ -109,6 +109,7 @@ fn closed(origin: &str) -> Box<RecordingClosed> {
         short: None,
         url: None,
         mp4_url: None,
+        form: None,
         label: Default::default(),
         about: about(origin),
     })
@@ -257,6 +258,13 @@ fn what_is_delivered_nowhere_plays_on_the_box() {
     let files = told(Dialect::Aliyun, &encrypted).into_iter();
     let files: Vec<Value> = files.map(|(_, mut body)| body["uri"].take()).collect();
     assert_eq!(files, [playlist], "no address that is refused");
+    let mut film = closed("composition");
+    film.form = Some(Form::Lapse(Lapse::new(60, 30).unwrap()));
+    let (_, body) = told(Dialect::CloudEvents, &Event::RecordingClosed(film)).remove(0);
+    assert_eq!(
+        (&body["data"]["url"], &body["data"]["mp4_url"]),
+        (&Value::Null, &mp4)
+    );
     let nothing = RecordingClosed {
         bytes: 0,
         ..*closed("rule")
