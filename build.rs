@@ -12,9 +12,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Each file, and the name of what it becomes in `OUT_DIR`.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 8] = [
     ("assets/console/index.html", "index.html.gz"),
     ("assets/console/console.js", "console.js.gz"),
+    ("assets/console/shared.js", "shared.js.gz"),
+    ("assets/console/manage.js", "manage.js.gz"),
     ("assets/console/console.css", "console.css.gz"),
     ("assets/console/icon.svg", "icon.svg.gz"),
     ("assets/console/hls.js", "hls.js.gz"),

@@ -25,7 +25,9 @@ esbuild() { node "$tools/esbuild/bin/esbuild" --log-level=warning "$@"; }
 
 node "$tools/typescript/bin/tsc" -p console
 mkdir -p "$out"
-esbuild console/src/main.ts --bundle --minify --target=es2021 --charset=utf8 --outfile="$out/console.js"
+# What both scripts need is in a third one. The page loads the second when somebody opens one of its screens.
+esbuild console=console/src/main.ts manage=console/src/manage/index.ts --bundle --splitting --format=esm --chunk-names=shared \
+  --minify --target=es2021 --charset=utf8 --outdir="$out"
 esbuild console/console.css --minify --charset=utf8 --outfile="$out/console.css"
 cp console/index.html console/icon.svg "$out/"
 # Byte for byte as it was published; a test compares its sum with docs/dependencies.md.

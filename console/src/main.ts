@@ -25,6 +25,8 @@ const SCREENS: Record<string, Screen> = {
   events: eventsScreen,
 };
 const LINKS = ["streams", "timeline", "recordings", "events"] as const;
+/** Screens for who manages the box. Their script is loaded when one is opened. */
+const MANAGED = ["delivery"] as const;
 
 let end: End | null = null;
 let shown = "";
@@ -36,7 +38,8 @@ const clock = h("p", { class: "banner", role: "status", hidden: true });
 /** Shows the screen of the address, or the form to log in. */
 function show(): void {
   const { screen, what, query } = parsePlace(location.hash);
-  const name = screen in SCREENS ? screen : "streams";
+  const managed = MANAGED.find((one) => one === screen);
+  const name = managed ?? (screen in SCREENS ? screen : "streams");
   const wanted = box.isLetIn === null ? "" : box.isLetIn ? location.hash + "|" : "login|" + box.why;
   links.hidden = box.isLetIn !== true;
   const who = document.querySelector<HTMLElement>("button.who");
@@ -48,17 +51,42 @@ function show(): void {
     const is = link.hash === "#/" + (name === "recording" || name === "basket" ? "recordings" : name);
     if (is) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
+    if (link.parentElement && MANAGED.some((one) => link.hash === "#/" + one)) link.parentElement.hidden = !box.rights.has("operate");
   }
   if (wanted === shown || wanted === "") return;
   const isFirst = shown === "";
   shown = wanted;
   end?.();
   end = null;
-  if (box.isLetIn) end = (SCREENS[name] as Screen)(main, what, query);
+  if (box.isLetIn) end = managed ? manage(managed) : (SCREENS[name] as Screen)(main, what, query);
   else loginForm();
   document.title = (main.querySelector("h1")?.textContent ?? "") + " – edgereel";
   // Who moves with the keyboard or hears the page begins at the new screen's heading.
   if (!isFirst) main.querySelector("h1")?.focus();
+}
+
+function manage(name: (typeof MANAGED)[number]): End {
+  const said = h("p", { class: "note", role: "status" }, t("loads"));
+  const root = h("div", {}, said);
+  fill(main, h("h1", { tabindex: -1 }, t(name)), root);
+  let isOver = false;
+  let end: End | null = null;
+  const load = async () => {
+    try {
+      const { SCREENS } = await import("./manage");
+      stop();
+      if (!isOver) end = SCREENS[name](root);
+    } catch (error) {
+      say(said, box.isThere && error instanceof Error ? error.message : t("box_away"));
+    }
+  };
+  const stop = onBack(() => void load());
+  void load();
+  return () => {
+    isOver = true;
+    stop();
+    end?.();
+  };
 }
 
 function loginForm(): void {
@@ -104,7 +132,7 @@ function frame(): void {
     showState();
     show();
   });
-  fill(links, h("ul", {}, ...LINKS.map((name) => h("li", {}, h("a", { href: "#/" + name }, t(name))))));
+  fill(links, h("ul", {}, ...[...LINKS, ...MANAGED].map((name) => h("li", {}, h("a", { href: "#/" + name }, t(name))))));
   const press = () => (isKnown() ? void logOut().catch(() => {}) : wantLogIn());
   const out = h("button", { type: "button", class: "quiet who", click: press }, t("log_out"));
   const header = h("header", { class: "top" }, h("span", { class: "brand" }, "edgereel"), links, h("span", { class: "end" }, languages, out));

@@ -13,6 +13,10 @@ import { bytes, length, streamPath } from "../src/show";
 import { LONGEST_MS, SHORTEST_MS, ticks, timeAt, zoomed } from "../src/timeline/scale";
 import { shared } from "../src/timeline/selection";
 import { EMPTY, carriedGaps, gapsOf, mediaWithin, noteTime } from "../src/timeline/tape";
+import { cut, lasts } from "../src/manage/parts";
+import { de as manageDe } from "../src/manage/words/de";
+import { en as manageEn } from "../src/manage/words/en";
+import { zh as manageZh } from "../src/manage/words/zh";
 import { de } from "../src/words/de";
 import { en } from "../src/words/en";
 import { zh } from "../src/words/zh";
@@ -102,13 +106,23 @@ test("lengths and sizes", () => {
   assert.equal(bytes(1_234_567), "1.2 MB");
 });
 
+test("a text of any length is cut between characters, and a long time is told in days", () => {
+  assert.equal(cut("short"), "short");
+  const long = cut("x".repeat(399) + "🎥".repeat(9));
+  assert.ok(long.length <= 401 && long.endsWith("x…"), long.slice(-4));
+  assert.equal(lasts(3600), "1:00:00");
+  assert.equal(lasts(3.5 * 86400), "3.5 days");
+});
+
 test("each language says all words, with the same parts that are filled in", () => {
   const parts = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort().join();
-  for (const table of [de, zh]) {
-    for (const [word, text] of Object.entries(en)) {
-      const other = table[word as keyof typeof en];
+  const same = (english: Record<string, string>, table: Record<string, string>) => {
+    for (const [word, text] of Object.entries(english)) {
+      const other = table[word];
       assert.ok(other && other.trim() !== "", word);
       assert.equal(parts(other), parts(text), word);
     }
-  }
+  };
+  for (const table of [de, zh]) same(en, table);
+  for (const table of [manageDe, manageZh]) same(manageEn, table);
 });

@@ -8,8 +8,12 @@ use super::answer::Failure;
 use super::arguments::typed;
 use super::command::{Command, Effect, Kind, Reach, Right, carries_out, takes};
 use crate::config::ByteRate;
-use crate::delivery::{SyncCheck, SyncStatus};
+use crate::delivery::{SyncCheck, SyncStatus, WaitingFormat};
 use crate::model::reply::{Done, SyncLimit, SyncPaused};
+use crate::store;
+
+/// Most recordings whose files are counted by format.
+const MOST_COUNTED: usize = 1_000;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -78,7 +82,22 @@ struct Nothing {}
 
 async fn status(api: &Api, arguments: Map<String, Value>) -> Result<SyncStatus, Failure> {
     let Nothing {} = typed(arguments)?;
-    Ok(api.uploader()?.status().await?)
+    let mut status = api.uploader()?.status().await?;
+    // `health` asks for the state each minute, and does not need this.
+    let waiting = api
+        .read(|library| library.waiting_of_formats(MOST_COUNTED))
+        .await
+        .unwrap_or_default();
+    status.formats = waiting.into_iter().map(shown).collect();
+    Ok(status)
+}
+
+fn shown(waiting: store::WaitingFormat) -> WaitingFormat {
+    WaitingFormat {
+        format: waiting.format.to_string(),
+        files: waiting.files,
+        bytes: waiting.bytes,
+    }
 }
 
 async fn check(api: &Api, arguments: Map<String, Value>) -> Result<SyncCheck, Failure> {

@@ -32,7 +32,7 @@ pub const GROUPS: &[(&str, &str)] = &[
     ("sync", "Show and control delivery"),
     (
         "store",
-        "Show which box the storage directory belongs to, and adopt one from another box",
+        "Show the space of the tape, and adopt a storage directory from another box",
     ),
     (
         "callback",

@@ -685,6 +685,20 @@ async fn a_box_tells_how_it_is_and_not_more_than_it_knows() {
     );
     assert!(result["process"]["rss"].as_u64().unwrap() > 1 << 20, "{stats}");
     assert!(result.get("mqtt").is_none() && result.get("sync").is_none());
+    let store = a_box.ask("store.status", &json!({})).await;
+    let (result, space) = (&store["result"], &store["result"]["space"]);
+    assert_eq!(
+        (&result["own"], &result["streams"]),
+        (&true.into(), &json!([])),
+        "{store}"
+    );
+    let nothing = json!({"recordings": 0, "bytes": 0, "more": false});
+    assert_eq!((&space["protected"], &space["in_channels"]), (&nothing, &nothing));
+    assert!(space["total"].as_u64() > space["free"].as_u64(), "{store}");
+    assert_eq!(
+        (&space["quota"], &space["undelivered"]),
+        (&Value::Null, &Value::Null)
+    );
     // No service runs in this test.
     let (code, ..) = a_box.refused("device.info", &json!({})).await;
     assert_eq!(code, "unavailable");

@@ -304,7 +304,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "edgereel store status",
-                "Whether the storage directory belongs to this box",
+                "Space, what keeps it, and how far back the tape reaches",
             ),
             (
                 "edgereel store adopt",

@@ -45,5 +45,5 @@ pub use handle::{NAMESPACE, Said, Stopping, Uploader, UploaderError, UploaderSet
 pub use keys::{AccessKey, Keys};
 #[doc(hidden)]
 pub use remote::fuzz_s3_answer;
-pub use status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
+pub use status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus, WaitingFormat};
 pub use tally::{Deliveries, Failure};

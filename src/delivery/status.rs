@@ -10,6 +10,9 @@ pub struct SyncStatus {
     pub store: String,
     /// `online`, `offline`, `paused`, `waiting` for the hours in which anything is sent, or `starting`: nothing was sent yet.
     pub state: &'static str,
+    /// Since when it has this state, or since when the service has run.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
+    pub since: String,
     /// Why it is offline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -20,6 +23,8 @@ pub struct SyncStatus {
     pub waiting: u64,
     /// Bytes of their tape.
     pub waiting_bytes: u64,
+    /// The files that wait, by format; of more than 1,000 recordings, those of the 1,000 that have waited longest.
+    pub formats: Vec<WaitingFormat>,
     /// Seconds since the end of the recording that has waited longest; absent when nothing waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_s: Option<u64>,
@@ -40,6 +45,18 @@ pub struct SyncStatus {
     pub transfers: Vec<TransferStatus>,
     /// Failed deliveries, the newest first; of very many, the first.
     pub failed: Vec<FailedStatus>,
+}
+
+/// Files of one format that wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct WaitingFormat {
+    /// The format.
+    pub format: String,
+    /// The number of files.
+    pub files: u64,
+    /// Bytes of the tape of their recordings: a file has about as many.
+    pub bytes: u64,
 }
 
 /// Something that is being recorded.

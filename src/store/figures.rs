@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Library, StoreError};
 use crate::format::Format;
-use crate::media::Micros;
+use crate::media::{Micros, StreamName};
 
 /// The number of recordings in each state. Recordings that are being removed are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,39 @@ pub struct Waiting {
     pub formats: BTreeMap<Format, u64>,
     /// UTC of the end of the recording that has waited longest, and has no failed delivery.
     pub oldest_end: Option<Micros>,
+}
+
+/// Files of one format that wait for delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingFormat {
+    /// The format.
+    pub format: Format,
+    /// The number of files.
+    pub files: u64,
+    /// Bytes of the tape of their recordings.
+    pub bytes: u64,
+}
+
+/// Recordings that keep their space, and bytes of their tape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptSpace {
+    /// Recordings.
+    pub recordings: u64,
+    /// Bytes of their tape. What several recordings have counts for each.
+    pub bytes: u64,
+    /// There may be more recordings, which were not counted.
+    pub more: bool,
+}
+
+/// How far back the tape of a stream reaches: its sealed segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapeReach {
+    /// The stream.
+    pub stream: StreamName,
+    /// UTC of the beginning of its oldest tape.
+    pub from: Micros,
+    /// UTC of the end of its newest tape.
+    pub to: Micros,
 }
 
 /// The events that a callback did not accept.
@@ -49,6 +82,21 @@ impl Library {
     /// UTC of the end of the recording that has waited longest for its delivery. It takes one look at an index.
     pub fn oldest_waiting(&self) -> Result<Option<Micros>, StoreError> {
         self.journal().oldest_waiting()
+    }
+
+    /// The files that wait for delivery, by format, of at most so many of the recordings that have waited longest.
+    pub fn waiting_of_formats(&self, most: usize) -> Result<Vec<WaitingFormat>, StoreError> {
+        self.journal().waiting_of_formats(most)
+    }
+
+    /// The recordings that somebody protected, and those that channels show. Of very many, so many are counted.
+    pub fn kept_space(&self, most: usize) -> Result<[KeptSpace; 2], StoreError> {
+        self.journal().kept_space(most)
+    }
+
+    /// How far back the tape of each stream reaches, by name, of at most so many streams; and whether there are more.
+    pub fn tape_reach(&self, most: usize) -> Result<(Vec<TapeReach>, bool), StoreError> {
+        self.journal().tape_reach(most)
     }
 
     /// The numbers of events that listeners did not accept, by the name of the listener.

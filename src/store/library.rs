@@ -13,7 +13,7 @@ use super::source::{LibrarySource, SourceFile};
 use super::tally::Extent;
 use super::thin::LOOK_BACK;
 use super::verify::{self, Checked, Finding, Step};
-use super::{Asked, RecordingSpec, Rendition, StoreError, TapeSpan, paths};
+use super::{Asked, RecordingSpec, Rendition, Space, StoreError, TapeSpan, Wear, paths};
 use crate::config::{StreamSet, Streams};
 use crate::event::{Lack, Short};
 use crate::format::fmp4;
@@ -229,6 +229,17 @@ impl Library {
             disk,
             journal: Arc::new(Mutex::new(Journal::open_read(dir)?)),
         })
+    }
+
+    /// The space of the file system that the tape is on.
+    pub fn space(&self) -> Result<Space, StoreError> {
+        let failed = StoreError::disk("read the space of", &self.dir);
+        self.disk.space(&self.dir).map_err(failed)
+    }
+
+    /// What the storage device says of its wear; `None` where it says nothing.
+    pub fn wear(&self) -> Option<Wear> {
+        Wear::of(&self.dir)
     }
 
     /// True while the path leads to the journal that was opened.

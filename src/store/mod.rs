@@ -30,6 +30,7 @@
 //! | `composition` | recordings that are put together of ranges of tape |
 //! | `facts`, `sidecar`, `labels` | what people set of recordings; the files beside the tape that have it, too; where notes are in files |
 //! | `review` | which tape is held back from viewers |
+//! | `wear` | what the storage device says of its wear |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
 
@@ -79,6 +80,7 @@ mod thin;
 mod thread;
 mod timeline;
 mod verify;
+mod wear;
 mod writer;
 
 pub use audit::{AuditChange, AuditId, AuditQuery, AuditRow, Audited};
@@ -94,7 +96,7 @@ pub use delivery::{
 pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use facts::{CategoryChange, FactsCommand, FactsError};
-pub use figures::{MissedCounts, RecordingCounts, Waiting};
+pub use figures::{KeptSpace, MissedCounts, RecordingCounts, TapeReach, Waiting, WaitingFormat};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use listed::ListedSegment;
 pub use open_tape::OpenTape;
@@ -114,6 +116,7 @@ pub use tail::{ChunkAt, NumberedSegment};
 pub use thread::{ChunkCounts, Opened, Store, StoreSettings};
 pub use timeline::{Bin, ClipSpan, Timeline, TimelineQuery, TimelineSpan};
 pub use verify::{Checked, Finding, FragmentAt, Step, repair};
+pub use wear::Wear;
 pub use writer::OnFull;
 
 use std::sync::Arc;

@@ -40,6 +40,8 @@ pub struct Progress {
     pub space_used: u64,
     /// Bytes that the tape may still grow by.
     pub space_left: u64,
+    /// Most bytes that the tape may take, if that is configured.
+    pub quota: Option<u64>,
     /// The reason why there is no space for media, while there is none.
     pub full: Option<String>,
     /// The reason why the flash takes no media, while it takes none.

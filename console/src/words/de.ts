@@ -46,6 +46,7 @@ export const de: Words = {
   deleted_still: "Ausgelieferte Dateien, die bleiben, wo sie sind: {n}.",
   deleted_waits: "Das Material wird entfernt, sobald niemand es mehr liest.",
   deliveries: "Auslieferung",
+  delivery: "Auslieferung und Speicher",
   delivery_delivered: "ausgeliefert",
   delivery_empty: "nichts auszuliefern",
   delivery_failed: "Auslieferung gescheitert",

@@ -46,6 +46,7 @@ export const en = {
   deleted_still: "Delivered files that stay where they are: {n}.",
   deleted_waits: "The footage is removed as soon as nobody reads it.",
   deliveries: "Delivery",
+  delivery: "Delivery and storage",
   delivery_delivered: "delivered",
   delivery_empty: "nothing to deliver",
   delivery_failed: "delivery failed",

@@ -35,8 +35,13 @@ export function setLanguage(code: string): void {
   } catch {}
 }
 
-/** A text in the current language; `{name}` stands for what is given by that name. */
-export function t(word: Word, given: Record<string, string | number> = {}): string {
-  const text = (TABLES[current] ?? en)[word];
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(given[name] ?? whole));
+/** Makes what gives a text in the current language; `{name}` stands for what is given by that name. */
+export function texts<W extends string>(tables: Record<string, Record<W, string>>, fallback: Record<W, string>) {
+  return (word: W, given: Record<string, string | number> = {}): string => {
+    const text = (tables[current] ?? fallback)[word];
+    return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(given[name] ?? whole));
+  };
 }
+
+/** A text of the page. */
+export const t = texts<Word>(TABLES, en);

@@ -46,6 +46,7 @@ export const zh: Words = {
   deleted_still: "保留在原处的已上传文件：{n}。",
   deleted_waits: "内容将在无人读取后删除。",
   deliveries: "上传",
+  delivery: "上传与存储",
   delivery_delivered: "已上传",
   delivery_empty: "无内容可上传",
   delivery_failed: "上传失败",

@@ -76,6 +76,8 @@ pub(super) struct Loop {
     unreadable: Option<String>,
     paused: bool,
     rate: Rate,
+    /// The state in a word, and CLOCK_BOOTTIME since which it is so.
+    state_since: (&'static str, Micros),
 }
 
 impl Loop {
@@ -103,6 +105,7 @@ impl Loop {
             unreadable: None,
             paused,
             rate: Rate::default(),
+            state_since: ("starting", cx.clock.boot()),
             cx,
         }
     }
@@ -120,6 +123,7 @@ impl Loop {
             self.cx.give_way.store(crowded, Ordering::Relaxed);
             self.rate.measure(self.cx.clock.boot(), self.pace.taken());
             self.cx.tally.reached(self.reached());
+            self.note_state();
             let wait = self.wait();
             tokio::select! {
                 order = orders.recv() => match order {
@@ -387,6 +391,7 @@ impl Loop {
                 }));
             }
             Order::Status(done) => {
+                self.note_state();
                 let _ = done.send(self.status().await);
             }
         }

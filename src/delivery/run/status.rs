@@ -35,13 +35,13 @@ impl Loop {
             }
         }
         let trouble = self.planner.trouble();
-        let (state, next) = match trouble {
-            _ if self.paused => ("paused", None),
-            _ if !self.planner.may_run() => ("waiting", self.hours_begin()),
-            Some((_, until)) => ("offline", Some(utc(until))),
-            None if self.planner.is_online() => ("online", None),
-            None => ("starting", None),
+        let state = self.state();
+        let next = match (state, trouble) {
+            ("waiting", _) => self.hours_begin(),
+            ("offline", Some((_, until))) => Some(utc(until)),
+            _ => None,
         };
+        let begun = now.saturating_sub(self.state_since.1).max(0);
         let board = self.cx.board().clone();
         let mut transfers: Vec<TransferStatus> = self
             .planner
@@ -69,10 +69,12 @@ impl Loop {
         SyncStatus {
             store: self.cx.delivery.target.url(),
             state,
+            since: rfc3339(self.cx.clock.utc().saturating_sub(begun)),
             reason: trouble.map(|(reason, _)| reason.to_owned()),
             next,
             waiting: backlog.recordings,
             waiting_bytes: backlog.bytes,
+            formats: Vec::new(),
             lag_s: lag.map(|micros| micros / 1_000_000),
             set_aside: backlog.aside,
             rate: self.rate.per_second(now, self.pace.taken()),
@@ -90,6 +92,24 @@ impl Loop {
                     reason: rendition.error.unwrap_or_default(),
                 })
                 .collect(),
+        }
+    }
+
+    fn state(&self) -> &'static str {
+        match self.planner.trouble() {
+            _ if self.paused => "paused",
+            _ if !self.planner.may_run() => "waiting",
+            Some(_) => "offline",
+            None if self.planner.is_online() => "online",
+            None => "starting",
+        }
+    }
+
+    /// Notes since when the state is what it is.
+    pub(super) fn note_state(&mut self) {
+        let state = self.state();
+        if self.state_since.0 != state {
+            self.state_since = (state, self.cx.clock.boot());
         }
     }
 

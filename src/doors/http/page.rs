@@ -21,6 +21,8 @@ use super::folder::takes_gzip;
 static HOME: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/index.html.gz"));
 static OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.yaml.gz"));
 static SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/console.js.gz"));
+static SHARED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shared.js.gz"));
+static MANAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/manage.js.gz"));
 static STYLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/console.css.gz"));
 static ICON: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/icon.svg.gz"));
 static PLAYER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hls.js.gz"));
@@ -34,6 +36,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asset {
     Script,
+    /// What the scripts have in common.
+    Shared,
+    /// The screens for who manages the box. The page loads it when one is opened.
+    Manage,
     Style,
     Icon,
     /// hls.js, for browsers and places where the browser's own player does not do. The page loads it when it needs it.
@@ -45,6 +51,8 @@ impl Asset {
     pub(super) fn named(path: &str) -> Option<Self> {
         match path {
             "console.js" => Some(Self::Script),
+            "shared.js" => Some(Self::Shared),
+            "manage.js" => Some(Self::Manage),
             "console.css" => Some(Self::Style),
             "icon.svg" => Some(Self::Icon),
             "hls.js" => Some(Self::Player),
@@ -56,6 +64,8 @@ impl Asset {
     fn packed(self) -> (&'static [u8], &'static str) {
         match self {
             Self::Script => (SCRIPT, "text/javascript; charset=utf-8"),
+            Self::Shared => (SHARED, "text/javascript; charset=utf-8"),
+            Self::Manage => (MANAGE, "text/javascript; charset=utf-8"),
             Self::Style => (STYLE, "text/css; charset=utf-8"),
             Self::Icon => (ICON, "image/svg+xml"),
             Self::Player => (PLAYER, "text/javascript; charset=utf-8"),
@@ -167,10 +177,14 @@ mod tests {
     fn the_console_loads_nothing_from_elsewhere() {
         let page = include_str!("../../../assets/console/index.html");
         let script = include_str!("../../../assets/console/console.js");
+        let shared = include_str!("../../../assets/console/shared.js");
+        let manage = include_str!("../../../assets/console/manage.js");
         let style = include_str!("../../../assets/console/console.css");
         for (file, text) in [
             ("index.html", page),
             ("console.js", script),
+            ("shared.js", shared),
+            ("manage.js", manage),
             ("console.css", style),
         ] {
             for outside in [
@@ -195,9 +209,9 @@ mod tests {
     /// A phone over a bad link reads the streams before hls.js is there.
     #[test]
     fn the_console_is_small() {
-        let first = HOME.len() + SCRIPT.len() + STYLE.len() + ICON.len();
-        let all = first + PLAYER.len();
-        println!("the console has {first} bytes, {all} with hls.js");
+        let first = HOME.len() + SCRIPT.len() + SHARED.len() + STYLE.len() + ICON.len();
+        let all = first + MANAGE.len() + PLAYER.len();
+        println!("the console has {first} bytes, {all} with all that it may load");
         assert!(first <= 40_000, "{first} bytes before streams can be read");
         assert!(all <= 220_000, "{all} bytes");
     }

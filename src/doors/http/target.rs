@@ -311,6 +311,8 @@ mod tests {
         for (path, wanted) in [
             ("/", Target::Home),
             ("/console.js", Target::Asset(Asset::Script)),
+            ("/shared.js", Target::Asset(Asset::Shared)),
+            ("/manage.js", Target::Asset(Asset::Manage)),
             ("/console.css", Target::Asset(Asset::Style)),
             ("/icon.svg", Target::Asset(Asset::Icon)),
             ("/hls.js", Target::Asset(Asset::Player)),

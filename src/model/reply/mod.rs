@@ -45,7 +45,7 @@ pub use recording::{
     Recordings, RecordingsBegun, RecordingsReviewed, RecordingsSplit, ReviewOf, Reviewed, SharesTape, Track,
 };
 pub use rule::{Origin, Rule, RuleDeleted, RuleList, RulePut};
-pub use store::{StoreAdopted, StoreStatus};
+pub use store::{StoreAdopted, StoreKept, StoreSpace, StoreStatus, StoreStream};
 pub use stream::{LeftOutTrack, Stream, StreamKicked, StreamList};
 pub use sync::{SyncLimit, SyncPaused};
 pub use task::{Task, TaskList, TaskMissedTime, TaskSource};

@@ -357,6 +357,22 @@ fn what_waits_is_counted_by_format_with_the_end_of_the_oldest() {
         ],
     );
     assert_eq!(rig.library().waiting().unwrap(), counts(3, 1));
+    // A recording with a failed delivery waits for somebody, and is not in the queue.
+    let row = |n| rig.library().recording(id(n)).unwrap().unwrap();
+    let queue = |most| {
+        let found = rig.library().waiting_of_formats(most).unwrap().into_iter();
+        found
+            .map(|of| (of.format, of.files, of.bytes))
+            .collect::<Vec<_>>()
+    };
+    let all = row(1).bytes + row(2).bytes + row(3).bytes;
+    assert_eq!(queue(9), [(Format::Hls, 3, all), (Format::Mp4, 1, row(3).bytes)]);
+    assert_eq!(
+        queue(1),
+        [(Format::Hls, 1, row(1).bytes)],
+        "the one that has waited longest"
+    );
+    assert_eq!(queue(0), []);
     let now = rig.library().recording_counts().unwrap();
     assert_eq!((now.open, now.closed, now.delivered), (0, 3, 0));
     rig.handle(vec![Command::Change(Change::Delivered { recording: id(1) })]);

@@ -171,6 +171,41 @@ fn the_order_is_expired_then_delivered_then_the_rest() {
 }
 
 #[test]
+fn the_reach_of_the_tape_is_told_by_stream_and_follows_eviction() {
+    let (mut rig, a) = started(|_| ());
+    let reach = |rig: &Rig, most| {
+        let (found, more) = rig.library().tape_reach(most).unwrap();
+        let found = found
+            .into_iter()
+            .map(|of| (of.stream.to_string(), of.from, of.to));
+        (found.collect::<Vec<_>>(), more)
+    };
+    assert_eq!(reach(&rig, 9), (vec![], false), "nothing is sealed yet");
+    record(&mut rig, &a, 0..2);
+    let (first, _) = reach(&rig, 9);
+    assert_eq!(first.len(), 1);
+    let (b, start) = rig.publish(2, "b");
+    rig.handle(vec![start]);
+    record(&mut rig, &b, 10..11);
+    record(&mut rig, &a, 2..9);
+    let (now, more) = reach(&rig, 9);
+    let names: Vec<&str> = now.iter().map(|(stream, ..)| stream.as_str()).collect();
+    assert!(
+        !more && names.first() == first.first().map(|one| one.0.as_str()).as_ref(),
+        "{names:?}"
+    );
+    assert!(
+        now[0].1 > first[0].1 && now[0].2 > first[0].2,
+        "{now:?} after {first:?}"
+    );
+    if names.len() == 2 {
+        assert_eq!(reach(&rig, 1), (now[..1].to_vec(), true));
+    }
+    assert_eq!(reach(&rig, 0).0, []);
+    end(rig, &a);
+}
+
+#[test]
 fn what_is_protected_stays() {
     let (mut rig, a) = started(|_| ());
     record(&mut rig, &a, 0..2);
@@ -231,6 +266,18 @@ fn what_a_channel_shows_stays_until_no_channel_shows_it_and_can_be_deleted() {
         "{one:?} {both:?}"
     );
     assert_eq!(library.gone_of(&[id(0), id(99)]).unwrap(), [id(99)]);
+    let counted = |most| {
+        library
+            .kept_space(most)
+            .unwrap()
+            .map(|kept| (kept.recordings, kept.bytes, kept.more))
+    };
+    let bytes = |n: i64| library.recording(id(n)).unwrap().unwrap().bytes;
+    assert_eq!(
+        counted(9),
+        [(1, bytes(1), false), (3, bytes(0) + bytes(1) + bytes(2), false)]
+    );
+    assert_eq!(counted(2)[1], (2, bytes(0) + bytes(1), true));
     drop(library);
     record(&mut rig, &a, 3..9);
     assert_eq!(kept(&rig)[..3], [0, 1, 2]);

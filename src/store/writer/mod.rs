@@ -147,6 +147,7 @@ impl Writer {
             events: journal.newest_event()?,
             journal: journal.identity()?,
             moved: !journal.belongs_to(&settings.own)?,
+            quota: settings.quota,
             ..Progress::default()
         };
         let held = HeldNow::default();

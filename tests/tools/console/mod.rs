@@ -2,6 +2,7 @@
 
 mod events;
 mod frame;
+mod manage;
 mod pictures;
 mod recordings;
 mod streams;
@@ -28,21 +29,34 @@ struct Box {
     home: TempDir,
     port: Port,
     service: Service,
+    more: String,
 }
 
 impl Box {
     #[track_caller]
     fn start() -> Self {
-        let (home, port) = (home(), Port::new());
-        let service = Self::service(home.path(), &port);
-        Self { home, port, service }
+        Self::start_with("")
     }
 
-    fn service(home: &Path, port: &Port) -> Service {
+    /// With more in the configuration.
+    #[track_caller]
+    fn start_with(more: &str) -> Self {
+        let (home, port) = (home(), Port::new());
+        let service = Self::service(home.path(), &port, more);
+        let more = more.to_owned();
+        Self {
+            home,
+            port,
+            service,
+            more,
+        }
+    }
+
+    fn service(home: &Path, port: &Port, more: &str) -> Service {
         let config = format!(
             "[http]\nlisten = [\"{}\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
              [[viewer]]\nname = \"staff\"\npassword = \"{HASH}\"\nmay = [\"watch\", \"download\", \"operate\", \"moderate\", \"keys\"]\n\
-             [[viewer]]\nname = \"guest\"\npassword = \"{HASH}\"\nmay = [\"watch\"]\n",
+             [[viewer]]\nname = \"guest\"\npassword = \"{HASH}\"\nmay = [\"watch\"]\n{more}",
             port.address()
         );
         Service::start_with(home, &config)
@@ -66,6 +80,7 @@ impl Box {
         Down {
             home: self.home,
             port: self.port,
+            more: self.more,
         }
     }
 
@@ -79,15 +94,17 @@ impl Box {
 struct Down {
     home: TempDir,
     port: Port,
+    more: String,
 }
 
 impl Down {
     fn start(self) -> Box {
-        let service = Box::service(self.home.path(), &self.port);
+        let service = Box::service(self.home.path(), &self.port, &self.more);
         Box {
             home: self.home,
             port: self.port,
             service,
+            more: self.more,
         }
     }
 }
