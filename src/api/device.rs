@@ -7,13 +7,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answer::{Code, Failure};
-use super::arguments::typed;
-use super::command::{Command, Effect, Kind, Reach, Right, Values, carries_out, needs};
+use super::arguments::{Limit, typed};
+use super::command::{AFTER, Command, Effect, Kind, LIMIT, Reach, Right, Values, carries_out, needs, takes};
 use super::{Api, ByWord, Signs, process};
 use crate::access::viewer::Claims;
 use crate::config::Changes;
 use crate::event::rfc3339;
-use crate::model::reply::{ConfigReloaded, ConfigShown, DeviceAbout, Health, LinkHealth, LogLevel};
+use crate::model::reply::{
+    ConfigReloaded, ConfigShown, DeviceAbout, DeviceBroker, DeviceClock, Health, LinkHealth, LogLevel,
+    LogTail,
+};
 
 /// The functions of the running service for commands about the device itself.
 pub trait Host: Send + Sync {
@@ -27,6 +30,8 @@ pub trait Host: Send + Sync {
     fn set_log(&self, filter: &str) -> Result<(), String>;
     /// Number of log lines that were dropped since the start.
     fn log_lost(&self) -> u64;
+    /// The last lines of the log.
+    fn log_tail(&self, wanted: &LogWanted) -> LogTail;
     /// The configured callbacks.
     fn callbacks(&self) -> Vec<CallbackRow>;
     /// Looks again for events of callbacks that may be due now.
@@ -37,12 +42,27 @@ pub trait Host: Send + Sync {
     fn address(&self) -> Option<String>;
     /// The state of the connection to the broker, if one is configured.
     fn link(&self) -> Option<LinkHealth>;
+    /// The connection to the broker, if one is configured.
+    fn broker(&self) -> Option<DeviceBroker>;
     /// Whether the connection to the broker is there now.
     fn is_linked(&self) -> bool;
     /// The numbers of publishes that were refused since the start, by the kind of the reason.
     fn refusals(&self) -> ByWord;
     /// The signs of life of the service.
     fn signs(&self) -> Signs;
+}
+
+/// The lines of the log that somebody asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogWanted {
+    /// The largest number of lines.
+    pub limit: usize,
+    /// Lines behind this one, the oldest first; else the newest lines.
+    pub after: Option<u64>,
+    /// Lines of this level and of graver ones.
+    pub level: Option<tracing::Level>,
+    /// Lines that have this text.
+    pub text: Option<String>,
 }
 
 /// The result of reading the configuration again.
@@ -64,6 +84,8 @@ pub struct CallbackRow {
     /// The name of the callback in the outbox.
     pub listener: String,
 }
+
+const LEVELS: Values = Values::Words(&["error", "warn", "info", "debug", "trace"]);
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -113,8 +135,27 @@ pub(super) const COMMANDS: &[Command] = &[
             Kind::Text,
             "error, warn, info, debug or trace; or a filter, as in \"info,edgereel::delivery=debug\"",
         )
-        .of(Values::Words(&["error", "warn", "info", "debug", "trace"]))],
+        .of(LEVELS)],
         carry_out: carries_out!(log -> LogLevel),
+    },
+    Command {
+        name: "log.tail",
+        about: "Show the last lines of the log, or those behind a line",
+        effect: Effect::Reads,
+        right: Right::Operate,
+        reach: Reach::Box,
+        arguments: &[
+            takes(
+                "level",
+                Kind::Text,
+                "lines of this level and of graver ones; default all",
+            )
+            .of(LEVELS),
+            takes("text", Kind::Text, "lines that have this text, as it is written"),
+            LIMIT,
+            AFTER,
+        ],
+        carry_out: carries_out!(tail -> LogTail),
     },
 ];
 
@@ -144,6 +185,12 @@ async fn info(api: &Api, arguments: Map<String, Value>) -> Result<DeviceAbout, F
         started: rfc3339(api.clock.utc().saturating_sub(up)),
         config_hash: hash(&host.config()),
         url: host.address(),
+        clock: DeviceClock {
+            synced: api.clock.synced(),
+            source: api.clock.source(),
+        },
+        broker: host.broker(),
+        problems: api.ready().reasons.into_iter().map(|why| why.message).collect(),
     })
 }
 
@@ -189,6 +236,40 @@ async fn log(api: &Api, arguments: Map<String, Value>) -> Result<LogLevel, Failu
     let set = api.host()?.set_log(&level);
     set.map_err(|reason| Failure::bad(format!("level: {reason}")).about("level"))?;
     Ok(LogLevel { level })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tail {
+    level: Option<String>,
+    text: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+async fn tail(api: &Api, arguments: Map<String, Value>) -> Result<LogTail, Failure> {
+    let Tail {
+        level,
+        text,
+        limit,
+        after,
+    } = typed(arguments)?;
+    let level = level.filter(|level| !level.is_empty()).map(|level| {
+        let unknown = || Failure::bad("level: expected error, warn, info, debug or trace").about("level");
+        level.parse().map_err(|_| unknown())
+    });
+    let after = after.filter(|after| !after.is_empty()).map(|after| {
+        let unknown = || Failure::bad("after: expected what 'next' of the list before said").about("after");
+        after.parse().map_err(|_| unknown())
+    });
+    let wanted = LogWanted {
+        limit: limit.0,
+        after: after.transpose()?,
+        level: level.transpose()?,
+        text: text.filter(|text| !text.is_empty()),
+    };
+    Ok(api.host()?.log_tail(&wanted))
 }
 
 /// The hash of a configuration. Any change of the configuration changes it.

@@ -41,7 +41,7 @@ pub const GROUPS: &[(&str, &str)] = &[
     ("token", "Make tokens, with which others can watch"),
     ("device", "Show what the box is, and its state"),
     ("config", "Show the configuration that is in force, and reload it"),
-    ("log", "Set the log level"),
+    ("log", "Show the last lines of the log, and set its level"),
     ("audit", "Show who changed what"),
 ];
 

@@ -359,7 +359,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("config", &[("edgereel config reload", "The same as SIGHUP")]),
     (
         "log",
-        &[("edgereel log level debug", "Log more, until the next start")],
+        &[
+            ("edgereel log level debug", "Log more, until the next start"),
+            ("edgereel log tail --level warn", "The last warnings and errors"),
+        ],
     ),
 ];
 

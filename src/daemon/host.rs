@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::log;
 use super::pulse::Pulse;
+use super::{log, recent};
 use crate::access::Admission;
 use crate::access::viewer::{Claims, Gate, VIEWER};
-use crate::api::{ByWord, CallbackRow, Host, Reloaded, Signs};
+use crate::api::{ByWord, CallbackRow, Host, LogWanted, Reloaded, Signs};
 use crate::doors::mqtt::Tally;
 use crate::doors::rtmp;
 use crate::doors::webhook::Callback;
-use crate::model::reply::LinkHealth;
+use crate::model::reply::{DeviceBroker, LinkHealth, LogTail};
 
 /// A request to read the configuration again. The sender takes the result.
 pub(super) type Reloading = oneshot::Sender<Result<Reloaded, String>>;
@@ -37,8 +37,8 @@ pub(super) struct Facts {
     /// The callbacks that are configured, and below those that run.
     pub(super) callbacks: Vec<CallbackRow>,
     pub(super) webhooks: Vec<Callback>,
-    /// Whether a broker is configured.
-    pub(super) has_broker: bool,
+    /// The address of the broker, if one is configured.
+    pub(super) broker: Option<String>,
     /// The gate of viewers, if there is a door for them, and the address of that door.
     pub(super) gate: Option<Arc<Gate>>,
     pub(super) address: Option<String>,
@@ -93,6 +93,10 @@ impl Host for ThisService {
         log::lost()
     }
 
+    fn log_tail(&self, wanted: &LogWanted) -> LogTail {
+        recent::tail(wanted)
+    }
+
     fn callbacks(&self) -> Vec<CallbackRow> {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.callbacks.clone()
@@ -122,7 +126,12 @@ impl Host for ThisService {
 
     fn link(&self) -> Option<LinkHealth> {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.has_broker.then(|| self.tally.health())
+        facts.broker.is_some().then(|| self.tally.health())
+    }
+
+    fn broker(&self) -> Option<DeviceBroker> {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(self.tally.about(facts.broker.clone()?))
     }
 
     fn is_linked(&self) -> bool {

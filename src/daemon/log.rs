@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::filter;
 use super::limits::{LeftOut, Limits};
+use super::{filter, recent};
 use tokio::time::Instant;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -280,11 +280,18 @@ fn write_all(entries: &Receiver<Entry>, limits: &Shared, journald: bool) {
     match journald.then(tracing_journald::layer) {
         Some(Ok(layer)) => {
             let subscriber = Registry::default().with(layer);
-            tracing::subscriber::with_default(subscriber, || each(entries, limits, to_journal));
+            let write = |line: &Line| {
+                line.keep();
+                to_journal(line);
+            };
+            tracing::subscriber::with_default(subscriber, || each(entries, limits, write));
         }
         _ => {
             let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            each(entries, limits, |line| to_terminal(line, color));
+            each(entries, limits, |line| {
+                line.keep();
+                to_terminal(line, color);
+            });
         }
     }
 }
@@ -313,6 +320,38 @@ fn each(entries: &Receiver<Entry>, limits: &Shared, write: impl Fn(&Line)) {
             Vec::new()
         };
         due.into_iter().for_each(|left_out| write(&left_out.into()));
+    }
+}
+
+impl Line {
+    /// The text of the line as a terminal shows it, behind the time and the level.
+    fn text(&self) -> String {
+        use fmt::Write as _;
+        let Fields {
+            stream,
+            recording,
+            segment,
+            peer,
+            others,
+            message,
+        } = &self.fields;
+        let mut text = message.clone();
+        for (name, value) in [
+            ("stream", stream),
+            ("recording", recording),
+            ("segment", segment),
+            ("peer", peer),
+        ] {
+            if let Some(value) = value {
+                let _ = write!(text, " {name}={value}");
+            }
+        }
+        text.push_str(others);
+        text
+    }
+
+    fn keep(&self) {
+        recent::keep(self.time, self.level, self.text());
     }
 }
 
@@ -370,27 +409,8 @@ fn to_terminal(line: &Line, color: bool) {
     if lost > 0 {
         let _ = writeln!(err, "({lost} log lines were lost: they were not taken in time)");
     }
-    let Fields {
-        stream,
-        recording,
-        segment,
-        peer,
-        others,
-        message,
-    } = &line.fields;
     let time = line.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-    let _ = write!(err, "{time} {on}{:5} {message}", line.level);
-    for (name, value) in [
-        ("stream", stream),
-        ("recording", recording),
-        ("segment", segment),
-        ("peer", peer),
-    ] {
-        if let Some(value) = value {
-            let _ = write!(err, " {name}={value}");
-        }
-    }
-    let _ = writeln!(err, "{others}{off}");
+    let _ = writeln!(err, "{time} {on}{:5} {}{off}", line.level, line.text());
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod log;
 mod notify;
 mod pulse;
 mod pushes;
+mod recent;
 mod service;
 mod viewers;
 

@@ -124,7 +124,7 @@ impl Service {
         let mut facts = self.facts();
         facts.callbacks = callbacks::rows(&self.config);
         facts.config = self.config.to_toml();
-        facts.has_broker = self.config.mqtt.is_some();
+        facts.broker = self.config.mqtt.as_ref().map(|mqtt| mqtt.url.to_string());
         facts.gate = self.viewing.as_ref().map(viewers::Viewing::gate);
         facts.address = self.viewers_address();
     }

@@ -1,5 +1,6 @@
 //! The two clocks of a box: one that only goes forward, and the one that people read.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,9 @@ use crate::media::Micros;
 
 /// UTC of 2025-01-01: a clock with an earlier time was never set.
 const PLAUSIBLE: Micros = 1_735_689_600_000_000;
+
+/// The folder that systemd-timesyncd has while it runs.
+const TIMESYNCD: &str = "/run/systemd/timesync";
 
 /// UTC that moves by more than this against CLOCK_BOOTTIME was stepped. Leap seconds and the small corrections of NTP daemons
 /// stay below. To move the dates of a whole boot for them would be worse than an error of that size.
@@ -29,6 +33,11 @@ pub trait Clock: Send + Sync {
 
     /// True when [`utc`](Clock::utc) can be believed.
     fn synced(&self) -> bool;
+
+    /// What [`synced`](Clock::synced) goes by: `timesyncd`, or `date` where any plausible date is believed.
+    fn source(&self) -> &'static str {
+        "date"
+    }
 
     /// The kernel's random id of this boot, or an id of this process where the kernel gives none.
     fn boot_id(&self) -> [u8; 16];
@@ -92,9 +101,16 @@ impl Clock for RealClock {
     /// (chrony, ntpd, a hand-set clock) any plausible date is believed. The kernel's answer (`adjtimex`) needs `unsafe`, and is
     /// "unsynchronised" on boxes whose clock was set by a modem.
     fn synced(&self) -> bool {
-        let timesyncd = std::path::Path::new("/run/systemd/timesync");
-        let vouched = !timesyncd.is_dir() || timesyncd.join("synchronized").exists();
+        let vouched = !Path::new(TIMESYNCD).is_dir() || Path::new(TIMESYNCD).join("synchronized").exists();
         vouched && self.utc() >= PLAUSIBLE
+    }
+
+    fn source(&self) -> &'static str {
+        if Path::new(TIMESYNCD).is_dir() {
+            "timesyncd"
+        } else {
+            "date"
+        }
     }
 
     fn boot_id(&self) -> [u8; 16] {

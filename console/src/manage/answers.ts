@@ -52,4 +52,36 @@ export interface Health {
   storage: { state: string; reason?: string; used: number; left: number; written: number; lost: number; oldest?: string };
   clock: { synced: boolean };
   outbox: { events: number; log_lost: number };
+  sync?: { reason?: string; set_aside: number };
+}
+
+export interface Device {
+  device: string;
+  version: string;
+  arch: string;
+  model: string | null;
+  system: string | null;
+  kernel: string | null;
+  host_name: string | null;
+  processors: number;
+  memory: number | null;
+  started: string;
+  config_hash: string;
+  url: string | null;
+  clock: { synced: boolean; source: string };
+  broker: { url: string; connected: boolean; since: string | null; last_error: string | null } | null;
+  problems: string[];
+}
+
+export interface Line {
+  number: number;
+  time: string;
+  level: string;
+  text: string;
+}
+
+export interface LogTail {
+  lines: Line[];
+  next: string;
+  missed: number;
 }

@@ -47,7 +47,7 @@ export function deliveryScreen(root: HTMLElement): () => void {
       action(isPaused ? m("resume_delivery") : m("pause_delivery"), () => [isPaused ? "sync.resume" : "sync.pause", {}], look.now),
       action(m("retry_all"), () => ["sync.retry", {}], look.now),
     ]);
-    renew(queue, [status.waiting, status.waiting_bytes, status.formats, status.lag_s === undefined ? "" : Math.floor(status.lag_s / 10)], () => waiting(status));
+    renew(queue, [status.waiting, status.set_aside, status.waiting_bytes, status.formats, status.lag_s === undefined ? "" : Math.floor(status.lag_s / 10)], () => waiting(status));
     renew(runs, status.transfers, transfers);
     renew(open, status.open, recorded);
     renew(failed, [status.failed, status.set_aside], () => failures(status));
@@ -83,13 +83,15 @@ function state(status: SyncStatus) {
 }
 
 function waiting(status: SyncStatus) {
-  if (status.waiting === 0) return [h("h3", {}, m("queue")), h("p", {}, m("nothing_waits"))];
+  // Those with failed deliveries do not wait for their turn: they wait for somebody.
+  const waits = Math.max(0, status.waiting - status.set_aside);
+  if (waits === 0) return [h("h3", {}, m("queue")), h("p", {}, m("nothing_waits"))];
   const counted = status.waiting > 1000 ? m("of_the_oldest", { n: 1000 }) : "";
   const oldest = status.lag_s === undefined ? "" : m("oldest_waits", { time: moment(boxNow() - status.lag_s * 1000) });
   const rows = status.formats.map((one) => [one.format, String(one.files), bytes(one.bytes)]);
   return [
     h("h3", {}, m("queue")),
-    h("p", { class: "waiting" }, m("so_many_wait", { n: status.waiting, bytes: bytes(status.waiting_bytes) }), " ", oldest),
+    h("p", { class: "waiting" }, m("so_many_wait", { n: waits, bytes: bytes(status.waiting_bytes) }), " ", oldest),
     rows.length > 0 && table(m("queue"), [m("format"), m("files"), m("tape")], rows),
     counted !== "" && h("p", { class: "small" }, counted),
   ];

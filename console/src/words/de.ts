@@ -54,6 +54,7 @@ export const de: Words = {
   delivery_waiting: "wartet auf Auslieferung",
   description: "Beschreibung",
   details: "Einzelheiten",
+  device: "Gerät",
   done: "Fertig",
   download: "MP4 herunterladen",
   download_of: "Herunterladen ab {time}",

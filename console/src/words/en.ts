@@ -54,6 +54,7 @@ export const en = {
   delivery_waiting: "waits for delivery",
   description: "Description",
   details: "Details",
+  device: "Device",
   done: "Done",
   download: "Download MP4",
   download_of: "Download from {time}",

@@ -54,6 +54,7 @@ export const zh: Words = {
   delivery_waiting: "等待上传",
   description: "描述",
   details: "详情",
+  device: "设备",
   done: "完成",
   download: "下载 MP4",
   download_of: "下载，自 {time}",

@@ -65,6 +65,14 @@ pub(super) const COLUMNS: &[(&str, &[Column])] = &[
         ],
     ),
     (
+        "lines",
+        &[
+            column("time", "TIME", Kind::Time, 0),
+            column("level", "LEVEL", Kind::Word, 0),
+            column("text", "TEXT", Kind::Text, 0),
+        ],
+    ),
+    (
         "tasks",
         &[
             column("task", "TASK", Kind::Id, 0),

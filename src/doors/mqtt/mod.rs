@@ -34,7 +34,7 @@ mod streams;
 mod topics;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -47,8 +47,9 @@ pub use request::fuzz as fuzz_request;
 
 use crate::api::Api;
 use crate::config::MqttVersion;
-use crate::event::{Dialect, Sender};
-use crate::model::reply::LinkHealth;
+use crate::event::{Dialect, Sender, rfc3339};
+use crate::media::Micros;
+use crate::model::reply::{DeviceBroker, LinkHealth};
 use crate::store::{Change, Clock, Command, OutboxChange, Reader, Store};
 
 /// The broker's name as a listener in the outbox.
@@ -118,6 +119,7 @@ pub struct Control {
 #[derive(Debug, Default)]
 pub struct Tally {
     connected: AtomicBool,
+    last: Mutex<Last>,
     version: Mutex<Option<&'static str>>,
     connects: AtomicU64,
     takeovers: AtomicU64,
@@ -125,7 +127,42 @@ pub struct Tally {
     refused: AtomicU64,
 }
 
+/// The last change of the connection, and the last failure.
+#[derive(Debug, Default)]
+struct Last {
+    /// UTC of the change, as the clock said then.
+    changed: Option<Micros>,
+    failure: Option<String>,
+}
+
 impl Tally {
+    /// Notes that the connection is there, or is gone.
+    fn is(&self, connected: bool, utc: Micros) {
+        if self.connected.swap(connected, Ordering::Relaxed) != connected {
+            self.last().changed = Some(utc);
+        }
+    }
+
+    /// Notes why there is no connection.
+    fn failed(&self, why: String) {
+        self.last().failure = Some(why);
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection as `device.info` shows it.
+    pub fn about(&self, url: String) -> DeviceBroker {
+        let last = self.last();
+        DeviceBroker {
+            url,
+            connected: self.is_connected(),
+            since: last.changed.map(rfc3339),
+            last_error: last.failure.clone(),
+        }
+    }
+
     fn spoke(&self, version: &'static str) {
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
     }

@@ -29,7 +29,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
 
 async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
     // A connection that failed by a defect is gone.
-    shared.tally.connected.store(false, Ordering::Relaxed);
+    shared.tally.is(false, shared.clock.utc());
     let mut streams = Streams::default();
     let mut outbox: Option<(OutboxSender, Subscription)> = None;
     let mut failures = 0;
@@ -69,11 +69,11 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
                     .tally
                     .spoke(link.version().as_str().trim_start_matches("MQTT "));
                 shared.tally.connects.fetch_add(1, Ordering::Relaxed);
-                shared.tally.connected.store(true, Ordering::Relaxed);
+                shared.tally.is(true, shared.clock.utc());
                 told = None;
                 let session = Session::new(shared, link, (&mut known, &mut subscription), &mut streams);
                 let (end, worked) = session.run(&mut *stop).await;
-                shared.tally.connected.store(false, Ordering::Relaxed);
+                shared.tally.is(false, shared.clock.utc());
                 match end {
                     End::Stopped => return,
                     End::Lost(loss) => {
@@ -93,6 +93,7 @@ async fn connections(shared: &Shared, stop: &mut oneshot::Receiver<()>) {
         if loss == Loss::TakenOver {
             shared.tally.takeovers.fetch_add(1, Ordering::Relaxed);
         }
+        shared.tally.failed(loss.reason());
         if told.as_ref() != Some(&loss) {
             match &loss {
                 Loss::Gone(reason) => tracing::warn!("{shown} is not reached, events wait: {reason}"),

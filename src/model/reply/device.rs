@@ -35,6 +35,38 @@ pub struct DeviceAbout {
     pub config_hash: String,
     /// The address under which viewers reach the box; null when no viewer can connect.
     pub url: Option<String>,
+    /// Its clock.
+    pub clock: DeviceClock,
+    /// The connection to the broker; null without a broker.
+    pub broker: Option<DeviceBroker>,
+    /// What is wrong with the service, in sentences, as `/readyz` has them; empty while publishers are let in and their media
+    /// reaches flash.
+    pub problems: Vec<String>,
+}
+
+/// The clock of the box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct DeviceClock {
+    /// Whether the clock is believed.
+    pub synced: bool,
+    /// What it is believed for: `timesyncd`, systemd's service says that the clock is set; `date`, any date after 2025 counts as
+    /// set.
+    pub source: &'static str,
+}
+
+/// The connection to the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct DeviceBroker {
+    /// The address of the broker.
+    pub url: String,
+    /// Whether the connection is there.
+    pub connected: bool,
+    /// Since when it is there, or is gone; null before the first connection.
+    pub since: Option<String>,
+    /// Why it was lost last, or could not be made; null where that did not happen since the start.
+    pub last_error: Option<String>,
 }
 
 /// The configuration that is in force.
@@ -68,4 +100,30 @@ pub struct ConfigReloaded {
 pub struct LogLevel {
     /// The level or filter that holds until the next start.
     pub level: String,
+}
+
+/// Lines of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LogTail {
+    /// The oldest first.
+    pub lines: Vec<LogLine>,
+    /// The value of `after` for the next request: the lines behind these, which may come later.
+    pub next: String,
+    /// Lines behind `after` that are not kept any more.
+    pub missed: u64,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LogLine {
+    /// Its number: it grows by one from line to line, and begins at 1 when the service starts.
+    pub number: u64,
+    /// When it was logged.
+    pub time: String,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: &'static str,
+    /// What it says.
+    pub text: String,
 }

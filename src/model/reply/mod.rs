@@ -33,7 +33,9 @@ pub use category::{Category, CategoryDeleted, CategoryList};
 pub use channel::{Channel, ChannelDeleted, ChannelItem, ChannelList, ChannelPlay, ChannelState};
 pub use channel_push::{ChannelPush, ChannelPushes, ChannelUnpushed, PushState};
 pub use clip::{ClipMade, ClipState};
-pub use device::{ConfigReloaded, ConfigShown, DeviceAbout, LogLevel};
+pub use device::{
+    ConfigReloaded, ConfigShown, DeviceAbout, DeviceBroker, DeviceClock, LogLevel, LogLine, LogTail,
+};
 pub use health::{
     ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
 };

@@ -1,6 +1,6 @@
 //! The screens for who manages the box.
 
-use super::{Box, log_in};
+use super::{Box, Tab, clip, log_in};
 use crate::support::bucket::{Bucket, Verdict, error};
 use crate::support::delivered::{MP4, sync_to};
 use crate::support::{Pusher, home, publish_file, sample, sample_path};
@@ -24,8 +24,9 @@ fn what_waits_and_what_failed_is_shown_and_sent_when_somebody_says_so() {
     let mut tab = this.open("staff", "/#/streams");
     tab.press("Delivery and storage");
     tab.wait_text("Goes to");
-    // What fails is tried some times first.
-    tab.wait("[...document.querySelectorAll('tbody tr')].some(one => one.textContent.includes('<i>not</i> here'))");
+    tab.wait(
+        "[...document.querySelectorAll('tbody tr')].some(one => one.textContent.includes('<i>not</i> here'))",
+    );
 
     tab.press("Pause");
     tab.wait("document.querySelector('.chip').textContent === 'Paused'");
@@ -60,4 +61,38 @@ fn what_waits_and_what_failed_is_shown_and_sent_when_somebody_says_so() {
     let shown = tab.value("document.querySelector('header nav').innerText");
     assert!(!shown.as_str().unwrap().contains("Delivery"), "{shown}");
     tab.is_clean();
+}
+
+#[test]
+fn the_state_of_the_box_and_its_log_are_shown_while_somebody_looks() {
+    // Nobody listens there.
+    let this = Box::start_with("[mqtt]\nurl = \"mqtt://127.0.0.1:1\"\n");
+    let hidden = "Object.defineProperty(document, 'hidden', { get: () => Boolean(window.isHidden) })";
+    let mut tab = Tab::open_after(&this.url("/#/device"), hidden);
+    log_in(&mut tab, "staff");
+    tab.wait_text("All is well");
+    tab.wait_text("Not connected");
+    tab.wait_text("Believed");
+    tab.wait("[...document.querySelectorAll('.log [data-level=warn]')].some(one => one.textContent.includes('mqtt://127.0.0.1:1 is not reached'))");
+    // New lines come by themselves, and markup in them is text.
+    let pusher = this.push(STRANGE, &clip(this.home.path(), 60));
+    tab.wait("[...document.querySelectorAll('.log li')].some(one => one.textContent.includes('live/<b>hall</b>'))");
+    tab.wait_text("1 streams, 1 recorded");
+    let count = tab.value("new Set([...document.querySelectorAll('.log li')].map(one => one.textContent)).size === document.querySelectorAll('.log li').length");
+    assert_eq!(count, true, "no line is shown twice");
+
+    tab.run("const level = document.querySelector('form.search select'); level.value = 'error'; level.dispatchEvent(new Event('change'))");
+    tab.wait_text("There are no such lines.");
+    tab.press_in("form.search", "›_");
+    tab.wait_text("edgereel ctl log.tail level=error limit=100");
+    tab.press_in("dialog", "Close");
+
+    tab.run("window.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))");
+    tab.value("new Promise(done => setTimeout(done, 1500))");
+    let before = tab.requests.len();
+    tab.value("new Promise(done => setTimeout(done, 6000))");
+    let asked = tab.requests.split_off(before);
+    assert!(asked.is_empty(), "{asked:?}");
+    tab.is_clean();
+    pusher.stop();
 }
