@@ -11,7 +11,9 @@ export function quoted(word: string): string {
 
 /** The line to type. */
 export function typed(command: string, body: Record<string, unknown>): string {
-  const words = Object.entries(body).map(([name, value]) => {
+  const words = Object.entries(body).flatMap(([name, value]) => {
+    // A line of hours may have commas of its own.
+    if (name === "weekly" && Array.isArray(value)) return value.map((line) => quoted(`weekly=${line}`));
     const plain = Array.isArray(value) && value.every((one) => typeof one === "string");
     const text = plain ? value.join(",") : typeof value === "string" ? value : JSON.stringify(value);
     return quoted(name + "=" + text);

@@ -26,7 +26,7 @@ const SCREENS: Record<string, Screen> = {
 };
 const LINKS = ["streams", "timeline", "recordings", "events"] as const;
 /** Screens for who manages the box. Their script is loaded when one is opened. */
-const MANAGED = ["delivery", "device"] as const;
+const MANAGED = ["delivery", "device", "rules"] as const;
 
 let end: End | null = null;
 let shown = "";

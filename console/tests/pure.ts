@@ -14,6 +14,7 @@ import { LONGEST_MS, SHORTEST_MS, ticks, timeAt, zoomed } from "../src/timeline/
 import { shared } from "../src/timeline/selection";
 import { EMPTY, carriedGaps, gapsOf, mediaWithin, noteTime } from "../src/timeline/tape";
 import { cut, lasts } from "../src/manage/parts";
+import { emptyWeek, linesOf, weekOf } from "../src/manage/week";
 import { de as manageDe } from "../src/manage/words/de";
 import { en as manageEn } from "../src/manage/words/en";
 import { zh as manageZh } from "../src/manage/words/zh";
@@ -25,6 +26,19 @@ test("a command is one line of a shell, whatever it contains", () => {
   assert.equal(quoted("stream=live/cam1"), "stream=live/cam1");
   assert.equal(quoted("title=it's $(me) `x`"), `'title=it'\\''s $(me) \`x\`'`);
   assert.equal(typed("recording.set", { recording: "1", tags: ["a", "b"], notes: [{ at_s: 1, text: "x" }] }), `edgereel ctl recording.set recording=1 tags=a,b 'notes=[{"at_s":1,"text":"x"}]'`);
+});
+
+test("hours of a week are read as the box writes them, and written as it reads them", () => {
+  const minutes = (lines: string[]) => weekOf(lines).flat().reduce((all, one) => all + one, 0);
+  assert.equal(minutes(["Mon-Fri 08:00-18:00", "Sat,Sun 10:00-12:30"]), 5 * 600 + 2 * 150);
+  assert.equal(minutes(["daily 22:00-06:00"]), 7 * 480);
+  assert.equal(minutes(["Fri-Mon 00:00-00:00", "nonsense", "Xyz 08:00-09:00", ""]), 4 * 1440);
+  assert.deepEqual(weekOf(["Sun 23:30-00:30"]).map((hours) => hours.reduce((all, one) => all + one, 0)), [30, 0, 0, 0, 0, 0, 30]);
+  for (const lines of [["Mon-Fri 08:00-18:00"], ["Mon,Tue 07:00-09:00", "Sun 22:00-00:00"], ["daily 00:00-00:00"], ["Mon-Wed,Fri 10:00-11:00"]]) {
+    assert.deepEqual(linesOf(weekOf(lines)), lines);
+  }
+  assert.deepEqual(linesOf(emptyWeek()), []);
+  assert.equal(typed("task.create", { stream: "live/a", weekly: ["Sat,Sun 10:00-12:00", "Mon 08:00-09:00"] }), "edgereel ctl task.create stream=live/a 'weekly=Sat,Sun 10:00-12:00' 'weekly=Mon 08:00-09:00'");
 });
 
 test("notes have their seconds in front", () => {

@@ -85,3 +85,51 @@ export interface LogTail {
   next: string;
   missed: number;
 }
+
+export interface Rule {
+  domain: string;
+  stream: string;
+  template: string;
+  record: string;
+  from: string;
+}
+
+export interface Template {
+  name: string;
+  formats: string[];
+  from: string;
+}
+
+export interface Task {
+  task: string;
+  stream: string;
+  state: string;
+  template: string | null;
+  name: string | null;
+  from: string;
+  start?: string;
+  end?: string;
+  weekly?: string[];
+  time_zone?: string;
+  last_recorded: string | null;
+  missed: { start: string; end: string; times: number; detail: string } | null;
+}
+
+export interface Channel {
+  name: string;
+  state: string;
+  start: string;
+  play: string;
+  duration_s: number;
+  items: unknown[];
+  path: string;
+}
+
+export interface Push {
+  channel: string;
+  push: number;
+  url: string;
+  state: string;
+  reason: string | null;
+  sent_bytes: number;
+}

@@ -2,9 +2,11 @@
 
 import { deliveryScreen } from "./delivery";
 import { deviceScreen } from "./device";
+import { rulesScreen } from "./rules";
 
 /** Each shows itself in an element, and gives what ends it. */
 export const SCREENS = {
   delivery: deliveryScreen,
   device: deviceScreen,
+  rules: rulesScreen,
 };

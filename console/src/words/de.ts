@@ -154,6 +154,7 @@ export const de: Words = {
   reviewed_none: "nicht geprüft",
   reviewed_pass: "freigegeben",
   reviewed_review: "zu prüfen",
+  rules: "Regeln",
   save: "Speichern",
   saved: "Gespeichert",
   search: "Suchen",

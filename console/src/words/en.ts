@@ -154,6 +154,7 @@ export const en = {
   reviewed_none: "not reviewed",
   reviewed_pass: "passed",
   reviewed_review: "to be reviewed",
+  rules: "Rules",
   save: "Save",
   saved: "Saved",
   search: "Search",

@@ -154,6 +154,7 @@ export const zh: Words = {
   reviewed_none: "未审核",
   reviewed_pass: "已通过",
   reviewed_review: "待审核",
+  rules: "规则",
   save: "保存",
   saved: "已保存",
   search: "搜索",

@@ -76,7 +76,9 @@ fn the_state_of_the_box_and_its_log_are_shown_while_somebody_looks() {
     tab.wait("[...document.querySelectorAll('.log [data-level=warn]')].some(one => one.textContent.includes('mqtt://127.0.0.1:1 is not reached'))");
     // New lines come by themselves, and markup in them is text.
     let pusher = this.push(STRANGE, &clip(this.home.path(), 60));
-    tab.wait("[...document.querySelectorAll('.log li')].some(one => one.textContent.includes('live/<b>hall</b>'))");
+    tab.wait(
+        "[...document.querySelectorAll('.log li')].some(one => one.textContent.includes('live/<b>hall</b>'))",
+    );
     tab.wait_text("1 streams, 1 recorded");
     let count = tab.value("new Set([...document.querySelectorAll('.log li')].map(one => one.textContent)).size === document.querySelectorAll('.log li').length");
     assert_eq!(count, true, "no line is shown twice");
@@ -95,4 +97,95 @@ fn the_state_of_the_box_and_its_log_are_shown_while_somebody_looks() {
     assert!(asked.is_empty(), "{asked:?}");
     tab.is_clean();
     pusher.stop();
+}
+
+/// What the file says, as a test of a command cannot.
+const FILED: &str = "[[template]]\nname = \"filed\"\nformats = [\"mp4\"]\n[[rule]]\nstream = \"file/*\"\ntemplate = \"filed\"\n";
+
+#[test]
+fn rules_templates_and_tasks_are_shown_put_and_deleted() {
+    let this = Box::start_with(FILED);
+    let mut tab = this.open("staff", "/#/rules");
+    let row = |words: &str| {
+        format!("[...document.querySelectorAll('tbody tr')].find(one => one.textContent.includes({words:?}))")
+    };
+    tab.wait(&row("file/*"));
+    assert_eq!(
+        tab.value(&format!(
+            "{}.textContent.includes('in the file') && !{}.querySelector('button')",
+            row("file/*"),
+            row("file/*")
+        )),
+        true,
+        "what the file says is changed there"
+    );
+    tab.run("document.querySelectorAll('details').forEach(one => one.open = true)");
+    let fill = |form: &str, name: &str, value: &str| {
+        format!(
+            "const one = document.querySelector('[data-form=\"{form}\"]').elements['{name}']; one.value = {value:?}; one.dispatchEvent(new Event('change'))"
+        )
+    };
+    tab.run(&fill("rule", "stream", "live/hall*"));
+    tab.run(&fill("rule", "template", "filed"));
+    tab.run(&fill("rule", "record", "never"));
+    tab.press_in("[data-form=rule]", "›_");
+    tab.wait_text("edgereel ctl rule.put 'stream=live/hall*' template=filed record=never");
+    tab.press_in("dialog", "Close");
+    tab.press_in("[data-form=rule]", "Add or change a rule");
+    tab.wait(&format!(
+        "{}?.textContent.includes('by a command')",
+        row("live/hall*")
+    ));
+    tab.run(&fill(
+        "template.put",
+        "json",
+        "{\"name\": \"quick\", \"formats\": [\"hls\"], \"split\": ",
+    ));
+    tab.press_in("[data-form=\"template.put\"]", "Send");
+    tab.wait_text("This is no JSON object");
+    // What the box refuses, it says in its own words.
+    tab.run(&fill(
+        "template.put",
+        "json",
+        "{\"name\": \"quick\", \"formats\": [\"exe\"]}",
+    ));
+    tab.press_in("[data-form=\"template.put\"]", "Send");
+    tab.wait("document.querySelector('[data-form=\"template.put\"] .said').textContent.includes(\"'exe'\")");
+    tab.run(&fill(
+        "template.put",
+        "json",
+        "{\"name\": \"quick\", \"formats\": [\"hls\"]}",
+    ));
+    tab.press_in("[data-form=\"template.put\"]", "Send");
+    tab.wait(&row("quick"));
+
+    // Hours of the week, with the mouse and with keys.
+    tab.press_in("[data-form=task]", "Plan a recording");
+    tab.wait("document.querySelector('[data-form=task] .said').textContent.includes('stream')");
+    tab.run(&fill("task", "stream", STRANGE));
+    tab.run(&fill("task", "kind", "weekly"));
+    tab.run(&fill("task", "time_zone", "Europe/Berlin"));
+    tab.run(
+        "const cells = document.querySelectorAll('.chooses td'); cells[8].click(); \
+         const press = key => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true})); \
+         ['ArrowRight', ' ', 'ArrowDown', ' ', 'ArrowLeft', 'Enter'].forEach(press)",
+    );
+    tab.wait_text("Mon,Tue 08:00-10:00");
+    tab.press_in("[data-form=task]", "Plan a recording");
+    tab.wait("document.querySelectorAll('.task .week:not(.chooses) td.on').length === 4");
+    tab.wait(&format!(
+        "document.querySelector('.task h3').textContent.includes({STRANGE:?})"
+    ));
+
+    for (within, gone) in [
+        (".task", "!document.querySelector('.task')".to_owned()),
+        ("tbody tr", format!("!{}", row("live/hall*"))),
+        ("tbody tr", format!("!{}", row("quick"))),
+    ] {
+        tab.press_in(within, "Delete");
+        tab.press_in("dialog .action", "Delete");
+        tab.wait(&gone);
+        tab.wait("!document.querySelector('dialog')");
+    }
+    tab.is_clean();
 }

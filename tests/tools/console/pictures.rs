@@ -8,6 +8,9 @@ use serde_json::json;
 
 use super::{Box, Tab};
 use crate::programs::FFMPEG;
+use crate::support::bucket::Bucket;
+use crate::support::delivered::sync_to;
+use crate::support::home;
 
 /// The largest picture, in bytes.
 const LARGEST: usize = 150_000;
@@ -61,7 +64,9 @@ fn take(tab: &mut Tab, name: &str) {
 #[test]
 #[ignore = "writes into docs/pictures"]
 fn the_pictures_of_the_console_are_taken() {
-    let this = Box::start();
+    let objects = home();
+    let bucket = Bucket::start_near(objects.path());
+    let this = Box::start_with(&sync_to(&bucket, "when = \"live\""));
     let hall = "gradients=s=640x360:r=25:c0=#27496d:c1=#8fb8de:speed=0.01";
     let gate = "gradients=s=640x360:r=25:c0=#3d5a40:c1=#e0b973:speed=0.01";
     let publishers = [
@@ -74,6 +79,24 @@ fn the_pictures_of_the_console_are_taken() {
     take(&mut tab, "console-streams");
     resize(&mut tab, (390, 780), "dark");
     take(&mut tab, "console-streams-phone");
+    // The other screens, with a delivery and a task to show.
+    let plan = "await fetch('api/v1/task.create', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({\
+        stream: 'live/hall', name: 'Lessons', weekly: ['Mon-Fri 08:00-13:00', 'Wed 14:00-16:30'], time_zone: 'Europe/Berlin'})})\
+        .then(reply => reply.status)";
+    assert_eq!(tab.value(plan), 200);
+    for (screen, size, scheme) in [
+        ("delivery", (1280, 900), "light"),
+        ("device", (1280, 1_000), "dark"),
+        ("rules", (390, 1_000), "light"),
+    ] {
+        resize(&mut tab, size, scheme);
+        tab.run(&format!("location.hash = '#/{screen}'"));
+        tab.wait("document.querySelector('.facts, .week:not(.chooses)')");
+        if screen == "rules" {
+            tab.run("document.querySelector('.task').scrollIntoView()");
+        }
+        take(&mut tab, &format!("console-{screen}"));
+    }
     for mut publisher in publishers {
         publisher.kill().unwrap();
         publisher.wait().unwrap();
