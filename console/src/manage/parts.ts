@@ -26,7 +26,7 @@ export const part = (title: string, ...children: Child[]): HTMLElement => h("sec
 
 /** A table, which scrolls by itself where it is wider than the page. */
 export function table(title: string, head: string[], rows: Child[][]): HTMLElement {
-  const heads = h("tr", {}, ...head.map((text) => h("th", { scope: "col" }, text)));
+  const heads = h("tr", {}, ...head.map((text) => (text === "" ? h("td") : h("th", { scope: "col" }, text))));
   const body = rows.map((cells) => h("tr", {}, ...cells.map((cell) => h("td", {}, cell))));
   // What scrolls must be reached with the keyboard.
   return h("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": title }, h("table", {}, h("thead", {}, heads), h("tbody", {}, ...body)));

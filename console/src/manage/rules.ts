@@ -126,7 +126,7 @@ function taskRows(all: Task[], done: () => void): Child[] {
       h("h3", {}, task.name !== null && shortened(task.name), task.name !== null && " ", h("a", { href: timelineLink(task.stream) }, shortened(task.stream))),
       h("p", { class: "state" }, h("span", { class: is }, word ? m(word) : task.state), " ", from(task.from === "config" ? "configuration" : "command"), " ", task.template !== null && m("by_template", { name: cut(task.template) })),
       task.start !== undefined && h("p", {}, m("from_to", { from: moment(task.start), to: task.end === undefined ? "" : moment(task.end) })),
-      task.weekly && weekGrid(m("week"), weekOf(task.weekly)),
+      task.weekly && weekGrid(`${m("week")}: ${cut(about)}`, weekOf(task.weekly)),
       task.weekly && h("p", { class: "small", lang: "en", dir: "ltr" }, cut(task.weekly.join("; ")), " ", shortened(task.time_zone ?? "UTC")),
       task.last_recorded !== null && h("p", { class: "small" }, m("last_recorded", { time: moment(task.last_recorded) })),
       task.missed !== null && h("p", { class: "wrong" }, m("missed", { time: moment(task.missed.start), n: task.missed.times }), " ", sentence(task.missed.detail)),

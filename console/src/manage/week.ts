@@ -106,7 +106,7 @@ export function weekGrid(label: string, week: Week, changed?: () => void): HTMLE
     made?.setAttribute("tabindex", "0");
     made?.focus();
   };
-  const heads = h("tr", {}, h("th", {}), ...[0, 6, 12, 18].map((hour) => h("th", { colspan: 6, scope: "colgroup" }, String(hour))));
+  const heads = h("tr", {}, h("td"), ...[0, 6, 12, 18].map((hour) => h("th", { colspan: 6, scope: "colgroup" }, String(hour))));
   const rows = cells.map((row, day) => h("tr", {}, h("th", { scope: "row" }, dayName(day)), ...row.map(({ made }) => made)));
   const grid = h("table", { class: changed ? "week chooses" : "week", role: changed ? "grid" : null, "aria-label": label }, h("thead", {}, heads), h("tbody", {}, ...rows));
   if (changed) {

@@ -166,7 +166,7 @@ fn rules_templates_and_tasks_are_shown_put_and_deleted() {
     tab.run(&fill("task", "kind", "weekly"));
     tab.run(&fill("task", "time_zone", "Europe/Berlin"));
     tab.run(
-        "const cells = document.querySelectorAll('.chooses td'); cells[8].click(); \
+        "const cells = document.querySelectorAll('.chooses tbody td'); cells[8].click(); \
          const press = key => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true})); \
          ['ArrowRight', ' ', 'ArrowDown', ' ', 'ArrowLeft', 'Enter'].forEach(press)",
     );
