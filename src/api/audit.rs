@@ -95,6 +95,18 @@ impl Api {
         self.begin(None, command, &Map::new())
     }
 
+    /// Begins a command of the service itself about a recording.
+    pub(super) fn begin_about(&self, command: &str, recording: RecordingId) -> Entry {
+        let about = Map::from_iter([("recording".to_owned(), recording.to_string().into())]);
+        let entry = self.begin(None, command, &about);
+        let with_entry = Api {
+            entry: Some(entry.id),
+            ..self.clone()
+        };
+        with_entry.is_about(recording);
+        entry
+    }
+
     fn begin(&self, request: Option<&str>, command: &str, arguments: &Map<String, Value>) -> Entry {
         let object: Map<String, Value> = OBJECTS
             .iter()

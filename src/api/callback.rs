@@ -8,6 +8,7 @@ use super::answer::Failure;
 use super::arguments::typed;
 use super::command::{Command, Effect, Reach, Right, carries_out};
 use crate::event::rfc3339;
+use crate::media::Micros;
 use crate::model::reply::{Callback, CallbackStatus, Done};
 use crate::store::{Change, Command as StoreCommand, OutboxChange};
 
@@ -61,8 +62,19 @@ async fn status(api: &Api, arguments: Map<String, Value>) -> Result<CallbackStat
             error: last.map(|last| last.error.clone()),
         }
     });
+    let hook = api.host()?.review_hook().map(|hook| Callback {
+        name: "review.hook".to_owned(),
+        url: hook.url,
+        waiting: hook.waiting,
+        given_up: 0,
+        next: hook.next_in.map(|wait| {
+            let wait = Micros::try_from(wait.as_micros()).unwrap_or(Micros::MAX);
+            rfc3339(api.now().saturating_add(wait))
+        }),
+        error: hook.error,
+    });
     Ok(CallbackStatus {
-        callbacks: rows.collect(),
+        callbacks: rows.chain(hook).collect(),
     })
 }
 

@@ -136,6 +136,7 @@ impl From<FactsError> for Failure {
             }
             FactsError::Category(CategoryRefusal::Deep(_)) => (Code::Refused, Some("parent")),
             FactsError::Category(CategoryRefusal::Full) => (Code::Refused, None),
+            FactsError::Reviewed(_) => (Code::Conflict, Some("recording")),
             FactsError::Unwritten(_) | FactsError::Waits(_) => (Code::Unavailable, None),
         };
         let mut failure = Self::new(code, error.to_string());

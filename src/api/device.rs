@@ -1,6 +1,7 @@
 //! `device.…`, `config.…`, `log.…`: the box itself.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
@@ -50,6 +51,23 @@ pub trait Host: Send + Sync {
     fn refusals(&self) -> ByWord;
     /// The signs of life of the service.
     fn signs(&self) -> Signs;
+    /// How it goes with the hook that reviews, if there is one.
+    fn review_hook(&self) -> Option<HookStatus> {
+        None
+    }
+}
+
+/// How it goes with `review.hook`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookStatus {
+    /// The address, without parts that may be secret.
+    pub url: String,
+    /// Recordings that are over and wait for its answer; at most 1,000 are counted.
+    pub waiting: usize,
+    /// The time until it is asked again, where something failed.
+    pub next_in: Option<Duration>,
+    /// Why it is not asked, or what is wrong with its answer.
+    pub error: Option<String>,
 }
 
 /// The lines of the log that somebody asks for.

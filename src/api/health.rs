@@ -4,7 +4,7 @@ use super::{Api, process as resources};
 use crate::event::rfc3339;
 use crate::media::Micros;
 use crate::model::reply::{
-    ClockHealth, Health, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
+    ClockHealth, Health, OutboxHealth, ProcessHealth, ReviewHealth, StorageHealth, StreamHealth, SyncHealth,
 };
 use crate::recorder::StreamStatus;
 use crate::store::Progress;
@@ -46,7 +46,11 @@ impl Api {
                 events: depth.events,
                 log_lost: host.as_ref().map_or(0, |host| host.log_lost()),
             },
-            mqtt: host.and_then(|host| host.link()),
+            mqtt: host.as_ref().and_then(|host| host.link()),
+            review: host.and_then(|host| host.review_hook()).map(|hook| ReviewHealth {
+                waiting: hook.waiting,
+                error: hook.error,
+            }),
         }
     }
 }

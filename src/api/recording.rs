@@ -3,6 +3,7 @@
 mod compose;
 mod delete;
 mod facts;
+mod hook;
 mod list;
 mod review;
 mod search;

@@ -154,6 +154,7 @@ pub fn token_made(token: String, claims: &Claims, address: Option<&str>, is_file
     let media = match &claims.scope {
         TokenScope::Recording(recording) if is_file => format!("/r/{recording}.mp4"),
         TokenScope::Recording(recording) => format!("/r/{recording}/master.m3u8"),
+        TokenScope::Frames(recording) => format!("/r/{recording}/frame.mp4"),
         TokenScope::Streams(pattern) => match pattern.as_str().parse() {
             Ok(stream) if !pattern.as_str().contains('*') => stream_path(&stream) + ".m3u8",
             _ => "/".to_owned(),

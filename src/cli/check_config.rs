@@ -56,6 +56,10 @@ impl CheckConfig {
                 .mqtt
                 .as_ref()
                 .and_then(|mqtt| daemon::broker_keys(mqtt).err()),
+            config
+                .review
+                .as_ref()
+                .and_then(|review| daemon::review_key(review).err()),
         ];
         let unsigned = config
             .callbacks

@@ -100,6 +100,8 @@ pub enum Advice {
         /// The address that they connect to.
         address: SocketAddr,
     },
+    /// There is a service to ask about recordings that a template holds back, and no template does so.
+    NobodyAsked,
     /// The app of streams is a word that has another meaning in addresses of the HTTP server.
     ReservedApp {
         /// The entry with the streams.
@@ -179,6 +181,9 @@ impl fmt::Display for Advice {
                 f,
                 "{of}: streams whose app begins with '{app}' are played under /s/{app}/…, because /{app}/ has another meaning in \
                  addresses of the HTTP server; give them another app, if you can"
+            ),
+            Advice::NobodyAsked => f.write_str(
+                "review.hook is asked about nothing: no template of this file has review = \"before\"",
             ),
             Advice::NobodyIsAnonymous => f.write_str(
                 "rtmp.allow_anonymous = true has no effect beside a [[publisher]]: a publisher that matches no entry is refused",

@@ -54,6 +54,7 @@ impl Config {
                 Some(("task.end", Some(entry)))
             }
             Advice::NobodyIsAnonymous => Some(("rtmp.allow_anonymous", None)),
+            Advice::ShortKey { of } if of == "review.hook" => Some(("review.key", None)),
             Advice::ShortKey { of } => self.callback("callback.key", of).or_else(|| {
                 let is_short = |publisher: &Publisher| *of == publisher.shown() && publisher.has_short_key();
                 self.publisher("publisher.key", is_short).or_else(|| {
@@ -65,12 +66,14 @@ impl Config {
                 })
             }),
             Advice::OpenAddress { of } if of == "sync.endpoint" => Some(("sync.endpoint", None)),
+            Advice::OpenAddress { of } if of == "review.hook" => Some(("review.hook", None)),
             Advice::OpenAddress { of } => self.callback("callback.url", of).or_else(|| {
                 let asks = |publisher: &Publisher| {
                     *of == format!("the hook of {}", publisher.shown()) && publisher.has_open_hook()
                 };
                 self.publisher("publisher.hook", asks)
             }),
+            Advice::NobodyAsked => Some(("review.hook", None)),
             Advice::OpenBroker { .. } => Some(("mqtt.url", None)),
             Advice::OpenApp { of, stream } => {
                 let is_it = |other: &Publisher| other.shown() == *of && other.stream.to_string() == *stream;
@@ -121,6 +124,8 @@ mod tests {
     fn every_advice_names_its_own_line() {
         let rules = "[[rule]]\nstream = \"live/a\"\n";
         let publishers = "[[publisher]]\nstream = \"live/a\"\nkey = \"a-long-enough-secret\"\n";
+        let door = "[http]\nlisten = [\"[::1]:80\"]\ntoken_key_file = \"t\"\n[review]\n";
+        let held = "[[template]]\nname = \"default\"\nreview = \"before\"\n";
         let viewers = "[[viewer]]\nname = \"a\"\nkey_file = \"k\"\n";
         let all = [
             format!("{rules}[[rule]]\nrecord = \"never\"\napp = \"hall\" # here\n[[rule]]\n"),
@@ -138,6 +143,9 @@ mod tests {
             "[[callback]]\nname = \"a\"\nurl = \"https://x/a\"\n[[callback]]\nname = \"b\"\nurl = \"http://10.0.0.1:80/b\" # here\n".to_owned(),
             "[[callback]]\nname = \"a\"\nurl = \"https://x/a\"\n[[callback]]\nurl = \"https://x/b\"\nkey = \"fifteen-letters\" # here\n".to_owned(),
             "[mqtt]\nclient_id = \"a\"\nurl = \"mqtt://10.0.0.1\" # here\n".to_owned(),
+            format!("{door}hook = \"http://10.0.0.1/r\" # here\n{held}"),
+            format!("{door}hook = \"https://r/r\"\nkey = \"fifteen-letters\" # here\n{held}"),
+            format!("{door}hook = \"https://r/r\" # here\n"),
             "[sync]\nurl = \"s3://b/p\"\nregion = \"r\"\nendpoint = \"http://10.0.0.1:9000\" # here\n".to_owned(),
             "[[task]]\nname = \"a\"\nstream = \"live/a\"\nweekly = [\"Mon 08:00-09:00\"]\n[[task]]\nname = \"b\"\nstream = \"live/b\"\n\
              start = \"2020-12-01T08:00:00Z\"\nend = \"2020-12-01T09:00:00Z\" # here\n".to_owned(),

@@ -118,6 +118,7 @@ const KEYS: &[Key] = &[
         differs: |old, new| old.sync.is_some() && new.sync.is_some() && old.sync != new.sync,
     },
     key!("[mqtt]", true, mqtt),
+    key!("[review]", true, review),
     key!("[[callback]]", true, callbacks),
     key!("[[publisher]]", true, publishers),
     key!("[[viewer]]", true, viewers),

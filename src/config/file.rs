@@ -11,8 +11,8 @@ use super::place::{line_of_fault, line_of_key};
 use super::raw::{Fault, Raw};
 use super::{
     ByteSize, Callback, ChannelSettings, Config, Control, Delivery, Device, EncryptionKeys, Http, Keep, Mqtt,
-    Publisher, Ring, Rtmp, Rule, Span, Storage, Task, Template, TemplateSource, Viewer, callback, publisher,
-    viewer,
+    Publisher, ReviewSettings, Ring, Rtmp, Rule, Span, Storage, Task, Template, TemplateSource, Viewer,
+    callback, publisher, viewer,
 };
 use crate::model::nearest;
 
@@ -148,6 +148,7 @@ struct File {
     encryption: EncryptionKeys,
     sync: Delivery,
     mqtt: Mqtt,
+    review: ReviewSettings,
     callback: Vec<Callback>,
     publisher: Vec<Publisher>,
     viewer: Vec<Viewer>,
@@ -209,6 +210,7 @@ impl File {
         let viewers = viewer::resolve(self.viewer, &self.http, &publishers)?;
         let config = Config {
             mqtt: self.mqtt.resolve(&id)?,
+            review: self.review.resolve()?,
             callbacks: callback::resolve(self.callback)?,
             device: Device { id },
             rtmp: self.rtmp,
@@ -227,6 +229,7 @@ impl File {
         };
         check(&config)?;
         super::encryption::check(&config)?;
+        super::review::check(&config)?;
         super::rule::check(&config.rules, &config.templates)?;
         super::task::check(&config.tasks, &config.templates)?;
         Ok(config)

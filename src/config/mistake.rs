@@ -15,7 +15,7 @@ use super::raw::Fault;
 /// A longer value is not repeated in the message.
 const LONGEST_SHOWN: usize = 120;
 /// The message names no section for a key that belongs to more sections than this.
-const MOST_SECTIONS: usize = 4;
+const MOST_SECTIONS: usize = 5;
 
 /// Explains what is wrong with a text that the parser refused, and what would be right.
 pub(super) fn explained(text: &str, fault: &Fault) -> String {
@@ -365,7 +365,7 @@ mod tests {
             ("[storage]\nhandshake_timeout = \"5s\"", "a line with [rtmp]"),
             (
                 "[rtmp]\nkey_file = \"k\"",
-                "[[callback]], [[publisher]], [[viewer]]",
+                "[review], [[callback]], [[publisher]], [[viewer]]",
             ),
             ("quota = \"20 GiB\"", "a line with [storage]"),
         ] {

@@ -23,6 +23,7 @@ mod place;
 mod publisher;
 mod rate;
 mod raw;
+mod review;
 mod rtmp;
 mod rule;
 mod secret;
@@ -59,6 +60,7 @@ pub use mqtt::{BrokerUrl, BrokerUrlError, Mqtt, MqttVersion};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};
 pub use rate::{BitRate, BitRateError};
 pub(crate) use raw::{Fault, Raw};
+pub use review::ReviewSettings;
 pub use rtmp::Rtmp;
 pub use rule::{Pattern, RecordWhen, Rule};
 pub use secret::{MAX_SECRET, Secret, SecretError, SecretSource};
@@ -94,6 +96,8 @@ pub struct Config {
     pub sync: Option<Delivery>,
     /// `[mqtt]`. Without it there is no broker.
     pub mqtt: Option<Mqtt>,
+    /// `[review]`: the service that is asked about recordings that are held back, if there is one.
+    pub review: Option<ReviewSettings>,
     /// `[[callback]]`: the web services that events are sent to.
     pub callbacks: Vec<Callback>,
     /// `[[publisher]]`: who may push. Without any, everybody who can connect may push.

@@ -42,6 +42,9 @@ impl Config {
         if let Some(mqtt) = &self.mqtt {
             section(&mut out, "mqtt", mqtt);
         }
+        if let Some(review) = &self.review {
+            section(&mut out, "review", review);
+        }
         let tables = Tables {
             callback: &self.callbacks,
             publisher: &self.publishers,

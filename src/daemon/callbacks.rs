@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::keys::callback_key;
+use super::keys::{callback_key, review_key};
 use super::may_block;
-use crate::api::CallbackRow;
+use crate::api::{Api, CallbackRow};
 use crate::config::{self, Config};
-use crate::doors::webhook::{Callback, CallbackSettings, listener};
+use crate::doors::webhook::{Callback, CallbackSettings, HookSettings, ReviewHook, listener};
 use crate::event::{Dialect, Sender};
 use crate::https::{client_with, trusted, trusting, with_causes};
 use crate::store::{Clock, Reader, Store};
@@ -61,6 +61,35 @@ pub(super) async fn start(
         }
     }
     started
+}
+
+/// Starts to ask the hook of `[review]`, if there is one. If it cannot be asked, an error is logged, and recordings stay held back.
+pub(super) async fn start_hook(config: &Config, api: &Api, store: &Store) -> Option<ReviewHook> {
+    let review = config.review.clone()?;
+    let url = review.hook()?.clone();
+    let wanted = review.clone();
+    let key = may_block(move || review_key(&wanted)).await.flatten();
+    let roots = trusted().await;
+    let ready = key.and_then(|key| {
+        let client = client_with(trusting(roots)?).pool_max_idle_per_host(1).build()?;
+        Ok((key, client))
+    });
+    match ready {
+        Ok((key, client)) => {
+            let settings = HookSettings {
+                url,
+                key,
+                every: review.every().duration(),
+                timeout: review.timeout().duration(),
+            };
+            Some(ReviewHook::start(settings, client, api.clone(), store.progress()))
+        }
+        Err(error) => {
+            let reason = with_causes(error.as_ref());
+            tracing::error!("review.hook is not asked, and recordings stay held back: {reason}");
+            Some(ReviewHook::unready(&url, reason))
+        }
+    }
 }
 
 fn settings(

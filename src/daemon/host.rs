@@ -10,10 +10,10 @@ use super::pulse::Pulse;
 use super::{log, recent};
 use crate::access::Admission;
 use crate::access::viewer::{Claims, Gate, VIEWER};
-use crate::api::{ByWord, CallbackRow, Host, LogWanted, Reloaded, Signs};
+use crate::api::{ByWord, CallbackRow, HookStatus, Host, LogWanted, Reloaded, Signs};
 use crate::doors::mqtt::Tally;
 use crate::doors::rtmp;
-use crate::doors::webhook::Callback;
+use crate::doors::webhook::{Callback, ReviewHook};
 use crate::model::reply::{DeviceBroker, LinkHealth, LogTail};
 
 /// A request to read the configuration again. The sender takes the result.
@@ -37,6 +37,8 @@ pub(super) struct Facts {
     /// The callbacks that are configured, and below those that run.
     pub(super) callbacks: Vec<CallbackRow>,
     pub(super) webhooks: Vec<Callback>,
+    /// The hook that reviews, if there is one.
+    pub(super) hook: Option<ReviewHook>,
     /// The address of the broker, if one is configured.
     pub(super) broker: Option<String>,
     /// The gate of viewers, if there is a door for them, and the address of that door.
@@ -105,6 +107,12 @@ impl Host for ThisService {
     fn look_again(&self) {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.webhooks.iter().for_each(Callback::look_again);
+        facts.hook.iter().for_each(ReviewHook::look_again);
+    }
+
+    fn review_hook(&self) -> Option<HookStatus> {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.hook.as_ref().map(ReviewHook::status)
     }
 
     fn token(&self, claims: &Claims) -> Result<String, String> {

@@ -12,7 +12,8 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::access::Authorizer;
 use crate::access::viewer::{ViewerKeyError, Viewers};
 use crate::config::{
-    Advice, Callback, ChannelSettings, Config, MAX_SECRET, Mqtt, PushTo, Secret, SecretSource, Target, Tls,
+    Advice, Callback, ChannelSettings, Config, MAX_SECRET, Mqtt, PushTo, ReviewSettings, Secret,
+    SecretSource, Target, Tls,
 };
 use crate::doors::mqtt::LinkSettings;
 use crate::doors::rtmp::Trust;
@@ -134,6 +135,12 @@ pub(crate) fn callback_key(callback: &Callback) -> anyhow::Result<Option<Vec<u8>
     let key = callback.key().map(|key| secret("callback.key", &key));
     key.transpose()
         .with_context(|| format!("callback '{}'", callback.name()))
+}
+
+/// The key that signs questions to `review.hook`, if one is configured.
+pub(crate) fn review_key(review: &ReviewSettings) -> anyhow::Result<Option<Vec<u8>>> {
+    let key = review.key();
+    key.map(|key| secret("review.key", &key)).transpose()
 }
 
 /// How the broker is reached. Reads the passwords, keys and certificates for it. `system` gives the certificates of the system.

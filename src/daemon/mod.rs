@@ -24,7 +24,7 @@ mod viewers;
 pub(crate) use control::NAME as SOCKET_NAME;
 pub use control::default_socket;
 pub(crate) use keys::{
-    authority, authorizer, broker_keys, callback_key, certificate, https_certificate, viewers,
+    authority, authorizer, broker_keys, callback_key, certificate, https_certificate, review_key, viewers,
 };
 pub use log::{LogTarget, flush_log, init_log};
 pub use pulse::Silence;

@@ -116,6 +116,13 @@ impl Service {
         self.facts().webhooks = webhooks;
     }
 
+    /// Asks the hook of the configuration, in place of the one that was asked before.
+    async fn ask_hook(&self) {
+        self.facts().hook = None;
+        let hook = callbacks::start_hook(&self.config, &self.api, &self.store).await;
+        self.facts().hook = hook;
+    }
+
     fn facts(&self) -> MutexGuard<'_, Facts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -205,7 +212,11 @@ impl Service {
         tokio::task::spawn_blocking(move || uploader.iter().for_each(Uploader::stop))
             .await
             .context("the uploader could not be joined")?;
-        self.facts().webhooks.clear();
+        {
+            let mut facts = self.facts();
+            facts.webhooks.clear();
+            facts.hook = None;
+        }
         let sealed = self.store.seal().await;
         // The last events are in the outbox now, so the broker can have them.
         if let Some(mqtt) = self.mqtt.take() {

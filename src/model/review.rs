@@ -30,6 +30,9 @@ pub struct Review {
     /// Why, if somebody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// A template held the recording back, and nobody said anything of it yet: `review.hook` is asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
 }
 
 /// The reason of a review: a text of one line, at most 128 bytes of UTF-8.
@@ -91,7 +94,11 @@ impl fmt::Display for ReviewStatus {
 impl Review {
     /// A review without a reason.
     pub fn of(status: ReviewStatus) -> Self {
-        Self { status, reason: None }
+        Self {
+            status,
+            reason: None,
+            asks: false,
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub enum FactsCommand {
         review: Review,
         /// What becomes of files that were delivered, where the recording is blocked.
         on_block: OnBlock,
+        /// True for the answer of a service that was asked: where somebody reviewed the recording meanwhile, it does not count.
+        asked: bool,
         /// The receiver of the answer.
         done: oneshot::Sender<Result<(), FactsError>>,
     },
@@ -63,6 +65,9 @@ pub enum FactsError {
     /// There is no such recording.
     #[error("there is no recording '{0}'")]
     NoRecording(RecordingId),
+    /// Somebody reviewed the recording since it was asked about.
+    #[error("recording {0} was reviewed meanwhile")]
+    Reviewed(RecordingId),
     /// The tree does not take it.
     #[error(transparent)]
     Category(#[from] CategoryRefusal),

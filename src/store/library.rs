@@ -326,6 +326,11 @@ impl Library {
         self.journal().sharing_tape(recording, most)
     }
 
+    /// Up to so many recordings that are over, and of which a service is to say whether viewers may have them.
+    pub fn to_ask(&self, most: usize) -> Result<Vec<RecordingId>, StoreError> {
+        self.journal().to_ask(most)
+    }
+
     /// All categories, by id.
     pub fn categories(&self) -> Result<Vec<Category>, StoreError> {
         self.journal().categories()

@@ -50,6 +50,7 @@ mod mqtt_requests;
 mod old_store;
 mod record;
 mod review;
+mod review_hook;
 mod rtmps;
 mod service_manager;
 mod strangers;

@@ -29,11 +29,20 @@ pub(crate) const HANG_UP: u16 = 0;
 /// The answer to a call: a status, [`HANG_UP`], or no answer.
 type Answer = dyn FnMut(&Call) -> Option<u16> + Send;
 
+/// Writes the answer to a call itself, and says so; or leaves it to the others.
+type TakeOver = dyn FnMut(&Call, &TcpStream) -> bool + Send;
+
 /// A web service. It lives as long as the test.
 pub(crate) struct Webhook {
     address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
-    answer: Arc<Mutex<Box<Answer>>>,
+    answers: Answers,
+}
+
+#[derive(Clone)]
+struct Answers {
+    simple: Arc<Mutex<Box<Answer>>>,
+    own: Arc<Mutex<Box<TakeOver>>>,
 }
 
 impl Webhook {
@@ -43,15 +52,18 @@ impl Webhook {
         let webhook = Self {
             address: listener.local_addr().unwrap(),
             calls: Arc::default(),
-            answer: Arc::new(Mutex::new(Box::new(|_| Some(200)))),
+            answers: Answers {
+                simple: Arc::new(Mutex::new(Box::new(|_| Some(200)))),
+                own: Arc::new(Mutex::new(Box::new(|_, _| false))),
+            },
         };
-        let (calls, answer) = (webhook.calls.clone(), webhook.answer.clone());
+        let (calls, answers) = (webhook.calls.clone(), webhook.answers.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (calls, answer) = (calls.clone(), answer.clone());
+                let (calls, answers) = (calls.clone(), answers.clone());
                 std::thread::spawn(move || {
                     let mut place = 0;
-                    while serve(&client, place, &calls, &answer).is_some() {
+                    while serve(&client, place, &calls, &answers).is_some() {
                         place += 1;
                     }
                 });
@@ -65,6 +77,11 @@ impl Webhook {
         format!("http://{}{path}", self.address)
     }
 
+    /// The service's address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The calls so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
@@ -72,17 +89,17 @@ impl Webhook {
 
     /// Sets the answer to calls from now on.
     pub(crate) fn answer(&self, answer: impl FnMut(&Call) -> Option<u16> + Send + 'static) {
-        *self.answer.lock().unwrap() = Box::new(answer);
+        *self.answers.simple.lock().unwrap() = Box::new(answer);
+    }
+
+    /// Answers calls with bytes of the test's own, from now on, where it says that it does.
+    pub(crate) fn take_over(&self, own: impl FnMut(&Call, &TcpStream) -> bool + Send + 'static) {
+        *self.answers.own.lock().unwrap() = Box::new(own);
     }
 }
 
 /// Reads one call; none when no further call comes, or when the call gets no answer.
-fn serve(
-    client: &TcpStream,
-    place: usize,
-    calls: &Mutex<Vec<Call>>,
-    answer: &Mutex<Box<Answer>>,
-) -> Option<()> {
+fn serve(client: &TcpStream, place: usize, calls: &Mutex<Vec<Call>>, answers: &Answers) -> Option<()> {
     let mut reader = BufReader::new(client);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -109,8 +126,11 @@ fn serve(
         body: String::from_utf8(body).unwrap(),
         place,
     };
-    let status = (answer.lock().unwrap())(&call);
-    calls.lock().unwrap().push(call);
+    calls.lock().unwrap().push(call.clone());
+    if (answers.own.lock().unwrap())(&call, client) {
+        return Some(());
+    }
+    let status = (answers.simple.lock().unwrap())(&call);
     if status == Some(HANG_UP) {
         let _ = client.shutdown(std::net::Shutdown::Both);
         return None;

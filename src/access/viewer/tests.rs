@@ -73,6 +73,7 @@ fn of(stream: &StreamName) -> What<'_> {
         stream,
         recording: None,
         span: None,
+        still: false,
     }
 }
 

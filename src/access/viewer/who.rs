@@ -41,6 +41,8 @@ pub struct What<'a> {
     pub recording: Option<RecordingId>,
     /// The time from and to which the media goes, UTC microseconds. For a playlist it is the time of all its chunks.
     pub span: Option<(Micros, Micros)>,
+    /// True for a still of the recording.
+    pub still: bool,
 }
 
 /// Rights on some media.
@@ -64,6 +66,8 @@ pub(super) enum Media {
     Stream(StreamName),
     /// This recording.
     Recording(RecordingId),
+    /// The stills of this recording.
+    Frames(RecordingId),
 }
 
 impl Viewer {
@@ -85,6 +89,15 @@ impl Viewer {
     /// True when the viewer has the right on this media. Media that is partly within the time of a token counts as within.
     pub fn may(&self, right: Right, what: &What<'_>) -> bool {
         self.scopes.iter().any(|scope| scope.allows(right, what))
+    }
+
+    /// True where the viewer is who was asked to review this: it gets stills of what is to be reviewed.
+    pub fn reviews(&self, what: &What<'_>) -> bool {
+        let asked = |scope: &&Scope| matches!(scope.of, Media::Frames(_));
+        self.scopes
+            .iter()
+            .filter(asked)
+            .any(|scope| scope.allows(Right::Watch, what))
     }
 
     /// The earliest and the latest time of the media of `what` that the viewer may have, UTC microseconds. Where the viewer may
@@ -154,6 +167,7 @@ impl Scope {
             Media::Fitting(patterns) => patterns.iter().any(|pattern| pattern.fits(what.stream.as_str())),
             Media::Stream(stream) => stream == what.stream,
             Media::Recording(recording) => what.recording == Some(*recording),
+            Media::Frames(recording) => what.still && what.recording == Some(*recording),
         };
         let is_within = match (self.from, self.to, what.span) {
             (None, None, _) => true,

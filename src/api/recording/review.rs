@@ -41,6 +41,7 @@ pub(super) async fn review(api: &Api, arguments: Map<String, Value>) -> Result<R
     let review = Review {
         status: asked.status,
         reason: asked.reason,
+        asks: false,
     };
     match (asked.recording, asked.recordings) {
         (Some(one), None) => Ok(Reviewed::One(review_one(api, one, review).await?)),
@@ -79,11 +80,9 @@ async fn review_each(api: &Api, several: Vec<String>, review: Review) -> Result<
 async fn review_one(api: &Api, text: String, review: Review) -> Result<RecordingReviewed, Failure> {
     let recording = row_of(api, text).await?.id;
     api.is_about(recording);
-    // Where nothing is delivered, there is nothing to remove.
-    let on_block = api
-        .uploader()
-        .map_or(OnBlock::Keep, |uploader| uploader.on_block());
-    api.recorder.review(recording, review.clone(), on_block).await?;
+    api.recorder
+        .review(recording, review.clone(), api.on_block())
+        .await?;
     let seen = api.seen().clone();
     let shares = api.read(move |library| sharing(library, recording, &seen));
     let shares = shares.await?.into_iter().map(|(recording, review)| SharesTape {
@@ -117,6 +116,12 @@ fn sharing(
 }
 
 impl Api {
+    /// What becomes of delivered files of a blocked recording. Where nothing is delivered, there is nothing to remove.
+    pub(super) fn on_block(&self) -> OnBlock {
+        let uploader = self.uploader();
+        uploader.map_or(OnBlock::Keep, |uploader| uploader.on_block())
+    }
+
     /// The streams of which the caller sees what is held back.
     pub(in crate::api) fn moderates(&self) -> StreamSet {
         let scope = self.caller.scope.as_ref();

@@ -36,6 +36,10 @@ const SECTIONS: &[(&str, &str)] = &[
         "Where recordings are delivered to: a bucket that speaks S3, or a folder.",
     ),
     ("[mqtt]", "The broker that the box is managed by."),
+    (
+        "[review]",
+        "The service that says whether viewers may have recordings that a template holds back.",
+    ),
     ("[[callback]]", "Web services that are told of events."),
     (
         "[[publisher]]",

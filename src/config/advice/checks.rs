@@ -5,8 +5,8 @@ use crate::config::listen::reachable;
 use crate::config::publisher::is_open;
 use crate::config::secret::MASK;
 use crate::config::{
-    Config, DEFAULT_TEMPLATE, Keep, Pattern, Proof, Publisher, RESERVED_APPS, Rule, SecretSource, Target,
-    Viewer, ViewerProof,
+    Config, DEFAULT_TEMPLATE, Keep, Pattern, Proof, Publisher, RESERVED_APPS, ReviewSettings, Rule,
+    SecretSource, Target, Template, Viewer, ViewerProof,
 };
 
 /// The advice on rules, those that apply before others first, and on the templates of these names. `used` names the templates
@@ -69,6 +69,13 @@ impl Config {
         };
         let mut all = of_rules(&names, rules, used);
         all.extend(self.advice_beside_rules());
+        let holds_back = |template: &Template| {
+            let mut outputs = template.outputs.iter();
+            outputs.any(|output| !output.review.is_after())
+        };
+        if self.review.is_some() && !self.templates.iter().any(holds_back) {
+            all.push(Advice::NobodyAsked);
+        }
         all
     }
 
@@ -181,9 +188,13 @@ impl Config {
         let callbacks = self.callbacks.iter();
         let callbacks = callbacks.filter(move |callback| callback.key().as_ref().is_some_and(is_short));
         let callbacks = callbacks.map(|callback| format!("[[callback]] '{}'", callback.name()));
+        let review = self.review.iter();
+        let review = review.filter(|review| review.key().as_ref().is_some_and(is_short));
+        let review = review.map(|_| REVIEW_HOOK.to_owned());
         publishers
             .chain(viewers)
             .chain(callbacks)
+            .chain(review)
             .map(|of| Advice::ShortKey { of })
     }
 
@@ -197,9 +208,12 @@ impl Config {
             Target::S3(s3) if is_open(&s3.endpoint) => Some("sync.endpoint".to_owned()),
             _ => None,
         });
+        let hook = self.review.as_ref().and_then(ReviewSettings::hook);
+        let hook = hook.filter(|url| url.is_open()).map(|_| REVIEW_HOOK.to_owned());
         hooks
             .chain(callbacks)
             .chain(store)
+            .chain(hook)
             .map(|of| Advice::OpenAddress { of })
             .chain(self.open_broker())
     }
@@ -210,6 +224,9 @@ impl Config {
         open.then(|| Advice::OpenBroker { url: url.to_string() })
     }
 }
+
+/// The hook of `[review]`, for a message.
+const REVIEW_HOOK: &str = "review.hook";
 
 fn is_short(source: &SecretSource) -> bool {
     matches!(source, SecretSource::Given(key) if key.is_short())

@@ -103,6 +103,10 @@ impl Service {
             broker::enroll(&self.config, &self.store);
             self.call_back().await;
         }
+        if self.config.review != config.review {
+            self.config.review = config.review.clone();
+            self.ask_hook().await;
+        }
         self.config = Changes::in_force(&self.config, config);
         self.tell_facts();
         let mut advice = self.recorder.advice();

@@ -187,6 +187,7 @@ impl Service {
         };
         service.tell_facts();
         service.call_back().await;
+        service.ask_hook().await;
         Ok(service)
     }
 }

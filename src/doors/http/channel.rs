@@ -52,6 +52,7 @@ fn asked(channel: &Channel) -> impl Iterator<Item = What<'_>> {
             stream,
             recording: Some(item.recording),
             span: None,
+            still: false,
         })
     })
 }

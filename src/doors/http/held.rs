@@ -49,7 +49,7 @@ pub(super) struct Guard {
 impl Sight {
     /// What a viewer sees of this media.
     pub(super) fn of(door: &Door, viewer: &Viewer, what: &What<'_>) -> Self {
-        let sees_all = viewer.may(Right::Moderate, what);
+        let sees_all = viewer.may(Right::Moderate, what) || viewer.reviews(what);
         Self((!sees_all).then(|| door.held.clone()))
     }
 
@@ -66,15 +66,11 @@ impl Sight {
     /// Refuses a recording that is held back itself.
     pub(super) fn recording(&self, row: &RecordingRow) -> Result<(), Refusal> {
         let status = row.review.as_ref().map(|review| review.status);
-        let why = match status.filter(|_| self.0.is_some()) {
-            Some(ReviewStatus::Block) => "is blocked",
-            Some(ReviewStatus::Review) => "is to be reviewed first",
-            Some(ReviewStatus::Pass) | None => return Ok(()),
-        };
-        Err(Refusal::refused(format!(
-            "recording {} {why}: only viewers with the right 'moderate' get it",
-            row.id
-        )))
+        match status.filter(|_| self.0.is_some()) {
+            Some(ReviewStatus::Block) => Err(not_had(row, "is blocked")),
+            Some(ReviewStatus::Review) => Err(not_had(row, "is to be reviewed first")),
+            Some(ReviewStatus::Pass) | None => Ok(()),
+        }
     }
 
     /// Refuses tape of which some is held back.
@@ -115,6 +111,22 @@ impl Sight {
             of,
         })
     }
+}
+
+/// Refuses a recording that is blocked, to whom what is to be reviewed is shown.
+pub(super) fn not_blocked(row: &RecordingRow) -> Result<(), Refusal> {
+    let status = row.review.as_ref().map(|review| review.status);
+    if status == Some(ReviewStatus::Block) {
+        return Err(not_had(row, "is blocked"));
+    }
+    Ok(())
+}
+
+fn not_had(row: &RecordingRow, why: &str) -> Refusal {
+    Refusal::refused(format!(
+        "recording {} {why}: only viewers with the right 'moderate' get it",
+        row.id
+    ))
 }
 
 /// The refusal of tape that is held back.

@@ -3,9 +3,14 @@
 //! The door sends every event that a service wants to it, in order. When the service does not take an event, edgereel sends it
 //! again, as often as is configured, also over restarts. Then the event is kept until somebody says `callback.retry`. An event
 //! that is not taken delays no other one. A service that is away costs only rows in the journal.
+//!
+//! `review` asks a service whether viewers may have a recording, over the same connections and with the same signature.
 
 mod offer;
+mod review;
 mod run;
+
+pub use review::{HookSettings, ReviewHook};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 
 use super::CallbackSettings;
 use crate::event::dialect::{Message, aliyun_headers, hmac_sha256_hex, ingest_query};
@@ -24,8 +24,44 @@ impl Door {
         Self { client, kept: false }
     }
 
+    /// A request to post something.
+    pub(super) fn post(&self, url: Url) -> RequestBuilder {
+        self.client.post(url)
+    }
+
     /// Sends one request. The status says whether the service took it; the body of its answer does not matter.
     async fn send(&mut self, request: RequestBuilder, timeout: Duration) -> Result<(), String> {
+        let answer = self.answer(request, timeout).await?;
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(format!("it answered {}", answer.status()))
+        }
+    }
+
+    /// Sends one request, and reads the answer: its status, and of its body no more than a piece beyond `most` bytes.
+    pub(super) async fn exchange(
+        &mut self,
+        request: RequestBuilder,
+        timeout: Duration,
+        most: usize,
+    ) -> Result<(StatusCode, Vec<u8>), String> {
+        let mut answer = self.answer(request, timeout).await?;
+        let (status, mut body) = (answer.status(), Vec::new());
+        while body.len() <= most {
+            match answer.chunk().await {
+                Ok(Some(piece)) => body.extend_from_slice(&piece),
+                Ok(None) => break,
+                Err(error) => {
+                    self.kept = false;
+                    return Err(told(error, timeout));
+                }
+            }
+        }
+        Ok((status, body))
+    }
+
+    async fn answer(&mut self, request: RequestBuilder, timeout: Duration) -> Result<Response, String> {
         let request = request.timeout(timeout);
         let again = request.try_clone().filter(|_| self.kept);
         let mut answer = request.send().await;
@@ -38,14 +74,29 @@ impl Door {
             answer = again.send().await;
         }
         self.kept = answer.is_ok();
-        match answer {
-            Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => Err(format!("it answered {}", answer.status())),
-            Err(error) if error.is_timeout() => Err(format!("no answer within {} s", timeout.as_secs())),
-            // The address may contain a token.
-            Err(error) => Err(with_causes(&error.without_url())),
-        }
+        answer.map_err(|error| told(error, timeout))
     }
+}
+
+/// Why there is no answer.
+fn told(error: reqwest::Error, timeout: Duration) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", timeout.as_secs());
+    }
+    // The address may contain a token.
+    with_causes(&error.without_url())
+}
+
+/// The request with this body, and its signature where there is a key.
+pub(super) fn signed(request: RequestBuilder, key: Option<&[u8]>, body: String) -> RequestBuilder {
+    let request = match key {
+        Some(key) => {
+            let signature = hmac_sha256_hex(key, body.as_bytes());
+            request.header("X-Edgereel-Signature", format!("sha256={signature}"))
+        }
+        None => request,
+    };
+    request.body(body)
 }
 
 /// Sends all messages of an event, one after the other. The error says why one was not taken.
@@ -76,14 +127,7 @@ async fn tell(
                 .client
                 .post(url)
                 .header(CONTENT_TYPE, "application/cloudevents+json; charset=utf-8");
-            match &settings.key {
-                Some(key) => {
-                    let signature = hmac_sha256_hex(key, message.body.as_bytes());
-                    request.header("X-Edgereel-Signature", format!("sha256={signature}"))
-                }
-                None => request,
-            }
-            .body(message.body.clone())
+            signed(request, settings.key.as_deref(), message.body.clone())
         }
         Dialect::Tencent => json(door.client.post(url), message),
         Dialect::Aliyun => {

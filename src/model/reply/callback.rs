@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CallbackStatus {
-    /// In the order of the configuration.
+    /// In the order of the configuration; `review.hook`, where it is configured, is the last.
     pub callbacks: Vec<Callback>,
 }
 
@@ -18,7 +18,7 @@ pub struct Callback {
     pub name: String,
     /// Its URL, without possible secrets.
     pub url: String,
-    /// Events that are offered again.
+    /// Events that are offered again; of `review.hook`, recordings that wait for its answer.
     pub waiting: usize,
     /// Events that were given up; `callback.retry` offers them again.
     pub given_up: usize,

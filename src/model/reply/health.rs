@@ -26,6 +26,20 @@ pub struct Health {
     /// The connection to the broker; absent without a broker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mqtt: Option<LinkHealth>,
+    /// The service that says whether viewers may have recordings (`review.hook`); absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewHealth>,
+}
+
+/// The service that says whether viewers may have recordings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ReviewHealth {
+    /// Recordings that are over and wait for its answer; at most 1,000 are counted.
+    pub waiting: usize,
+    /// Why it is not asked, or what is wrong with its answer; absent when nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// The resources that the process uses.
@@ -144,6 +158,7 @@ impl Health {
             let sync = health.sync.as_ref();
             sync.map(|sync| (sync.state, sync.reason.clone(), sync.set_aside))
         };
+        let error = |health: &Health| health.review.as_ref().and_then(|review| review.error.clone());
         (self.streams.live, self.streams.recording) != (before.streams.live, before.streams.recording)
             || (self.storage.state, &self.storage.reason) != (before.storage.state, &before.storage.reason)
             || self.process.failures != before.process.failures
@@ -151,5 +166,6 @@ impl Health {
             || self.clock != before.clock
             || sync(self) != sync(before)
             || self.mqtt != before.mqtt
+            || error(self) != error(before)
     }
 }

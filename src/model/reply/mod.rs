@@ -37,7 +37,8 @@ pub use device::{
     ConfigReloaded, ConfigShown, DeviceAbout, DeviceBroker, DeviceClock, LogLevel, LogLine, LogTail,
 };
 pub use health::{
-    ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, StreamHealth, SyncHealth,
+    ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, ReviewHealth, StorageHealth, StreamHealth,
+    SyncHealth,
 };
 pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Values};
 pub use probe::{Healthy, Ready, Why};

@@ -215,10 +215,32 @@ impl Recorder {
         review: Review,
         on_block: OnBlock,
     ) -> Result<(), FactsError> {
+        self.note_review(recording, review, on_block, false).await
+    }
+
+    /// Notes what a service says of a recording that it was asked about, as [`review`](Self::review) does. Where somebody reviewed the
+    /// recording meanwhile, the answer does not count.
+    pub async fn review_asked(
+        &self,
+        recording: RecordingId,
+        review: Review,
+        on_block: OnBlock,
+    ) -> Result<(), FactsError> {
+        self.note_review(recording, review, on_block, true).await
+    }
+
+    async fn note_review(
+        &self,
+        recording: RecordingId,
+        review: Review,
+        on_block: OnBlock,
+        asked: bool,
+    ) -> Result<(), FactsError> {
         self.change_facts(|done| FactsCommand::Review {
             recording,
             review,
             on_block,
+            asked,
             done,
         })
         .await

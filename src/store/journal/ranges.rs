@@ -85,7 +85,7 @@ pub(super) fn compose(
         // The tick writes its file.
         execute(
             db,
-            "UPDATE recordings SET review = 1, sidecar = 2 WHERE recording = ?1",
+            "UPDATE recordings SET review = 1, asks = 1, sidecar = 2 WHERE recording = ?1",
             params![key],
         )?;
     }

@@ -50,7 +50,7 @@ pub(super) fn start(
         // The tick writes its file.
         execute(
             db,
-            "UPDATE recordings SET review = 1, sidecar = 2 WHERE id = ?1 AND review IS NULL",
+            "UPDATE recordings SET review = 1, asks = 1, sidecar = 2 WHERE id = ?1 AND review IS NULL",
             params![id.to_bytes()],
         )?;
     }

@@ -35,6 +35,7 @@ pub(super) fn review_of(status: Option<i64>, reason: Option<String>) -> Option<R
     Some(Review {
         status: status_of(status?),
         reason: reason.and_then(|reason| reason.try_into().ok()),
+        asks: false,
     })
 }
 
@@ -60,6 +61,11 @@ pub(super) fn review(
          WHERE id = ?1 AND (review IS NOT ?2 OR review_reason IS NOT ?3)",
     )?
     .execute(params![id.to_bytes(), number_of(review.status), reason])?;
+    execute(
+        db,
+        "UPDATE recordings SET asks = ?2 WHERE id = ?1 AND asks <> ?2",
+        params![id.to_bytes(), review.asks],
+    )?;
     let is_blocked = review.status == ReviewStatus::Block;
     // A block that is said again removes, or tags, what had stayed at its destination.
     if review.status.holds_back() && (changed > 0 || (is_blocked && on_block == OnBlock::Delete)) {
@@ -172,11 +178,23 @@ impl Journal {
         &self,
         id: RecordingId,
     ) -> std::result::Result<Option<Review>, StoreError> {
-        let sql = "SELECT review, review_reason FROM recordings WHERE id = ?1";
+        let sql = "SELECT review, review_reason, asks FROM recordings WHERE id = ?1";
         let found = self.one(sql, params![id.to_bytes()], |row| {
-            Ok(review_of(self.col(row, 0)?, self.col(row, 1)?))
+            let review = review_of(self.col(row, 0)?, self.col(row, 1)?);
+            let asks = self.col(row, 2)?;
+            Ok(review.map(|review| Review { asks, ..review }))
         })?;
         Ok(found.flatten())
+    }
+
+    /// Recordings that are over, and of which a service is to say whether viewers may have them.
+    pub(in crate::store) fn to_ask(&self, most: usize) -> std::result::Result<Vec<RecordingId>, StoreError> {
+        let sql = "SELECT id FROM recordings INDEXED BY recordings_asks
+             WHERE asks AND asks = 1 AND state = 'closed' AND review = 1 ORDER BY recording LIMIT ?1";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.all(sql, params![most], |row| {
+            Ok(RecordingId::from_bytes(self.col(row, 0)?))
+        })
     }
 
     /// Some of the other recordings that have tape of a recording, or nearly, with their reviews.

@@ -533,6 +533,10 @@ pub(super) const STEPS: &[&str] = &["
         parts      BLOB    NOT NULL
     ) STRICT;
     CREATE INDEX deleting_id ON deleting (id, step);
+", "
+    -- asks: a template held the recording back, and nobody said anything of it yet.
+    ALTER TABLE recordings ADD COLUMN asks INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX recordings_asks ON recordings (asks) WHERE asks;
 "];
 
 /// The newest version that this edgereel writes and reads.

@@ -145,7 +145,7 @@ const NEVER: &[(&str, &str)] = &[
         "recordings",
         "octet_length(id) <> 16 OR state NOT IN ('open', 'closed', 'delivered', 'expired') OR sidecar NOT IN (0, 1, 2)
             OR composed NOT IN (0, 1) OR octet_length(source) <> 16 OR (composed AND whole IS NOT NULL)
-            OR review NOT IN (0, 1, 2) OR NOT json_valid(form)",
+            OR review NOT IN (0, 1, 2) OR asks NOT IN (0, 1) OR NOT json_valid(form)",
     ),
     ("reviewed", "octet_length(id) <> 16 OR review NOT IN (0, 1, 2) OR gone NOT IN (0, 1)"),
     (

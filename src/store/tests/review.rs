@@ -29,6 +29,7 @@ fn said(status: ReviewStatus, reason: &str) -> Review {
     Review {
         status,
         reason: (!reason.is_empty()).then(|| reason.to_owned().try_into().unwrap()),
+        asks: false,
     }
 }
 
@@ -49,6 +50,7 @@ fn review_as(
         recording,
         review,
         on_block,
+        asked: false,
         done,
     })]);
     answer.try_recv().unwrap()
@@ -217,6 +219,67 @@ fn what_is_reviewed_first_is_held_back_from_its_beginning_on_and_has_a_file() {
     );
     assert!(held(&lost).has(id(1), &[]));
     assert_eq!(lost.library().verify(&mut |_, _| ()).unwrap(), []);
+}
+
+/// What the hook says of a recording.
+fn answer(rig: &mut Rig, recording: RecordingId, review: Review) -> Result<(), FactsError> {
+    let (done, mut answer) = oneshot::channel();
+    rig.handle(vec![Command::Facts(FactsCommand::Review {
+        recording,
+        review,
+        on_block: OnBlock::Delete,
+        asked: true,
+        done,
+    })]);
+    answer.try_recv().unwrap()
+}
+
+#[test]
+fn the_hook_is_asked_of_what_a_template_held_back_until_somebody_said_something() {
+    let mut rig = Rig::new();
+    let (a, start) = rig.publish(1, "a");
+    let held_back = (1..=3).map(|n| before(&a, id(n), 0));
+    let begun = [start].into_iter().chain(held_back);
+    rig.handle(
+        begun
+            .chain([a.record(id(4), 0), a.append(0), a.append(1)])
+            .collect(),
+    );
+    let to_ask = |rig: &Rig| rig.library().to_ask(9).unwrap();
+    // What is recorded is not asked of, and what a person reviewed meanwhile neither.
+    review(&mut rig, id(3), said(Waits, ""), false).unwrap();
+    assert_eq!(to_ask(&rig), []);
+    rig.handle((1..=4).map(|n| a.close(id(n), 2)).collect());
+    rig.pass(1_000_000);
+    assert_eq!(to_ask(&rig), [id(1), id(2)]);
+    set(&mut rig, id(1), json!({ "title": "one" })).unwrap();
+    rig.handle(vec![a.end()]);
+    // So it is when the journal is lost, and of what nobody held back.
+    for lost in [false, true] {
+        rig = restarted(rig, lost);
+        assert_eq!(to_ask(&rig), [id(1), id(2)], "{lost}");
+    }
+    assert_eq!(rig.library().verify(&mut |_, _| ()).unwrap(), []);
+    // It will say more later: nobody is asked again, and no event says what is as before.
+    answer(&mut rig, id(1), said(Waits, "")).unwrap();
+    answer(&mut rig, id(2), said(Block, "why")).unwrap();
+    assert_eq!((to_ask(&rig), told(&rig).len()), (Vec::new(), 1));
+    for late in [1, 2, 3, 4] {
+        let refused = answer(&mut rig, id(late), said(Pass, ""));
+        assert!(
+            matches!(refused, Err(FactsError::Reviewed(_))),
+            "{late}: {refused:?}"
+        );
+    }
+    assert!(matches!(
+        answer(&mut rig, id(9), said(Pass, "")),
+        Err(FactsError::NoRecording(_))
+    ));
+    let mut rig = restarted(rig, true);
+    assert_eq!(to_ask(&rig), []);
+    // A review that says the same to be reviewed is one: the hook is asked no more.
+    review(&mut rig, id(1), said(Pass, ""), false).unwrap();
+    assert!(!held(&rig).has(id(1), &[]) && held(&rig).has(id(2), &[]));
 }
 
 #[test]

@@ -160,9 +160,10 @@ impl Writer {
                     recording,
                     review,
                     on_block,
+                    asked,
                     done,
                 } => {
-                    let _ = done.send(self.review(recording, review, on_block));
+                    let _ = done.send(self.review(recording, review, on_block, asked));
                 }
                 FactsCommand::Categories { change, done } => {
                     let _ = done.send(self.change_categories(change));
@@ -195,9 +196,18 @@ impl Writer {
     }
 
     /// Notes what a review says of a recording.
-    fn review(&mut self, id: RecordingId, review: Review, on_block: OnBlock) -> Result<(), FactsError> {
+    fn review(
+        &mut self,
+        id: RecordingId,
+        review: Review,
+        on_block: OnBlock,
+        asked: bool,
+    ) -> Result<(), FactsError> {
         self.commit_rows()?;
-        let (_, facts, _) = self.described(id)?;
+        let (_, facts, known) = self.described(id)?;
+        if asked && !known.is_some_and(|known| known.asks) {
+            return Err(FactsError::Reviewed(id));
+        }
         let row = Op::Review {
             id,
             review: review.clone(),

@@ -43,6 +43,8 @@ pub enum TokenScope {
     Streams(Pattern),
     /// One recording.
     Recording(RecordingId),
+    /// The stills of one recording, also where it is to be reviewed.
+    Frames(RecordingId),
 }
 
 /// The keys of tokens: the first one signs, and each of them is valid.
@@ -143,6 +145,7 @@ impl Token {
         let of = match scope {
             TokenScope::Streams(pattern) => Media::Fitting(vec![pattern]),
             TokenScope::Recording(recording) => Media::Recording(recording),
+            TokenScope::Frames(recording) => Media::Frames(recording),
         };
         Viewer {
             name: "token".to_owned(),
@@ -163,7 +166,8 @@ impl Viewer {
     pub fn may_pass_on(&self, claims: &Claims, what: Option<&What<'_>>) -> bool {
         let covers = |right: Right| match (&claims.scope, what) {
             (TokenScope::Recording(_), Some(what)) => self.may(right, what),
-            (TokenScope::Recording(_), None) => false,
+            // Only the service itself makes tokens for stills.
+            (TokenScope::Frames(_), _) | (TokenScope::Recording(_), None) => false,
             (TokenScope::Streams(pattern), _) => {
                 let (_, streams) = self.scope(right);
                 streams.iter().any(|stream| stream.covers(pattern))

@@ -38,6 +38,7 @@ fn what(stream: &StreamName) -> What<'_> {
         stream,
         recording: None,
         span: None,
+        still: false,
     }
 }
 
@@ -67,6 +68,45 @@ fn a_token_of_a_recording_opens_no_other_recording_and_no_live_stream() {
     };
     assert!(viewer.may(Right::Watch, &of(Some(recording))));
     assert!(!viewer.may(Right::Watch, &of(Some(another))) && !viewer.may(Right::Watch, &of(None)));
+}
+
+#[test]
+fn a_token_for_the_stills_of_a_recording_opens_nothing_else() {
+    let tokens = tokens(&["key one"]);
+    let (recording, another) = (RecordingId::new(1), RecordingId::new(2));
+    let text = tokens.mint(&claims(TokenScope::Frames(recording))).unwrap();
+    assert_eq!(
+        Token::parse(&text).unwrap().claims(),
+        &claims(TokenScope::Frames(recording))
+    );
+    let viewer = tokens.check(&text, Some(NOW)).unwrap();
+    let cam = name("live/cam1");
+    for (of, still, opens) in [
+        (Some(recording), true, true),
+        (Some(recording), false, false),
+        (Some(another), true, false),
+        (None, true, false),
+        (None, false, false),
+    ] {
+        let what = What {
+            recording: of,
+            still,
+            ..what(&cam)
+        };
+        assert_eq!(viewer.may(Right::Watch, &what), opens);
+        assert_eq!(viewer.reviews(&what), opens);
+        assert!(!viewer.may(Right::Download, &what) && !viewer.may(Right::Moderate, &what));
+    }
+    let whole = tokens.mint(&claims(TokenScope::Recording(recording))).unwrap();
+    let still = What {
+        recording: Some(recording),
+        still: true,
+        ..what(&cam)
+    };
+    let viewer = tokens.check(&whole, Some(NOW)).unwrap();
+    assert!(viewer.may(Right::Watch, &still) && !viewer.reviews(&still));
+    // Nobody passes it on.
+    assert!(!viewer.may_pass_on(&claims(TokenScope::Frames(recording)), Some(&still)));
 }
 
 #[test]
@@ -196,6 +236,7 @@ fn nobody_passes_on_more_than_they_have() {
         stream,
         recording: Some(RecordingId::new(1)),
         span: None,
+        still: false,
     };
     let downloads = Claims {
         rights: Claims::possible(),

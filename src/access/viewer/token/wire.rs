@@ -4,7 +4,8 @@
 //! byte  0   1  version, 1
 //!       1   4  id of the key: the first bytes of a SHA-256 sum of it
 //!       5   1  rights: bit 0 watch, bit 1 download
-//!       6   1  what follows: bit 0 expiry, bit 1 from, bit 2 to, bit 3 a recording in place of a pattern
+//!       6   1  what follows: bit 0 expiry, bit 1 from, bit 2 to, bit 3 a recording in place of a pattern,
+//!           bit 4 its stills alone
 //!       7   8  expiry, where bit 0 is set; UTC in microseconds, big endian, as the next two
 //!           8  from, where bit 1 is set
 //!           8  to, where bit 2 is set
@@ -31,6 +32,7 @@ const EXPIRES: u8 = 1;
 const FROM: u8 = 1 << 1;
 const TO: u8 = 1 << 2;
 const RECORDING: u8 = 1 << 3;
+const FRAMES: u8 = 1 << 4;
 
 /// The name of a key.
 pub(super) type KeyId = [u8; 4];
@@ -70,12 +72,15 @@ pub(super) fn written(id: KeyId, claims: &Claims, key: &Secret) -> Option<String
     bytes.push(match claims.scope {
         TokenScope::Streams(_) => flags,
         TokenScope::Recording(_) => flags | RECORDING,
+        TokenScope::Frames(_) => flags | RECORDING | FRAMES,
     });
     let times = times.iter().filter_map(|(_, time)| *time);
     bytes.extend(times.flat_map(Micros::to_be_bytes));
     match &claims.scope {
         TokenScope::Streams(pattern) => bytes.extend(pattern.as_str().as_bytes()),
-        TokenScope::Recording(recording) => bytes.extend(recording.to_bytes()),
+        TokenScope::Recording(recording) | TokenScope::Frames(recording) => {
+            bytes.extend(recording.to_bytes());
+        }
     }
     bytes.extend(mac(key, &bytes)?);
     Some(BASE64URL_NOPAD.encode(&bytes))
@@ -97,7 +102,7 @@ pub(super) fn read(text: &str) -> Result<Token, &'static str> {
     let [rights, flags] = rest.take::<2>()?;
     let rights = Rights::of_bits(rights).filter(|rights| Claims::possible().covers(*rights));
     let rights = rights.ok_or("it has rights that no token has")?;
-    if flags & !(EXPIRES | FROM | TO | RECORDING) != 0 {
+    if flags & !(EXPIRES | FROM | TO | RECORDING | FRAMES) != 0 || flags & (RECORDING | FRAMES) == FRAMES {
         return Err("it is of another release of edgereel");
     }
     let expires = rest.time(flags & EXPIRES != 0)?;
@@ -108,7 +113,12 @@ pub(super) fn read(text: &str) -> Result<Token, &'static str> {
         if !rest.0.is_empty() {
             return Err("something is behind its recording");
         }
-        TokenScope::Recording(RecordingId::from_bytes(id))
+        let id = RecordingId::from_bytes(id);
+        if flags & FRAMES != 0 {
+            TokenScope::Frames(id)
+        } else {
+            TokenScope::Recording(id)
+        }
     } else {
         let pattern = String::from_utf8(rest.0.to_vec()).map_err(|_| "its streams are not UTF-8")?;
         TokenScope::Streams(Pattern::try_from(pattern).map_err(|_| "it has no pattern of streams")?)

@@ -264,6 +264,7 @@ fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
 #[test]
 fn the_recipe_for_telegraf_reads_what_health_has_and_names_metrics_that_there_are() {
     let health = Health {
+        review: None,
         time: String::new(),
         uptime_s: 1,
         process: facts().figures.process,

@@ -10,7 +10,7 @@ use crate::access::viewer::{By, MediaAddress, Viewer, What};
 use crate::config::stream_path;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::files::{self, Bounds};
-use crate::doors::http::held::{Grant, Sight};
+use crate::doors::http::held::{self, Grant, Sight};
 use crate::doors::http::target::{Asked, Target};
 use crate::doors::http::{cors, gate};
 use crate::format::hls::{MASTER, PLAYLIST};
@@ -74,7 +74,9 @@ impl Asking<'_> {
         });
         let viewer = self.viewer(asked, media).await?;
         let row = row?;
-        let of_streams: Vec<What<'_>> = row.streams().map(|stream| of_row(&row, stream)).collect();
+        let still = matches!(asked.target, Target::Frame(_));
+        let streams = row.streams();
+        let of_streams: Vec<What<'_>> = streams.map(|stream| of_row(&row, stream, still)).collect();
         let mut bounds: Bounds = (None, None);
         let (mut until, mut sight) = (None, Sight::all());
         // Who may not have all streams of a composition has nothing of it.
@@ -85,6 +87,10 @@ impl Asking<'_> {
             let grant = self.grant(&viewer, right, what);
             until = until.into_iter().chain(grant.until).min();
             sight = sight.and(grant.sight);
+        }
+        let asked_of = |what: &What<'_>| viewer.reviews(what) && !viewer.may(Right::Moderate, what);
+        if of_streams.iter().any(asked_of) {
+            held::not_blocked(&row)?;
         }
         sight.recording(&row)?;
         Ok(Permitted {
@@ -107,6 +113,7 @@ impl Asking<'_> {
             recording: None,
             // A moment alone is within a time that begins with it.
             span: Some((from, to.max(from.saturating_add(1)))),
+            still: false,
         };
         let viewer = self.stream(asked, &what).await?;
         let bounds = viewer.bounds(Right::Watch, &what);
@@ -174,11 +181,12 @@ fn playlists(path: &str, target: &Target) -> [String; 2] {
 }
 
 /// The part of a recording that is of a stream, as a viewer's rights are asked about it.
-fn of_row<'a>(row: &RecordingRow, stream: &'a StreamName) -> What<'a> {
+fn of_row<'a>(row: &RecordingRow, stream: &'a StreamName, still: bool) -> What<'a> {
     What {
         stream,
         recording: Some(row.id),
         span: Some((row.start, row.end)),
+        still,
     }
 }
 
@@ -188,6 +196,7 @@ pub(super) fn of_stream(stream: &StreamName, now: Micros) -> What<'_> {
         stream,
         recording: None,
         span: Some((now, now)),
+        still: false,
     }
 }
 
@@ -197,6 +206,7 @@ pub(super) fn of_any_time(stream: &StreamName) -> What<'_> {
         stream,
         recording: None,
         span: Some((Micros::MIN, Micros::MAX)),
+        still: false,
     }
 }
 
@@ -214,6 +224,7 @@ pub(super) fn sees(viewer: &Viewer, stream: &StreamName) -> bool {
         stream,
         recording: None,
         span: None,
+        still: false,
     };
     viewer.may(Right::Metrics, &what)
 }

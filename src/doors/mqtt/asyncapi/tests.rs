@@ -13,8 +13,8 @@ use crate::doors::mqtt::{Status, StatusState, StreamState};
 use crate::event::{Dialect, Event, Posted, Recorded, Sender, rfc3339};
 use crate::model::About;
 use crate::model::reply::{
-    self, ClockHealth, Health, LeftOutTrack, LinkHealth, OutboxHealth, ProcessHealth, StorageHealth, Stream,
-    StreamHealth, SyncHealth, Track,
+    self, ClockHealth, Health, LeftOutTrack, LinkHealth, OutboxHealth, ProcessHealth, ReviewHealth,
+    StorageHealth, Stream, StreamHealth, SyncHealth, Track,
 };
 
 const TIME: i64 = 1_780_000_000_250_001;
@@ -277,6 +277,7 @@ fn the_state_of_the_box_is_what_is_said_of_it() {
 
 fn health(time: &str) -> Health {
     Health {
+        review: Some(ReviewHealth::default()),
         time: time.to_owned(),
         uptime_s: 1,
         process: ProcessHealth {
