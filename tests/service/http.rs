@@ -1,7 +1,7 @@
 //! The door for viewers: recordings as files, over HTTP.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use crate::support::http::{Reply, ask, get, reply};
@@ -809,6 +809,22 @@ fn a_password_opens_a_session_and_a_page_of_another_site_cannot_use_it() {
     assert_eq!(known(&[]).status, 401);
     let told = String::from_utf8(known(&[cookie]).body).unwrap();
     assert_eq!(told, "{\"viewer\":\"ann\",\"rights\":[\"watch\",\"operate\"]}");
+    // Long answers are compressed for who takes that.
+    let help = |more| get(door, "/api/v1/help", &[cookie, ("Accept-Encoding", more)]);
+    let (plain, packed) = (help("identity"), help("gzip"));
+    assert_eq!(
+        (
+            plain.header("content-encoding"),
+            packed.header("content-encoding")
+        ),
+        (None, Some("gzip"))
+    );
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&packed.body[..])
+        .read_to_end(&mut unpacked)
+        .unwrap();
+    let unpacked = String::from_utf8(unpacked).unwrap();
+    assert!(unpacked.contains("recording.compose") && packed.body.len() * 2 < unpacked.len());
     let stop = |headers: &[(&str, &str)]| {
         let body = b"{\"stream\":\"live/cam1\"}";
         ask(

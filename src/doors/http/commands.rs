@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::time::timeout;
 
 use super::answer::{Answer, Refusal, bytes};
 use super::door::Door;
+use super::folder::{WORTH_COMPRESSING, takes_gzip};
 use super::gate;
+use super::packed::gzipped;
 use super::query::Query;
 use crate::access::viewer::Viewer;
 use crate::api::{self, Caller, Code, Command, Effect, Failure, MAX_REQUEST, Request, Scope};
@@ -72,7 +74,17 @@ pub(super) async fn answer(
     } else {
         answer.to_json()
     };
-    let mut answer = bytes(status, "application/json", text);
+    // The length of a compressed text tells something of what is in it, so a secret is not compressed beside other text.
+    let is_packed = text.len() >= WORTH_COMPRESSING && !command.is_secret() && takes_gzip(headers);
+    let mut answer = if is_packed {
+        let mut answer = bytes(status, "application/json", gzipped(text.as_bytes()));
+        answer
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        answer
+    } else {
+        bytes(status, "application/json", text)
+    };
     if status == StatusCode::TOO_MANY_REQUESTS {
         // The next command may be given in a fraction of a second.
         answer

@@ -24,7 +24,7 @@ use crate::format::{Format, VirtualFile as _};
 use crate::store::{Library, RecordingRow, RecordingState};
 
 /// Playlists of at least this many bytes are compressed for clients that can read it.
-const WORTH_COMPRESSING: usize = 1 << 10;
+pub(super) const WORTH_COMPRESSING: usize = 1 << 10;
 
 /// A response that begins further within an encrypted chunk than this is no player's: it waits for those of players.
 const FAR: u64 = 256 << 10;

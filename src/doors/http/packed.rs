@@ -63,7 +63,8 @@ impl Packed {
     }
 }
 
-fn gzipped(text: &[u8]) -> Vec<u8> {
+/// A text, compressed with gzip (RFC 1952).
+pub(super) fn gzipped(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), Compression::fast());
     // Writing to memory does not fail.
     let written = encoder.write_all(text).and_then(|()| encoder.finish());
