@@ -6,6 +6,9 @@ export const recordingLink = (id: string): string => "#/recording/" + encodeURIC
 /** The address of the time line of a stream. */
 export const timelineLink = (stream: string): string => "#/timeline/" + encodeURIComponent(stream);
 
+/** The address of the time lines of several streams in step. */
+export const togetherLink = (streams: string[]): string => "#/timeline?" + streams.map((one) => "s=" + encodeURIComponent(one)).join("&");
+
 /** The words of an address: the screen, and what it shows. */
 export function parsePlace(hash: string): { screen: string; what: string; query: URLSearchParams } {
   const [path = "", query = ""] = hash.replace(/^#?\/?/, "").split("?");

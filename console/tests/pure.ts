@@ -12,12 +12,13 @@ import { notesOf } from "../src/screens/recording";
 import { bytes, length, streamPath } from "../src/show";
 import { LONGEST_MS, SHORTEST_MS, ticks, timeAt, zoomed } from "../src/timeline/scale";
 import { shared } from "../src/timeline/selection";
-import { EMPTY, carriedGaps, gapsOf, mediaWithin, noteTime } from "../src/timeline/tape";
 import { cut, lasts } from "../src/manage/parts";
 import { emptyWeek, linesOf, weekOf } from "../src/manage/week";
 import { de as manageDe } from "../src/manage/words/de";
 import { en as manageEn } from "../src/manage/words/en";
 import { zh as manageZh } from "../src/manage/words/zh";
+import { inStep } from "../src/timeline/step";
+import { type Bar, EMPTY, carriedGaps, covering, gapsOf, mediaWithin, noteTime, playedAt } from "../src/timeline/tape";
 import { de } from "../src/words/de";
 import { en } from "../src/words/en";
 import { zh } from "../src/words/zh";
@@ -104,6 +105,26 @@ test("a note has its moment behind the gaps that its recording closes", () => {
   assert.equal(noteTime(one, 5), 105_000);
   assert.equal(noteTime(one, 12), 152_000);
   assert.equal(noteTime({ ...one, gaps_kept: true }, 12), 112_000);
+  // And a moment the other way round.
+  for (const seconds of [0, 5, 12]) assert.equal(playedAt(one, noteTime(one, seconds)), seconds);
+  assert.deepEqual([playedAt(one, 130_000), playedAt(one, 0), playedAt({ ...one, gaps_kept: true }, 112_000)], [10, 0, 12]);
+});
+
+test("a part of the time is put together of the recordings that have it, none of it twice", () => {
+  const bar = (from: number, to: number, id: string) => ({ from, to, text: "", recording: id, row: { id } }) as unknown as Bar;
+  const all = [bar(0, 100, "a"), bar(0, 60, "b"), bar(90, 200, "c"), bar(300, 400, "d")];
+  assert.deepEqual(covering(all, { from: 50, to: 350 }).map((one) => [one.row.id, one.from, one.to]), [["a", 50, 100], ["c", 100, 200], ["d", 300, 350]]);
+  assert.deepEqual(covering(all, { from: 210, to: 290 }), []);
+});
+
+test("streams in step wait for the last one, but for none that stands still", () => {
+  const shown = (date: number | null, more = {}) => ({ date, isStalled: false, waits: false, ...more });
+  const { clock, paces } = inStep([shown(10_000), shown(10_100), shown(11_000), shown(null)]);
+  assert.equal(clock, 10_000);
+  assert.deepEqual(paces.map((one) => [one.waits, one.rate]), [[false, 1], [false, 0.9], [true, 1], [false, 1]]);
+  assert.ok(inStep([shown(0), shown(200, { waits: true })]).paces[1]?.waits && !inStep([shown(0), shown(50, { waits: true })]).paces[1]?.waits);
+  const still = inStep([shown(0, { isStalled: true }), shown(9_000)]);
+  assert.deepEqual([still.clock, still.paces[1]?.waits, still.paces[0]?.jump], [9_000, false, 9_000]);
 });
 
 test("a part of the time is shared as the file of the recording that has all of it, or as its stream", () => {

@@ -2,7 +2,7 @@
 
 import { language } from "../words";
 import { type View, placeOf, ticks } from "./scale";
-import type { Bar, Tape } from "./tape";
+import type { Bar, Mark, Tape } from "./tape";
 
 export interface Drawn {
   view: View;
@@ -20,6 +20,7 @@ const RULER = 26;
 const TAPE = { top: 34, height: 44 };
 const RECORDINGS = { top: 84, height: 22 };
 const CLIPS = { top: 110, height: 22 };
+const NOTE_ROOM = 160;
 const NOTES = { top: 138, height: 24 };
 
 type Colours = Record<"text" | "soft" | "line" | "accent" | "good" | "bad" | "warn" | "card", string>;
@@ -44,14 +45,9 @@ export function draw(canvas: HTMLCanvasElement, drawn: Drawn): void {
   ruler(context, drawn.view, width, x, colours);
   tape(context, drawn, width, x, colours);
   bars(context, drawn.tape.recordings, RECORDINGS, x, width, colours.accent, colours.card);
+  deliveries(context, drawn.tape.recordings, x, width, colours);
   bars(context, drawn.tape.clips, CLIPS, x, width, colours.warn, colours.card);
-  for (const note of drawn.tape.notes) {
-    const at = x(note.at);
-    if (at < -200 || at > width) continue;
-    context.fillStyle = colours.warn;
-    context.fillRect(at - 1, TAPE.top, 2, NOTES.top + NOTES.height - TAPE.top);
-    label(context, note.text, at + 4, NOTES.top + NOTES.height / 2, 160, colours.text);
-  }
+  notes(context, drawn.tape.notes, x, width, colours);
   if (drawn.selected) {
     const [from, to] = [x(drawn.selected.from), x(drawn.selected.to)];
     context.globalAlpha = 0.25;
@@ -75,7 +71,7 @@ function ruler(context: CanvasRenderingContext2D, view: View, width: number, x: 
     const midnight = new Date(time).setHours(0, 0, 0, 0) === time;
     context.fillStyle = colours.line;
     context.fillRect(x(time), 0, 1, HEIGHT);
-    label(context, (midnight ? day : clock).format(time), x(time) + 4, RULER / 2, 86, midnight ? colours.text : colours.soft);
+    label(context, (midnight ? day : clock).format(time), x(time) + 4, RULER / 2, Math.min(86, width - x(time) - 6), midnight ? colours.text : colours.soft);
   }
 }
 
@@ -120,6 +116,42 @@ function bars(context: CanvasRenderingContext2D, all: Bar[], { top, height }: { 
     context.fillRect(from, top, Math.max(2, to - from - 1), height - 2);
     if (to - from > 40) label(context, bar.text, from + 5, top + height / 2 - 1, to - from - 10, text);
   }
+}
+
+// What became of the deliveries of recordings: a strip under each, with a sign, so that colours do not say it alone.
+function deliveries(context: CanvasRenderingContext2D, all: Bar[], x: (time: number) => number, width: number, colours: Colours): void {
+  const shown: Record<string, [string, string]> = { delivered: [colours.good, "✓"], waiting: [colours.warn, "…"], removing: [colours.warn, "…"], failed: [colours.bad, "✗"] };
+  for (const bar of all) {
+    const [from, to] = [Math.max(0, x(bar.from)), Math.min(width, x(bar.to))];
+    const [colour, sign] = shown[bar.delivery ?? ""] ?? [];
+    if (!colour || !sign || to < 0 || from > width || to < from) continue;
+    context.fillStyle = colour;
+    context.fillRect(from, RECORDINGS.top + RECORDINGS.height - 4, Math.max(2, to - from - 1), 4);
+    if (to - from > 24) {
+      context.fillStyle = colours.card;
+      context.fillRect(to - 17, RECORDINGS.top + 2, 14, 14);
+      label(context, sign, to - 15, RECORDINGS.top + 9, 14, colour);
+    }
+  }
+}
+
+// Notes are beside their moments: on the left where the right has no room, and never over the next one.
+function notes(context: CanvasRenderingContext2D, all: Mark[], x: (time: number) => number, width: number, colours: Colours): void {
+  const sorted = [...all].sort((a, b) => a.at - b.at).map((note) => ({ text: note.text, at: x(note.at) }));
+  let taken = 0;
+  sorted.forEach(({ text, at }, place) => {
+    if (at < -NOTE_ROOM || at > width) return;
+    context.fillStyle = colours.warn;
+    context.fillRect(at - 1, TAPE.top, 2, NOTES.top + NOTES.height - TAPE.top);
+    const right = Math.min(NOTE_ROOM, Math.min(width, sorted[place + 1]?.at ?? width) - at - 8);
+    const left = Math.min(NOTE_ROOM, at - taken - 8);
+    const isLeft = right < 40 && left > right && place === sorted.length - 1;
+    const room = isLeft ? left : right;
+    const wide = Math.min(room, context.measureText(text.slice(0, 120)).width);
+    const begins = isLeft ? at - 4 - wide : at + 4;
+    label(context, text, begins, NOTES.top + NOTES.height / 2, room, colours.text);
+    taken = isLeft ? at : begins + Math.max(0, wide);
+  });
 }
 
 function line(context: CanvasRenderingContext2D, at: number, colour: string, wide: number): void {

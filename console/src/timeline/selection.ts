@@ -1,5 +1,6 @@
 // What can be done with a part of the time: play it, keep it as a clip, download it, share it.
 
+import { basketButton, basketLink } from "../basket";
 import { box } from "../box";
 import { action } from "../command";
 import { type Child, field, h } from "../dom";
@@ -8,7 +9,7 @@ import { share } from "../share";
 import { length, moment, streamPath } from "../show";
 import { t } from "../words";
 import type { View } from "./scale";
-import { type Bar, type Tape, mediaWithin } from "./tape";
+import { type Bar, type Tape, covering, mediaWithin, playedAt } from "./tape";
 
 const MOST_DOWNLOADS = 6;
 
@@ -20,6 +21,15 @@ export function selectionPanel(stream: string, part: View, tape: Tape, hands: { 
   const missing = (part.to - part.from - mediaWithin(tape, part)) / 1000;
   const within = tape.recordings.filter((one) => one.from < part.to && one.to > part.from);
   const downloads = within.slice(0, MOST_DOWNLOADS).map((one) => downloadLink(file(one, from, to), within.length === 1 ? t("download") : t("download_of", { time: moment(Math.max(one.from, part.from)) })));
+  // The very beginning and end of a recording are left out: they may still move.
+  const pieces = () =>
+    covering(tape.recordings, part).map(({ row, from, to }) => ({
+      recording: row.id,
+      title: row.title ?? row.name ?? row.stream,
+      from_s: from > Date.parse(row.start) ? playedAt(row, from) : null,
+      to_s: to < Date.parse(row.end) ? playedAt(row, to) : null,
+      note: "",
+    }));
   const open = () => share(t("share"), shared(stream, part, within));
   const button = (label: string, press: () => void, quiet = false) => h("button", { type: "button", ...(quiet && { class: "quiet" }), click: press }, label);
   return [
@@ -27,6 +37,7 @@ export function selectionPanel(stream: string, part: View, tape: Tape, hands: { 
     h("p", {}, `${moment(part.from)} – ${moment(part.to)}, ${length((part.to - part.from) / 1000)}. `, missing > 1 && t("missing_of_it", { length: length(missing) })),
     h("div", { class: "row" }, button(t("play_selection"), hands.play), box.rights.has("keys") && button(t("share"), open), ...downloads, button(t("clear"), hands.clear, true)),
     box.rights.has("operate") && h("div", { class: "row" }, field(t("clip_name"), name), action(t("make_clip"), clip, hands.made)),
+    box.rights.has("operate") && within.length > 0 && h("div", { class: "row" }, basketButton(pieces), basketLink()),
   ];
 }
 

@@ -19,6 +19,10 @@ export interface Part {
 
 export interface Bar extends Part {
   recording: string;
+  /** The recording itself, but of a clip. */
+  row?: Recording;
+  /** What became of its deliveries: what failed comes first. */
+  delivery?: string;
 }
 
 /** A moment that somebody wrote something about. */
@@ -59,10 +63,17 @@ export async function tapeOf(stream: string, asked: View & { resolution_s: numbe
     resolution_s: line.resolution_s,
     spans: line.spans.map((span) => ({ from: time(span.from), to: time(span.to), text: "" })),
     gaps: gapsOf(line.spans, Math.min(asked.to, now)),
-    recordings: list.recordings.filter(isShown).map((one) => ({ from: time(one.start), to: time(one.end), text: one.title ?? one.name ?? "", recording: one.id })),
+    recordings: list.recordings.filter(isShown).map((one) => ({ from: time(one.start), to: time(one.end), text: one.title ?? one.name ?? "", recording: one.id, row: one, ...delivered(one) })),
     clips: line.clips.map((clip) => ({ from: time(clip.from), to: time(clip.to), text: clip.name ?? "", recording: clip.recording })),
     notes: whole.flatMap((one) => one.notes.map((note) => ({ at: noteTime(one, note.at_s), text: note.text }))),
   };
+}
+
+const ORDER = ["failed", "removing", "waiting", "delivered"];
+
+function delivered(one: Recording): { delivery?: string } {
+  const state = ORDER.find((state) => one.renditions.some((delivery) => delivery.state === state));
+  return state === undefined ? {} : { delivery: state };
 }
 
 /** The gaps behind spans. The time until the end is a gap where the last span says why it stops. */
@@ -92,6 +103,29 @@ export function noteTime(one: Pick<Recording, "start" | "gaps" | "gaps_kept">, a
   return at;
 }
 
+/** The seconds of a recording's files at which a moment plays; one within a gap plays where the gap ends. */
+export function playedAt(one: Pick<Recording, "start" | "gaps" | "gaps_kept">, at: number): number {
+  const begins = time(one.start);
+  let left = at - begins;
+  for (const gap of one.gaps_kept ? [] : one.gaps) left -= Math.max(0, Math.min(at, time(gap.to)) - Math.max(begins, time(gap.from)));
+  return Math.max(0, Math.round(left) / 1000);
+}
+
+/** Recordings that have a part of the time between them, one after the other: of those of the same time, the one that goes on longest. */
+export function covering(all: Bar[], part: View): (Part & { row: Recording })[] {
+  const found: (Part & { row: Recording })[] = [];
+  for (let at = part.from; at < part.to; ) {
+    const later = all.filter((one) => one.to > at && one.from < part.to && one.row);
+    const begins = Math.max(at, Math.min(...later.map((one) => one.from)));
+    const best = later.filter((one) => one.from <= begins).sort((a, b) => b.to - a.to)[0];
+    if (!best?.row) break;
+    const to = Math.min(part.to, best.to);
+    found.push({ from: begins, to, text: best.text, row: best.row });
+    at = to;
+  }
+  return found;
+}
+
 /** The part of the media that is within a part of the time, in milliseconds. */
 export function mediaWithin(tape: Tape, view: View): number {
   const within = tape.spans.map((span) => Math.min(span.to, view.to) - Math.max(span.from, view.from));
@@ -99,7 +133,8 @@ export function mediaWithin(tape: Tape, view: View): number {
 }
 
 /** What there is at a moment, in words: the gap or the clip that it is in, the note that it is at. */
-export function foundAt(tape: Tape, at: number, near: number): { gap: Part | undefined; clip: Bar | undefined; note: Mark | undefined } {
+export function foundAt(tape: Tape, at: number, near: number): { gap: Part | undefined; clip: Bar | undefined; note: Mark | undefined; delivery: string | undefined } {
   const holds = (part: Part) => part.from <= at && at < part.to;
-  return { gap: tape.gaps.find(holds), clip: tape.clips.find(holds), note: tape.notes.find((note) => Math.abs(note.at - at) <= near) };
+  const delivery = tape.recordings.find((one) => holds(one) && one.delivery !== undefined)?.delivery;
+  return { delivery, gap: tape.gaps.find(holds), clip: tape.clips.find(holds), note: tape.notes.find((note) => Math.abs(note.at - at) <= near) };
 }

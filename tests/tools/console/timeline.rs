@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Box, Tab, clip};
-use crate::support::{http, wait_for, wait_until};
+use crate::support::{Pusher, http, wait_for, wait_until};
 
 /// The video of the screen plays a picture.
 const PLAYS: &str = "(video => !video.hidden && video.readyState >= 2 && !video.paused && !video.seeking && video.videoWidth === 320)\
@@ -147,6 +147,60 @@ fn a_time_line_shows_gaps_and_plays_keeps_and_shares_any_part() {
     tab.wait("!document.querySelector('.selection').hidden && document.querySelector('canvas').getAttribute('aria-valuetext')");
     key(&mut tab, "Escape", 0);
     tab.wait("document.querySelector('.selection').hidden");
+    tab.run("document.querySelector('canvas').focus()");
+    for (name, modifiers) in [("Home", 0), ("PageDown", 8)] {
+        key(&mut tab, name, modifiers);
+    }
+    tab.press_in(".selection", "Add to the basket");
+    tab.wait("JSON.parse(sessionStorage.getItem('edgereel-basket')).length >= 1");
     second.stop();
+    tab.is_clean();
+}
+
+#[test]
+fn several_streams_play_in_step() {
+    let this = Box::start();
+    let clip = clip(this.home.path(), 60);
+    let names = ["live/cam1", "live/a & b"];
+    let pushers = names.map(|name| this.push(name, &clip));
+    let from = jiff::Timestamp::now();
+    wait_until("some seconds of both", || {
+        pushers.iter().all(|one| one.taken() > 14_000)
+    });
+    let mut tab = this.open("staff", "/#/timeline");
+    tab.wait("document.querySelectorAll('.names input').length === 2");
+    tab.run("document.querySelectorAll('.names input').forEach(one => one.click())");
+    tab.press("Show these in step");
+    tab.wait(
+        "location.hash.includes('s=live%2Fa%20%26%20b') && document.querySelectorAll('canvas').length === 2",
+    );
+    for name in names {
+        tab.wait(&format!(
+            "[...document.querySelectorAll('tbody tr')].some(one => one.lastChild.textContent === {})",
+            json!(name)
+        ));
+    }
+    tab.run(&format!("location.hash += '&at={from}'"));
+    let both = "(all => all.length === 2 && all.every(one => !one.hidden && one.videoWidth === 320 && one.currentTime > 0.5))([...document.querySelectorAll('main video')])";
+    tab.wait(both);
+    let held = "[...document.querySelectorAll('main video')].filter(one => one.paused).length";
+    tab.press("Pause");
+    tab.wait(&format!("{held} === 2"));
+    tab.press("Pause");
+    tab.wait(&format!(
+        "{held} < 2 && document.querySelector('main .note').textContent.startsWith('From')"
+    ));
+    // What is shown is told of at the same instant for both.
+    let apart = "((a, b) => Math.abs(a - b))(...[...document.querySelectorAll('main video')].map(one => Number(one.dataset.moment)))";
+    let begun = tab.value("Number(document.querySelector('main video').dataset.moment)");
+    tab.wait(&format!(
+        "Number(document.querySelector('main video').dataset.moment) > {begun} + 3000 && {apart} < 300"
+    ));
+    println!("apart by {} ms", tab.value(apart));
+    tab.press("Live");
+    tab.wait(both);
+    tab.press("Stop");
+    tab.wait("[...document.querySelectorAll('main video')].every(one => one.hidden)");
+    pushers.into_iter().for_each(Pusher::stop);
     tab.is_clean();
 }
