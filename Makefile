@@ -6,7 +6,7 @@ TOOLS := $(TARGET)/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak power bench lint console fuzz cross cross-test deb tarball packages release device-test crates yocto-check
+.PHONY: help demo test soak soak-console pictures power bench lint console fuzz cross cross-test deb tarball packages release device-test crates yocto-check
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -28,6 +28,14 @@ test: ## All tests: those that need cargo alone, then those that need ffmpeg, GS
 soak: ## Kill the service KILLS times (300) under four publishers; a line for each kill
 	@scripts/setup.sh demo
 	EDGEREEL_TEST_KILLS=$(or $(KILLS),300) cargo test --locked --test crash -- --nocapture
+
+soak-console: ## A page of the console open for MINUTES (60), shown and hidden: its heap, its traffic, its connections
+	@scripts/setup.sh test
+	EDGEREEL_TEST_MINUTES=$(or $(MINUTES),60) cargo test --locked --test tools -- --ignored --nocapture a_page_that_is_open_for_long
+
+pictures: ## Take the pictures of the console in docs/pictures anew: each screen, on desk and phone, light and dark
+	@scripts/setup.sh test
+	scripts/console.sh pictures
 
 power: ## Cut the power at CUTS points (200) of a recording on a real ext4; needs root; a line for each
 	@scripts/setup.sh power

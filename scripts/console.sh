@@ -2,12 +2,13 @@
 # The console: what is in assets/console/ is made of console/. Builds of the program take it as it is, and need nothing of this.
 # Usage: scripts/console.sh build    makes assets/console/
 #        scripts/console.sh check    types, tests, and whether assets/console/ is what the sources make
+#        scripts/console.sh tools    fetches the tools alone: tests use axe-core
 #        scripts/console.sh pictures takes the pictures of docs/pictures anew, in Chromium
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 what=${1:-}
-case "$what" in build | check | pictures) ;; *) echo "usage: scripts/console.sh build|check|pictures" >&2 && exit 2 ;; esac
+case "$what" in build | check | tools | pictures) ;; *) echo "usage: scripts/console.sh build|check|tools|pictures" >&2 && exit 2 ;; esac
 [ "$what" != pictures ] || exec cargo test --locked --test tools -- --ignored the_pictures_of_the_console_are_taken
 . scripts/targets.sh
 work=$TARGET/console out=assets/console
@@ -20,6 +21,7 @@ cmp -s console/package-lock.json "$work/installed" || {
   npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$work" >&2
   cp console/package-lock.json "$work/installed"
 }
+[ "$what" != tools ] || exit 0
 tools=$work/node_modules
 esbuild() { node "$tools/esbuild/bin/esbuild" --log-level=warning "$@"; }
 

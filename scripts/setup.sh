@@ -98,6 +98,13 @@ hls_js() {
   npm install --silent --no-save --no-audit --no-fund --prefix "$tools" 'hls.js@^1.6' >&2
 }
 
+axe() {
+  cmp -s console/package-lock.json "$TARGET/console/installed" && return
+  has npm || apt npm -- "fetches what makes the console"
+  say "installing what console/package-lock.json names into $TARGET/console: axe-core judges whether everybody can use the console"
+  scripts/console.sh tools
+}
+
 # Power cuts are made on a device that writes down every request. Root, /dev/fuse and loop devices are the machine's to
 # give: the test says so where they are missing.
 power_cuts() {
@@ -217,6 +224,7 @@ case "${1:-}" in
     has gst-discoverer-1.0 || apt gstreamer1.0-plugins-base-apps -- "says how long GStreamer takes a file to be"
     has chromium || apt chromium -- "a browser, which plays what web pages show"
     hls_js
+    axe
     has mosquitto_sub || apt mosquitto-clients -- "speaks to the broker as people do"
     { has systemd-analyze && has systemd-sysusers; } || apt systemd -- "judges the unit"
     has systemd-nspawn || apt systemd-container -- "boots the unit, in its sandbox"

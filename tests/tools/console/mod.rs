@@ -1,10 +1,13 @@
 //! The console of the box in a browser: each screen and each button, with real publishers.
 
+mod accessible;
 mod events;
 mod frame;
+mod limits;
 mod manage;
 mod pictures;
 mod recordings;
+mod soak;
 mod streams;
 mod tab;
 mod timeline;
@@ -26,10 +29,16 @@ const PASSWORD: &str = "password1";
 
 /// A box with viewers who have passwords: `staff` may do everything, and `guest` may watch.
 struct Box {
-    home: TempDir,
-    port: Port,
+    down: Down,
     service: Service,
-    more: String,
+}
+
+impl std::ops::Deref for Box {
+    type Target = Down;
+
+    fn deref(&self) -> &Down {
+        &self.down
+    }
 }
 
 impl Box {
@@ -38,28 +47,28 @@ impl Box {
         Self::start_with("")
     }
 
-    /// With more in the configuration.
+    /// With more sections in the configuration.
     #[track_caller]
-    fn start_with(more: &str) -> Self {
-        let (home, port) = (home(), Port::new());
-        let service = Self::service(home.path(), &port, more);
-        let more = more.to_owned();
-        Self {
-            home,
-            port,
-            service,
-            more,
-        }
+    fn start_with(sections: &str) -> Self {
+        Self::start_with_http("", sections)
     }
 
-    fn service(home: &Path, port: &Port, more: &str) -> Service {
+    /// With more in the section `[http]`, and more sections.
+    #[track_caller]
+    fn start_with_http(http: &str, sections: &str) -> Self {
+        let port = Port::new();
         let config = format!(
-            "[http]\nlisten = [\"{}\"]\ntoken_key = \"{TOKEN_KEY}\"\n\
+            "[http]\nlisten = [\"{}\"]\ntoken_key = \"{TOKEN_KEY}\"\n{http}\
              [[viewer]]\nname = \"staff\"\npassword = \"{HASH}\"\nmay = [\"watch\", \"download\", \"operate\", \"moderate\", \"keys\"]\n\
-             [[viewer]]\nname = \"guest\"\npassword = \"{HASH}\"\nmay = [\"watch\"]\n{more}",
+             [[viewer]]\nname = \"guest\"\npassword = \"{HASH}\"\nmay = [\"watch\"]\n{sections}",
             port.address()
         );
-        Service::start_with(home, &config)
+        let down = Down {
+            home: home(),
+            port,
+            config,
+        };
+        down.start()
     }
 
     fn url(&self, path: &str) -> String {
@@ -77,11 +86,13 @@ impl Box {
     /// Kills the service.
     fn kill(self) -> Down {
         self.service.kill();
-        Down {
-            home: self.home,
-            port: self.port,
-            more: self.more,
-        }
+        self.down
+    }
+
+    /// Ends the service.
+    fn stop(self) -> Down {
+        self.service.stop();
+        self.down
     }
 
     /// Publishes a clip as fast as it lasts.
@@ -94,18 +105,14 @@ impl Box {
 struct Down {
     home: TempDir,
     port: Port,
-    more: String,
+    config: String,
 }
 
 impl Down {
+    #[track_caller]
     fn start(self) -> Box {
-        let service = Box::service(self.home.path(), &self.port, &self.more);
-        Box {
-            home: self.home,
-            port: self.port,
-            service,
-            more: self.more,
-        }
+        let service = Service::start_with(self.home.path(), &self.config);
+        Box { down: self, service }
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Tab {
     last: u64,
     /// The requests so far, as in `GET http://…`.
     pub(crate) requests: Vec<String>,
+    /// The bytes that came so far.
+    pub(crate) received: u64,
     /// What failed in the page: exceptions, and what its policy forbids.
     faults: Vec<String>,
     _profile: TempDir,
@@ -57,6 +59,8 @@ impl Tab {
                 "--mute-audio",
                 "--lang=en-US",
                 "--autoplay-policy=no-user-gesture-required",
+                // A name that is not this machine's for the browser, so an origin that it does not trust.
+                "--host-resolver-rules=MAP box.test 127.0.0.1",
                 "--remote-debugging-pipe",
             ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -72,6 +76,7 @@ impl Tab {
             session: None,
             last: 0,
             requests: Vec::new(),
+            received: 0,
             faults: Vec::new(),
             _profile: profile,
         };
@@ -129,6 +134,9 @@ impl Tab {
                 let (method, url) = (&request["method"], &request["url"]);
                 self.requests
                     .push(format!("{} {}", method.as_str().unwrap(), url.as_str().unwrap()));
+            }
+            Some("Network.dataReceived") => {
+                self.received += told["encodedDataLength"].as_u64().unwrap_or_default();
             }
             Some("Runtime.exceptionThrown") => self.faults.push(told.to_string()),
             // What the box refuses is an answer. What the policy of the page forbids is a fault of the page.
