@@ -11,7 +11,7 @@ mod search;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::compose::{compose, cut, split, timelapse};
+use self::compose::{compose, cut, mix, split, timelapse};
 use self::delete::delete;
 use self::facts::{set, tag};
 use self::list::{get, get_alone, list, list_alone};
@@ -275,6 +275,15 @@ pub(super) const COMMANDS: &[Command] = &[
         reach: Reach::Streams,
         arguments: compose::TIMELAPSE,
         carry_out: carries_out!(timelapse -> RecordingComposed),
+    },
+    Command {
+        name: "recording.mix",
+        about: "Make a new recording of two to four that play beside each other, in step by the clock",
+        effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
+        arguments: compose::MIX,
+        carry_out: carries_out!(mix -> RecordingComposed),
     },
     Command {
         name: "recording.delete",

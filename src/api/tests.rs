@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 mod composing;
 mod deleting;
 mod facts;
+mod mixing;
 mod reviewing;
 mod scope;
 mod search;

@@ -17,6 +17,9 @@ pub enum Form {
     Joined,
     /// One after the other, as a time lapse. Its only file is an MP4.
     Lapse(Lapse),
+    /// Beside each other: what happened at the same moment is played at the same moment. Its only file is an MP4.
+    #[serde(rename = "in_step")]
+    InStep,
 }
 
 impl Form {
@@ -30,12 +33,13 @@ impl Form {
         (!self.is_joined()).then_some(self)
     }
 
-    /// How long the composition is, of the lengths of its ranges.
+    /// How long the composition is, of the lengths of its ranges. Ranges in step begin at different moments, so together they may last
+    /// longer: the clock says it.
     pub fn length(self, ranges: impl Iterator<Item = Micros>) -> Micros {
-        let together = ranges.fold(0_i64, Micros::saturating_add);
         match self {
-            Self::Joined => together,
-            Self::Lapse(lapse) => lapse.faster(together),
+            Self::Joined => ranges.fold(0_i64, Micros::saturating_add),
+            Self::Lapse(lapse) => lapse.faster(Self::Joined.length(ranges)),
+            Self::InStep => ranges.max().unwrap_or(0),
         }
     }
 }
@@ -45,6 +49,7 @@ impl fmt::Display for Form {
         match self {
             Self::Joined => f.write_str("recordings one after the other"),
             Self::Lapse(_) => f.write_str("a time lapse"),
+            Self::InStep => f.write_str("recordings beside each other"),
         }
     }
 }
@@ -75,5 +80,7 @@ mod tests {
         let lengths = [61_000_000, 59_000_000];
         assert_eq!(Form::Joined.length(lengths.into_iter()), 120_000_000);
         assert_eq!(lapse.length(lengths.into_iter()), 2_000_000);
+        assert_eq!(Form::InStep.length(lengths.into_iter()), 61_000_000);
+        assert_eq!(serde_json::to_string(&Form::InStep).unwrap(), r#""in_step""#);
     }
 }

@@ -176,6 +176,23 @@ pub enum ComposeError {
          take a template with keep = \"forever\""
     )]
     NoClock,
+    /// Its recordings are to play in step, and the clock of one of them was never right.
+    #[error(
+        "recording {number}: the box did not know the time when it was recorded, so nobody knows what was recorded at the same moment: \
+         recordings since one start of the box can be put in step without the time; others can be joined with recording.compose"
+    )]
+    Undated {
+        /// The number of the recording, from 1 on.
+        number: usize,
+    },
+    /// Its recordings are to play in step, and the clock is not right yet.
+    #[error(
+        "recording {number}: the box does not know the time yet, so it cannot say what was recorded at the same moment: try again when its clock is set"
+    )]
+    NotDatedYet {
+        /// The number of the recording, from 1 on.
+        number: usize,
+    },
     /// What is set of it is refused, or nothing can be written.
     #[error(transparent)]
     Facts(#[from] super::FactsError),

@@ -369,9 +369,9 @@ impl Library {
             }),
         })?;
         drop(journal);
-        let view = self.joined(ranges, checked)?;
+        let view = self.joined(ranges, checked, form)?;
         let made = match form {
-            Form::Joined => Ok(view),
+            Form::Joined | Form::InStep => Ok(view),
             Form::Lapse(lapse) => view.lapse(lapse),
         };
         made.map_err(|error| match error {
@@ -383,16 +383,22 @@ impl Library {
         })
     }
 
-    /// The view of ranges, one after the other.
+    /// The view of ranges, one after the other or in step.
     fn joined(
         &self,
         ranges: Vec<(RecordingData, Vec<SegmentData>)>,
         checked: bool,
+        form: Form,
     ) -> Result<View<LibrarySource>, StoreError> {
-        let views = ranges
-            .into_iter()
-            .map(|(range, rows)| self.view_of_range(range, rows, checked));
-        let mut views = views.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let views = ranges.into_iter().map(|(range, rows)| {
+            let name: Arc<str> = range.stream.as_str().into();
+            let view = self.view_of_range(range, rows, checked)?;
+            Ok(match form {
+                Form::InStep => view.in_step(&name),
+                Form::Joined | Form::Lapse(_) => view,
+            })
+        });
+        let mut views = views.collect::<Result<Vec<_>, StoreError>>()?.into_iter();
         let first = views.next().unwrap_or_else(|| self.view_of(Vec::new(), checked));
         let others: Vec<_> = views.collect();
         Ok(if others.is_empty() {

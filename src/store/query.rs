@@ -10,7 +10,7 @@ use super::tally::Extent;
 use super::{RecordingSpec, StoreError};
 use crate::config::{StreamSet, Streams};
 use crate::media::{Micros, RecordingId, Tracks};
-use crate::model::{CategoryId, Note, Origin};
+use crate::model::{CategoryId, Form, Note, Origin};
 
 /// Recordings that [`Library::pages`] reads at once.
 const PAGE: usize = 500;
@@ -341,6 +341,8 @@ impl Library {
             journal.tracks_of_each(&last, |segment, of| drop(tracks.insert(segment, of.clone())))?;
             let composed = found.iter().filter(|row| row.composed);
             let composed: Vec<i64> = composed.map(|row| row.key).collect();
+            let in_step = found.iter().filter(|row| row.form == Form::InStep);
+            let in_step: Vec<i64> = in_step.map(|row| row.key).collect();
             let mut rows: Vec<Summary> = Vec::with_capacity(found.len());
             for (row, tally) in found.into_iter().zip(tallies) {
                 let (place, last) = (Cursor::behind(&row, order), tally.last);
@@ -361,6 +363,17 @@ impl Library {
             for (key, stream) in journal.other_streams(&composed)? {
                 if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
                     row.also(stream);
+                }
+            }
+            let mut beside: HashMap<i64, Vec<Tracks>> = HashMap::new();
+            if !in_step.is_empty() {
+                for (key, tracks) in journal.tracks_of_ranges(&in_step)? {
+                    beside.entry(key).or_default().push(tracks);
+                }
+            }
+            for (key, tracks) in beside {
+                if let Some(row) = places.get(&key).and_then(|place| rows.get_mut(*place)) {
+                    row.tracks_in_step(&tracks);
                 }
             }
             let mut notes: HashMap<i64, Vec<Note>> = HashMap::new();

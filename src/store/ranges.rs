@@ -218,6 +218,11 @@ impl Library {
         Ok(composed.collect())
     }
 
+    /// True where clocks say which moments of these ranges were the same.
+    pub fn are_dated(&self, ranges: &[TapeRange]) -> Result<bool, StoreError> {
+        Ok(self.journal().undated(ranges)?.is_none())
+    }
+
     /// The compositions that have footage of a recording, and at most so many.
     pub fn needed_by(&self, recording: RecordingId, most: usize) -> Result<Vec<RecordingId>, StoreError> {
         let journal = self.journal();

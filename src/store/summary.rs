@@ -87,6 +87,11 @@ impl Summary {
         self.row.tracks = track_rows(tracks);
     }
 
+    /// The tracks of recordings that play beside each other.
+    pub(super) fn tracks_in_step(&mut self, tracks: &[Tracks]) {
+        self.row.tracks = tracks.iter().flat_map(track_rows).collect();
+    }
+
     /// Sets the tape of a composition.
     pub(super) fn tape(&mut self, tape: Vec<TapeSpan>) {
         self.row.tape = tape;

@@ -66,6 +66,29 @@ fn two_recordings_are_put_together_over_mqtt_and_watched_and_delivered_as_one() 
     assert_eq!(dates, 2, "{}", playlist.text());
     let part = get(door, &format!("/r/{id}.mp4?from=1s"), &[]);
     assert_eq!(part.status, 400, "{}", part.text());
+    // Both beside each other, in one MP4 and in nothing else.
+    let body =
+        json!({"recordings": [{"recording": a}, {"recording": b, "to_s": 4}], "title": "Both in step"});
+    let made = ask(&broker, "recording.mix", &body, "e");
+    let mixed = made["result"]["recording"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{made}"));
+    wait_until("it to be delivered", || all_delivered(&data, 4));
+    let beside = get(door, &format!("/r/{mixed}.mp4"), &[]);
+    let tracks = beside.body.windows(4).filter(|found| *found == b"trak").count();
+    assert_eq!((beside.status, tracks), (200, 4));
+    for (path, status, says) in [
+        ("/index.m3u8", 404, "beside each other"),
+        (".m4a", 404, "beside each other"),
+        (".flv", 404, "beside each other"),
+        (".mp4?from=1s", 404, "beside each other"),
+    ] {
+        let refused = get(door, &format!("/r/{mixed}{path}"), &[]);
+        assert_eq!(refused.status, status, "{path}: {}", refused.text());
+        assert!(refused.text().contains(says), "{path}: {}", refused.text());
+    }
+    let still = get(door, &format!("/r/{mixed}/frame.mp4"), &[]);
+    assert_eq!(still.status, 200, "{}", still.text());
     // Its recordings go, and it plays as before, also after a kill.
     for (place, source) in [("c", a), ("d", b)] {
         let deleted = ask(
@@ -74,13 +97,19 @@ fn two_recordings_are_put_together_over_mqtt_and_watched_and_delivered_as_one() 
             &json!({ "recording": source }),
             place,
         );
-        assert_eq!(deleted["result"]["needed_by"], json!([id]), "{deleted}");
+        let needed = deleted["result"]["needed_by"].as_array().unwrap();
+        assert!(
+            needed.contains(&json!(id)) && needed.contains(&json!(mixed)),
+            "{deleted}"
+        );
     }
     service.kill();
     let service = Service::start_with(home.path(), &managed(&broker, &more));
-    assert_eq!(rows(&data).len(), 1);
-    let again = get(service.http(), &format!("/r/{id}.mp4"), &[]);
-    assert!(again.body == file.body);
+    assert_eq!(rows(&data).len(), 2);
+    for (made, file) in [(id, &file), (mixed, &beside)] {
+        let again = get(service.http(), &format!("/r/{made}.mp4"), &[]);
+        assert!(again.body == file.body);
+    }
     let out = crate::support::home();
     let mut found = files(target.path());
     let wanted = expected(&data, out.path());

@@ -37,6 +37,7 @@ mod judge;
 mod live;
 mod long;
 mod manager;
+mod mixed;
 mod monitoring;
 mod mosquitto;
 mod numbered;

@@ -12,18 +12,28 @@ use crate::model::{Encrypt, Rights};
 use crate::store::{Command, RecordingSpec, testing};
 
 pub(super) const ZERO: i64 = 1_000_000_000_000;
-const SECOND: i64 = 1_000_000;
+pub(super) const SECOND: i64 = 1_000_000;
 
 pub(super) fn id(n: u8) -> RecordingId {
     RecordingId::from_bytes([n; 16])
 }
 
 /// A recording of six seconds of a stream; open ones have no end.
-async fn record(the_box: &Box, stream: &str, n: u8, open: bool) {
+pub(super) async fn record(the_box: &Box, stream: &str, n: u8, open: bool) {
     record_by(the_box, (stream, n), open, testing_spec()).await;
 }
 
-async fn record_by(the_box: &Box, (stream, n): (&str, u8), open: bool, spec: Arc<RecordingSpec>) {
+async fn record_by(the_box: &Box, of: (&str, u8), open: bool, spec: Arc<RecordingSpec>) {
+    record_at(the_box, of, (open, 0), spec).await;
+}
+
+/// The same so long after the start of the box. On the tape, no two recordings are at the same time.
+pub(super) async fn record_at(
+    the_box: &Box,
+    (stream, n): (&str, u8),
+    (open, boot_zero): (bool, i64),
+    spec: Arc<RecordingSpec>,
+) {
     let publish = PublishId::from_bytes([n; 16]);
     let zero = ZERO + i64::from(n) * 60 * SECOND;
     let mut commands = vec![
@@ -32,7 +42,7 @@ async fn record_by(the_box: &Box, (stream, n): (&str, u8), open: bool, spec: Arc
             publish,
             stream: StreamName::new("live", stream).unwrap(),
             tape_zero: zero,
-            boot_zero: 0,
+            boot_zero,
             about: Default::default(),
         },
         Command::RecordingStarted {
@@ -66,7 +76,7 @@ async fn record_by(the_box: &Box, (stream, n): (&str, u8), open: bool, spec: Arc
     the_box.api.recorder.flush().await.unwrap();
 }
 
-fn testing_spec() -> Arc<RecordingSpec> {
+pub(super) fn testing_spec() -> Arc<RecordingSpec> {
     RecordingSpec::built_in().into()
 }
 

@@ -15,7 +15,7 @@ use super::query::Query;
 use crate::event::rfc3339;
 use crate::format::{Picture, Pictured, Still, TapeSource, View, VirtualFile as _};
 use crate::media::{Micros, StreamName, TrackKind};
-use crate::model::When;
+use crate::model::{Form, When};
 use crate::recorder::RingChunk;
 use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, TapeSpan};
 
@@ -40,7 +40,10 @@ pub(super) async fn of_recording(
     (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     encrypted::in_clear(door, row)?;
-    joined(row)?;
+    // Of recordings beside each other there are pictures of the first one.
+    if row.form != Form::InStep {
+        joined(row)?;
+    }
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(row.end, |when| when.from(row.start));
     let at = allowed(at, bounds)?;

@@ -40,8 +40,9 @@ pub(super) fn with_addresses(posted: &Posted, sender: &Sender) -> Option<Box<Raw
         mp4_url: has_file.then(|| format!("{base}.mp4")),
         // What is played in another way than its tape is a file alone.
         url: body
-            .object("form")
-            .is_none()
+            .0
+            .get("form")
+            .is_none_or(serde_json::Value::is_null)
             .then(|| format!("{base}/master.m3u8")),
     });
     // All that was written stays to the letter, with further fields behind it.

@@ -14,9 +14,9 @@ use super::outbox::{Result, execute, post, whole};
 use super::query::{THESE, keys};
 use super::read::{RECORDING, RecordingData, between, few};
 use super::sql::prepare;
-use super::{Journal, facts};
+use super::{Journal, facts, tracks};
 use crate::event::{Event, RecordingClosed, rfc3339};
-use crate::media::{Micros, PublishId, RecordingId, StreamName};
+use crate::media::{Micros, PublishId, RecordingId, StreamName, Tracks};
 use crate::model::{Facts, Form, Origin, ReviewWhen};
 use crate::store::composition::{SessionPiece, TapeRange, ToCompose, Written};
 use crate::store::tally::{Run, Tally};
@@ -188,7 +188,35 @@ pub(super) fn added_up(db: &Connection, key: i64) -> Result<(Option<Tally>, Micr
         let of = runs.and_then(|runs| Tally::read(&runs));
         all = all.zip(of).map(|(all, of)| joined(all, of));
     }
-    Ok((all, form.length(lengths.into_iter()), bytes))
+    let lasts = match (form, &all) {
+        (Form::InStep, Some(all)) => lasts(db, all)?,
+        _ => None,
+    };
+    Ok((
+        all,
+        lasts.unwrap_or_else(|| form.length(lengths.into_iter())),
+        bytes,
+    ))
+}
+
+/// How long it is by the clock from the first moment of the tape to the last one.
+fn lasts(db: &Connection, of: &Tally) -> Result<Option<Micros>> {
+    let mut statement = prepare(
+        db,
+        "SELECT utc_offset + boot_zero - tape_zero FROM publishes JOIN boots USING (boot) WHERE publish = ?1",
+    )?;
+    let mut known: Option<(i64, Micros)> = None;
+    let mut lasts: Option<(Micros, Micros)> = None;
+    for run in of.runs.iter().filter(|run| **run != Run::BORDER) {
+        let zero = match known {
+            Some((publish, zero)) if publish == run.publish => zero,
+            _ => statement.query_row(params![run.publish], |row| row.get(0))?,
+        };
+        known = Some((run.publish, zero));
+        let (from, to) = (run.from.saturating_add(zero), run.to.saturating_add(zero));
+        lasts = Some(lasts.map_or((from, to), |(first, last)| (first.min(from), last.max(to))));
+    }
+    Ok(lasts.map(|(first, last)| last.saturating_sub(first)))
 }
 
 /// A tally with that of the next range behind it.
@@ -354,6 +382,25 @@ impl Journal {
         })
     }
 
+    /// The tracks of each range of these compositions, in the order of the ranges, while their tape is there.
+    pub(in crate::store) fn tracks_of_ranges(
+        &self,
+        compositions: &[i64],
+    ) -> std::result::Result<Vec<(i64, Tracks)>, StoreError> {
+        let sql = format!(
+            "SELECT r.recording, (SELECT s.tracks FROM segments s WHERE s.stream = x.stream AND s.end > x.start AND s.start < x.end
+                AND s.state NOT IN ('spare', 'wipe') ORDER BY s.end LIMIT 1)
+             FROM {THESE} CROSS JOIN recordings x ON x.whole = r.recording ORDER BY r.recording, x.position"
+        );
+        let rows = self.all(&sql, params![keys(compositions)], |row| {
+            Ok((self.col(row, 0)?, self.col::<Option<String>>(row, 1)?))
+        })?;
+        let tracks = rows
+            .into_iter()
+            .filter_map(|(key, text)| Some((key, tracks::decode(&text?)?)));
+        Ok(tracks.collect())
+    }
+
     /// The date of a moment of the tape of a stream, by the publish that it lies in, or the last one before it.
     pub(in crate::store) fn date_of(
         &self,
@@ -379,6 +426,33 @@ impl Journal {
             }
         }
         Ok(None)
+    }
+
+    /// The number, from 1 on, of the first range that nobody knows the time of, beside the others: it was recorded in another boot, and
+    /// its clock was not believed. With it the boot.
+    pub(in crate::store) fn undated(
+        &self,
+        ranges: &[TapeRange],
+    ) -> std::result::Result<Option<(usize, [u8; 16])>, StoreError> {
+        let sql = format!(
+            "SELECT DISTINCT b.boot_id, b.synced FROM segments s CROSS JOIN publishes p ON p.publish = s.publish
+                CROSS JOIN boots b ON b.boot = p.boot
+             WHERE {} AND s.state IN ('sealed', 'missing')",
+            between("(SELECT stream FROM streams WHERE name = ?1)", "?2", "?3")
+        );
+        let mut boots: Vec<(usize, [u8; 16], bool)> = Vec::new();
+        for (number, range) in (1..).zip(ranges) {
+            let values = params![range.stream.as_str(), range.start, range.end];
+            boots.extend(self.all(&sql, values, |row| {
+                Ok((number, self.col(row, 0)?, self.col(row, 1)?))
+            })?);
+        }
+        // Within a boot, the tape itself says how much later something was.
+        let is_one = boots
+            .windows(2)
+            .all(|pair| matches!(pair, [one, other] if one.1 == other.1));
+        let doubtful = boots.into_iter().find(|(_, _, synced)| !is_one && !synced);
+        Ok(doubtful.map(|(number, boot, _)| (number, boot)))
     }
 
     /// What is in the way of a range: no tape of it is there, or some of it is still written.

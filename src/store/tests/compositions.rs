@@ -30,12 +30,12 @@ use crate::store::{
     TapeRange, paths,
 };
 
-const SECOND: Micros = 1_000_000;
+pub(super) const SECOND: Micros = 1_000_000;
 
 /// The composition.
-const WHOLE: u8 = 9;
+pub(super) const WHOLE: u8 = 9;
 
-fn id(n: u8) -> RecordingId {
+pub(super) fn id(n: u8) -> RecordingId {
     RecordingId::from_bytes([n; 16])
 }
 
@@ -110,21 +110,21 @@ fn composed(rig: &mut Rig) {
     compose(rig, WHOLE, &[1, 2], ranges.concat()).unwrap();
 }
 
-fn mp4(library: &Library, n: u8) -> Vec<u8> {
+pub(super) fn mp4(library: &Library, n: u8) -> Vec<u8> {
     all(&mut Mp4::open(library.view(id(n)).unwrap()).unwrap())
 }
 
-fn numbers(rig: &Rig) -> Vec<u8> {
+pub(super) fn numbers(rig: &Rig) -> Vec<u8> {
     let rows = rig.library().recordings(&Filter::default()).unwrap();
     rows.iter().map(|row| row.id.to_bytes()[0]).collect()
 }
 
 /// The shown seconds of a composition: its length.
-fn length(rig: &Rig, n: u8) -> Micros {
+pub(super) fn length(rig: &Rig, n: u8) -> Micros {
     rig.library().recording(id(n)).unwrap().unwrap().duration
 }
 
-fn again(rig: Rig, lost: bool) -> Rig {
+pub(super) fn again(rig: Rig, lost: bool) -> Rig {
     let Rig {
         dir,
         disk,
@@ -312,7 +312,7 @@ fn the_footage_of_a_deleted_source_stays_for_it_and_goes_with_it() {
     assert_eq!(rig.library().verify(&mut |_, _| ()).unwrap(), []);
 }
 
-fn delete(rig: &mut Rig, n: u8) {
+pub(super) fn delete(rig: &mut Rig, n: u8) {
     rig.handle(vec![Command::Delete { recording: id(n) }]);
     (0..3).for_each(|_| rig.pass(11 * SECOND));
 }

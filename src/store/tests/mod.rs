@@ -14,6 +14,7 @@ mod facts;
 mod facts_faults;
 mod faults;
 mod growing;
+mod in_step;
 mod instants;
 mod library;
 mod listed;

@@ -14,7 +14,8 @@
 use super::Writer;
 use crate::media::{Micros, RecordingId};
 use crate::model::{
-    Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange, OnBlock, Review, ReviewStatus,
+    Categories, Category, CategoryId, CategoryRefusal, Facts, FactsChange, Form, OnBlock, Review,
+    ReviewStatus,
 };
 use crate::store::composition::Written;
 use crate::store::facts::{CategoryChange, FactsCommand, FactsError, together};
@@ -71,6 +72,9 @@ impl Writer {
         }
         for (number, range) in (1..).zip(&ranges) {
             self.expect_tape(number, range)?;
+        }
+        if form == Form::InStep {
+            self.expect_dated(&ranges)?;
         }
         self.expect_category(facts.category.as_ref())?;
         let keep = self.keep_from_now(&spec, &ranges)?;
@@ -141,6 +145,15 @@ impl Writer {
                 number,
                 stream: range.stream.clone(),
             }),
+        }
+    }
+
+    /// Checks that clocks say which moments of the ranges were the same.
+    fn expect_dated(&self, ranges: &[TapeRange]) -> Result<(), ComposeError> {
+        match self.book.journal.undated(ranges)? {
+            None => Ok(()),
+            Some((number, boot)) if boot == self.clock.boot() => Err(ComposeError::NotDatedYet { number }),
+            Some((number, _)) => Err(ComposeError::Undated { number }),
         }
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use super::super::facts::{list as words, object, text};
 use crate::api::arguments::{Seconds, name};
 use crate::api::command::{FORMATS, Kind, Values, needs, takes};
-use crate::format::{Format, Lapse, MAX_RANGES};
+use crate::format::{Format, Lapse, MAX_RANGES, MOST_IN_STEP};
 use crate::media::Micros;
 use crate::model::{CategoryId, Custom, Description, Facts, Form, Notes, Tags, Title, Words};
 use crate::store::RecordingSpec;
@@ -84,6 +84,22 @@ pub(in crate::api::recording) const CUT: &[crate::api::Argument] = &[
     NOTES,
     CUSTOM,
 ];
+pub(in crate::api::recording) const MIX: &[crate::api::Argument] = &[
+    needs(
+        "recordings",
+        Kind::Objects,
+        "two to four recordings, as in [{\"recording\": \"ID\", \"from_s\": 60, \"to_s\": 120}]: seconds as the recording plays, \
+         negative ones count from its end; without them all of it. The first one is what players show",
+    ),
+    TEMPLATE,
+    NAME,
+    TITLE,
+    DESCRIPTION,
+    TAGS,
+    CATEGORY,
+    NOTES,
+    CUSTOM,
+];
 pub(in crate::api::recording) const SPLIT: &[crate::api::Argument] = &[
     super::super::THIS,
     needs(
@@ -151,6 +167,17 @@ pub(super) struct Range {
     pub(super) note: Option<Words<128>>,
 }
 
+/// A recording of several that play in step.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Side {
+    pub(super) recording: String,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) from_s: Option<Micros>,
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) to_s: Option<Micros>,
+}
+
 /// A range of the recording that the command names.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -187,6 +214,16 @@ fn ranges<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec
             "{count} ranges; at most {MAX_RANGES} are taken: compose some of them first, and then the results"
         ))),
         _ => Ok(ranges),
+    }
+}
+
+fn sides<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Side>, D::Error> {
+    let sides = Vec::<Side>::deserialize(from)?;
+    match sides.len() {
+        2..=MOST_IN_STEP => Ok(sides),
+        count => Err(D::Error::custom(format!(
+            "{count} recordings; 2 to {MOST_IN_STEP} are taken"
+        ))),
     }
 }
 
@@ -290,6 +327,10 @@ arguments!(Faster {
     fps: u32,
     from_s: Option<Seconds>,
     to_s: Option<Seconds>,
+});
+arguments!(Mix {
+    #[serde(default, deserialize_with = "sides")]
+    recordings: Vec<Side>,
 });
 arguments!(SplitUp {
     recording: String,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::arguments::Wanted;
+use super::mix;
 use super::spec::spec;
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
@@ -87,7 +88,9 @@ async fn attempt(
     (spec, wanted): (&RecordingSpec, &Wanted),
 ) -> Result<usize, Tried> {
     let cuts = of_sources(api, asked).await?;
-    if spec.output.formats != [Format::Hls] {
+    if wanted.form == Form::InStep {
+        mix::expect_in_step(api, asked, &cuts).await?;
+    } else if spec.output.formats != [Format::Hls] {
         let views: Vec<&[View<LibrarySource>]> = cuts.iter().map(|cut| cut.views.as_slice()).collect();
         one_coding(&views).map_err(Tried::Failed)?;
     }
@@ -96,6 +99,7 @@ async fn attempt(
     }
     let (notes, left_out) = match &wanted.notes {
         Some(notes) => (notes.clone(), 0),
+        None if wanted.form == Form::InStep => mix::notes_of(asked, &cuts)?,
         None => notes_of(asked, &cuts, wanted.form),
     };
     let mut sources: Vec<RecordingId> = asked.iter().map(|asked| asked.row.id).collect();
@@ -238,6 +242,11 @@ pub(super) fn notes_of(asked: &[Asked], cuts: &[Cut], form: Form) -> (Notes, usi
     for note in &mut notes {
         note.at = form.length(std::iter::once(note.at));
     }
+    fitting(notes)
+}
+
+/// The first notes, as many as there is a place for; and the number of the others.
+pub(super) fn fitting(mut notes: Vec<Note>) -> (Notes, usize) {
     let count = notes.len();
     loop {
         match Notes::try_from(notes.clone()) {
@@ -278,6 +287,12 @@ impl From<ComposeError> for Failure {
             ComposeError::Gone(_) | ComposeError::Range { .. } => Code::NotFound,
             ComposeError::Unsealed { .. } => Code::Unavailable,
             ComposeError::NoClock => return Self::new(Code::Unavailable, error.to_string()),
+            ComposeError::Undated { .. } => {
+                return Self::new(Code::Conflict, error.to_string()).about("recordings");
+            }
+            ComposeError::NotDatedYet { .. } => {
+                return Self::new(Code::Unavailable, error.to_string()).about("recordings");
+            }
         };
         Self::new(code, error.to_string()).about("ranges")
     }

@@ -1,8 +1,9 @@
-//! `recording.compose`, `recording.cut` and `recording.split`: new recordings of what is there, without a copy of any media; and
-//! sessions that become one recording when they are over.
+//! `recording.compose`, `recording.cut`, `recording.split` and `recording.mix`: new recordings of what is there, without a copy of any
+//! media; and sessions that become one recording when they are over.
 
 mod arguments;
 mod making;
+mod mix;
 mod session;
 mod spec;
 #[cfg(test)]
@@ -12,7 +13,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-pub(super) use self::arguments::{COMPOSE, CUT, SPLIT, TIMELAPSE};
+pub(super) use self::arguments::{COMPOSE, CUT, MIX, SPLIT, TIMELAPSE};
+pub(super) use self::mix::mix;
 
 use self::arguments::{Compose, CutOut, Faster, SplitUp, Wanted};
 use self::making::{Asked, Tried, make, of_range, of_sources};

@@ -220,6 +220,26 @@ fn a_gap_stays_where_it_was() {
 }
 
 #[test]
+fn a_gap_that_no_clock_knows_is_found() {
+    const HOUR: Micros = 3_600_000_000;
+    // The last publish comes seven seconds behind the one before, or as a clock of another boot says.
+    let gap = |by: Micros| {
+        let mut view = later(&eventful()[2..], 0, 1);
+        view.segments[0].end = Some(view.segments[0].publish_zero + 5_500_000);
+        view.segments[1].publish_zero_utc += by;
+        view.doubtful_gap()
+            .unwrap()
+            .map(|at| at - view.segments[1].publish_zero_utc)
+    };
+    for by in [0, 1, HOUR, 23 * HOUR, -6_000_000] {
+        assert_eq!(gap(by), None, "{by}");
+    }
+    for by in [-7_000_000, -HOUR, 24 * HOUR] {
+        assert_eq!(gap(by), Some(0), "{by}");
+    }
+}
+
+#[test]
 fn a_recording_that_is_shown_from_within_a_gop_is_in_step() {
     let takes = two_segments();
     for from in [1_500_000, 2_700_000] {
