@@ -195,6 +195,7 @@ async fn a_recording_or_a_task_of_another_stream_is_not_found() {
                     .for_caller(Caller::http(&name, scope(Rights::ALL, set(SEEN))));
                 let of = |text: &str| match command.name {
                     "recording.review" => json!({ argument.name: text, "status": "pass" }),
+                    "recording.timelapse" => json!({ argument.name: text, "speed": 60 }),
                     _ => json!({ argument.name: text }),
                 };
                 let body = of(&text);
