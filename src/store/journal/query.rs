@@ -111,8 +111,17 @@ fn quoted(tags: &[String]) -> String {
     serde_json::Value::from(quoted).to_string()
 }
 
+/// How a search walks along its index.
+#[derive(Clone, Copy, Debug)]
+enum Walk {
+    /// All of it, for the first in the order of the query, of those that have at least this value, if one is given.
+    All(Option<i64>),
+    /// From the youngest recording backwards, until there are enough. Their values come along.
+    Youngest,
+}
+
 /// The statement of a search. It walks along one index, which has everything that it asks, in the order of the starts.
-fn statement(query: &Query, windows: &[Window]) -> String {
+fn statement(query: &Query, windows: &[Window], walk: Walk) -> String {
     let (value, descending) = (value(query.order.sort), query.order.descending);
     let (behind, direction) = if descending { ("<", "DESC") } else { (">", "ASC") };
     let mut wheres = vec![format!(
@@ -181,10 +190,17 @@ fn statement(query: &Query, windows: &[Window]) -> String {
         let within: Vec<String> = windows.iter().map(within).collect();
         wheres.push(format!("({})", within.join(" OR ")));
     }
+    let order = match walk {
+        Walk::All(floor) => {
+            wheres.extend(floor.map(|floor| format!("{value} >= {floor}")));
+            format!("{value} {direction}, r.recording {direction}")
+        }
+        Walk::Youngest => "r.start DESC, r.recording DESC".to_owned(),
+    };
     let wheres = wheres.join("\n    AND ");
     format!(
-        "SELECT r.recording FROM recordings r INDEXED BY recordings_search WHERE {wheres}
-         ORDER BY {value} {direction}, r.recording {direction} LIMIT ?21"
+        "SELECT r.recording, {value} FROM recordings r INDEXED BY recordings_search WHERE {wheres}
+         ORDER BY {order} LIMIT ?21"
     )
 }
 
@@ -236,7 +252,25 @@ impl Journal {
             globs(&query.held_back),
             i64::try_from(query.limit).unwrap_or(i64::MAX),
         ];
-        self.all(&statement(query, &windows), values, |row| self.col(row, 0))
+        let walk = |walk| {
+            let statement = statement(query, &windows, walk);
+            self.all(&statement, values, |row| {
+                Ok((self.col(row, 0)?, self.col(row, 1)?))
+            })
+        };
+        let mut floor = None;
+        if (query.order.sort, query.order.descending) == (Sort::End, true) {
+            // The youngest are nearly always the last to end. Without a value that so many have, each row of the index would take the
+            // place of another in the list so far.
+            let mut youngest: Vec<(i64, i64)> = walk(Walk::Youngest)?;
+            if youngest.len() < query.limit {
+                youngest.sort_by_key(|(recording, end)| std::cmp::Reverse((*end, *recording)));
+                return Ok(youngest.into_iter().map(|(recording, _)| recording).collect());
+            }
+            floor = youngest.iter().map(|(_, end)| *end).min();
+        }
+        let found = walk(Walk::All(floor))?;
+        Ok(found.into_iter().map(|(recording, _)| recording).collect())
     }
 
     /// The recordings with these keys, in this order.
@@ -410,9 +444,9 @@ mod tests {
         clippy::disallowed_methods,
         reason = "it is about the statement, not one of them"
     )]
-    fn plan(journal: &Journal, query: &Query) -> Vec<String> {
+    fn plan(journal: &Journal, query: &Query, walk: Walk) -> Vec<String> {
         let windows = [Window { from: 5, to: 9 }, Window { from: 12, to: 15 }];
-        let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &windows));
+        let sql = format!("EXPLAIN QUERY PLAN {}", statement(query, &windows, walk));
         let mut statement = journal.connection.prepare(&sql).unwrap();
         let mut rows = statement.raw_query();
         let mut steps = Vec::new();
@@ -480,21 +514,22 @@ mod tests {
         ];
         for sort in [Sort::Start, Sort::End, Sort::Length, Sort::Bytes] {
             for descending in [false, true] {
-                for query in &queries {
+                for (query, walk) in queries.iter().flat_map(|query| {
+                    [Walk::All(None), Walk::All(Some(7)), Walk::Youngest].map(|walk| (query, walk))
+                }) {
                     let order = Order { sort, descending };
-                    let steps = plan(
-                        &journal,
-                        &Query {
-                            order,
-                            ..query.clone()
-                        },
-                    );
+                    let query = Query {
+                        order,
+                        ..query.clone()
+                    };
+                    let steps = plan(&journal, &query, walk);
                     let wanted = "SEARCH r USING COVERING INDEX recordings_search (start>? AND start<?)";
                     let read: Vec<&String> = steps.iter().filter(|step| step.contains(" r ")).collect();
                     assert_eq!(read, [wanted], "{query:?}");
                     // A list in the order of the starts is not put in order.
                     let sorts = steps.iter().any(|step| step.contains("ORDER BY"));
-                    assert!(!sorts || sort != Sort::Start, "{query:?}: {steps:?}");
+                    let by_start = sort == Sort::Start || matches!(walk, Walk::Youngest);
+                    assert!(!sorts || !by_start, "{query:?}: {steps:?}");
                 }
             }
         }
