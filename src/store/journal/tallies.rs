@@ -176,13 +176,15 @@ pub(super) fn forget_with(db: &Connection, id: SegmentId) -> Result {
     }
 }
 
-/// Has the expired recordings added up anew that share tape with a recording: its deletion does not spare them.
-pub(super) fn forget_expired(db: &Connection, recording: i64) -> Result {
+/// Has the expired recordings added up anew that share tape between two moments with a recording: its deletion does not spare them.
+pub(super) fn forget_expired(db: &Connection, recording: i64, (from, to): (Micros, Micros)) -> Result {
     let sql = format!(
-        "UPDATE recordings SET runs = NULL WHERE recording IN (SELECT o.recording FROM recordings s CROSS JOIN {SHARING}
-            WHERE s.recording = ?1 AND o.state = 'expired')"
+        "UPDATE recordings SET runs = NULL WHERE recording IN (SELECT o.recording FROM
+                (SELECT stream, max(start, ?2) AS start, min(end, ?3) AS end FROM recordings WHERE recording = ?1) s
+                CROSS JOIN {SHARING}
+            WHERE o.state = 'expired')"
     );
-    execute(db, &sql, params![recording])
+    execute(db, &sql, params![recording, from, to])
 }
 
 /// Notes that a recording has another end. Its tally stays, unless some of the tape now lies behind the end.

@@ -92,6 +92,13 @@ struct Window {
     is_last: bool,
 }
 
+impl Window {
+    /// The first moment at which none of its segments ends.
+    fn behind(&self) -> Micros {
+        self.to.saturating_add(1)
+    }
+}
+
 impl Deletion {
     /// Goes on with a deletion, or begins it.
     pub(super) fn of(db: &Connection, id: RecordingId) -> Result<Self> {
@@ -192,7 +199,7 @@ pub(super) fn remove(
         (None, window.begins.saturating_sub(LOOK_BACK))
     };
     let leads = lead_in::of_others(db, recording, after, window.to)?;
-    tallies::forget_expired(db, recording)?;
+    tallies::forget_expired(db, recording, (window.begins, window.behind()))?;
     let mut parts = wipe(db, recording, &window, &leads)?;
     let mut left = Left::new(span);
     left.go_on(deletion.left_until, deletion.left);
@@ -241,13 +248,13 @@ fn wipe(db: &Connection, recording: i64, window: &Window, leads: &[LeadIn]) -> R
     let sql = format!(
         "SELECT {COLUMNS}, s.state = 'spare'
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
-         WHERE r.recording = ?1 AND s.end <= ?3 AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
+         WHERE r.recording = ?1 AND s.end < ?3 AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
             AND NOT EXISTS (SELECT 1 FROM {SHARING} WHERE o.recording <> ?1
                 AND (o.state <> 'expired' OR o.protected)))",
-        between("r.stream", "max(r.start, ?2)", "r.end")
+        between("r.stream", "max(r.start, ?2)", "min(r.end, ?3)")
     );
     let alone: Vec<(Piece, bool)> = prepare(db, &sql)?
-        .query_map(params![recording, window.from, window.to], |row| {
+        .query_map(params![recording, window.from, window.behind()], |row| {
             Ok((Piece::of(row)?, row.get(9)?))
         })?
         .collect::<Result<_>>()?;
@@ -445,11 +452,11 @@ fn shared(db: &Connection, recording: i64, window: &Window) -> Result<Vec<Piece>
     let sql = format!(
         "SELECT {COLUMNS}
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
-         WHERE r.recording = ?1 AND s.end <= ?3 AND s.state IN ('sealed', 'missing') ORDER BY s.end",
-        between("r.stream", "max(r.start, ?2)", "r.end")
+         WHERE r.recording = ?1 AND s.end < ?3 AND s.state IN ('sealed', 'missing') ORDER BY s.end",
+        between("r.stream", "max(r.start, ?2)", "min(r.end, ?3)")
     );
     prepare(db, &sql)?
-        .query_map(params![recording, window.from, window.to], Piece::of)?
+        .query_map(params![recording, window.from, window.behind()], Piece::of)?
         .collect()
 }
 

@@ -509,9 +509,7 @@ fn changes(dir: &Path, busy: Busy) {
             facts: serde_json::from_value(serde_json::json!({ "tags": ["x"], "title": "X" })).unwrap(),
         }],
     );
-    changed(
-        "a step of its deletion, of 8 segments",
-        dir,
-        &[Op::Delete { id: month }],
-    );
+    // In tests a step looks at fewer segments than in the program.
+    changed("the first step of its deletion", dir, &[Op::Delete { id: month }]);
+    changed("the next one", dir, &[Op::Delete { id: month }]);
 }
