@@ -154,10 +154,13 @@ fn the_pictures_of_the_console_are_taken() {
             if name == "recordings" && size.0 > 600 && scheme == "light" {
                 tab.press_in(".recordings", "Add to the basket");
             }
-            let top = if name == "rules" {
-                "document.querySelector('.task').scrollIntoView()"
-            } else {
-                "scrollTo(0, 0)"
+            if name == "rules" {
+                tab.wait("document.querySelector('.task')");
+            }
+            let top = match name.as_str() {
+                "rules" => "document.querySelector('.task').scrollIntoView()",
+                "timeline" => "document.querySelector('#timeline-keys').scrollIntoView({ block: 'end' })",
+                _ => "scrollTo(0, 0)",
             };
             tab.run(top);
             take(&mut tab, &format!("console-{name}{end}"));
