@@ -41,7 +41,10 @@ impl Loop {
             ("offline", Some((_, until))) => Some(utc(until)),
             _ => None,
         };
-        let begun = now.saturating_sub(self.state_since.1).max(0);
+        // In whole seconds: the two clocks are not read at one moment, and who asks twice must not take that for news.
+        let lasted = now.saturating_sub(self.state_since.1).max(0);
+        let since =
+            self.cx.clock.utc().saturating_sub(lasted).saturating_add(500_000) / 1_000_000 * 1_000_000;
         let board = self.cx.board().clone();
         let mut transfers: Vec<TransferStatus> = self
             .planner
@@ -69,7 +72,7 @@ impl Loop {
         SyncStatus {
             store: self.cx.delivery.target.url(),
             state,
-            since: rfc3339(self.cx.clock.utc().saturating_sub(begun)),
+            since: rfc3339(since),
             reason: trouble.map(|(reason, _)| reason.to_owned()),
             next,
             waiting: backlog.recordings,

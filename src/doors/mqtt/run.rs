@@ -190,6 +190,7 @@ fn chance() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doors::mqtt::Tally;
 
     #[test]
     fn a_broker_that_took_the_old_version_is_asked_for_the_new_one_after_an_hour() {
@@ -203,6 +204,27 @@ mod tests {
         assert_eq!(spoken.first(begin + ASK_AGAIN), Version::V5);
         spoken.took(Version::V5, begin + ASK_AGAIN);
         assert_eq!(spoken.first(begin + ASK_AGAIN), Version::V5);
+    }
+
+    #[test]
+    fn the_connection_is_told_with_its_last_change_and_its_last_failure() {
+        let tally = Tally::default();
+        let told = |tally: &Tally| {
+            let about = tally.about("mqtt://broker".to_owned());
+            (about.connected, about.since, about.last_error)
+        };
+        assert_eq!(told(&tally), (false, None, None));
+        tally.is(false, 1_000_000);
+        tally.failed("refused".to_owned());
+        assert_eq!(told(&tally), (false, None, Some("refused".to_owned())));
+        for second in [5, 6] {
+            tally.is(true, second * 1_000_000);
+        }
+        let since = |second: i64| Some(crate::event::rfc3339(second * 1_000_000));
+        assert_eq!(told(&tally), (true, since(5), Some("refused".to_owned())));
+        tally.failed("broken".to_owned());
+        tally.is(false, 9_000_000);
+        assert_eq!(told(&tally), (false, since(9), Some("broken".to_owned())));
     }
 
     #[test]

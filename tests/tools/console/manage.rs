@@ -28,8 +28,17 @@ fn what_waits_and_what_failed_is_shown_and_sent_when_somebody_says_so() {
         "[...document.querySelectorAll('tbody tr')].some(one => one.textContent.includes('<i>not</i> here'))",
     );
 
+    let since =
+        "await fetch('api/v1/sync.status').then(reply => reply.json()).then(status => status.result.since)";
+    let online = tab.value(since);
+    assert_eq!(tab.value(since), online);
     tab.press("Pause");
     tab.wait("document.querySelector('.chip').textContent === 'Paused'");
+    let paused = tab.value(since);
+    assert!(
+        paused.as_str() > online.as_str(),
+        "{paused} is since when it is paused, not {online}"
+    );
     Pusher::start(this.service.address(), STRANGE, &sample(), 40.0).done();
     tab.wait_text("Recordings that wait: 1");
     tab.wait("[...document.querySelectorAll('[aria-label=Waiting] td')].map(one => one.textContent).slice(0, 2).join() === 'mp4,1'");
