@@ -109,6 +109,11 @@ impl Demo {
             .context("the service does not listen")?;
         let text = format!("rtmp://{address}/{STREAM}");
         let url: RtmpUrl = text.parse()?;
+        let (stream, door): (StreamName, _) = (STREAM.parse()?, service.viewers_address());
+        // What people want to see first.
+        if let Some(door) = &door {
+            println!("{}", viewers.invitation(door, &stream));
+        }
         println!(
             "edgereel listens on {address} and keeps its tape in {}",
             self.dir.join("store").display()
@@ -116,10 +121,6 @@ impl Demo {
         match broker {
             Some(broker) => println!("events go to the broker at {}", broker.url()),
             None => println!("no broker is installed; with mosquitto the demo prints events, too"),
-        }
-        let (stream, door): (StreamName, _) = (STREAM.parse()?, service.viewers_address());
-        if let Some(door) = &door {
-            println!("{}", viewers.invitation(door, &stream));
         }
         println!(
             "a publisher sends a clip to {text} for {} seconds:\n",

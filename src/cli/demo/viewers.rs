@@ -29,7 +29,7 @@ impl Viewers {
     /// What they can do at this address from now on.
     pub(super) fn invitation(&self, address: &str, stream: &StreamName) -> String {
         format!(
-            "watch it:    {address}/ in a browser of this machine, without a key\n\
+            "console:     {address}/ in a browser of this machine, without a key\n\
              operate it:  with the key of the viewer 'demo', who was made for this run, as in\n             \
              curl -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\\n             \
              -d '{{\"stream\":\"{stream}\",\"before\":\"5s\"}}' {address}/api/v1/clip.create\n",
