@@ -79,6 +79,11 @@ const PUT: &[Argument] = &[
         "when a session is over, make one more recording of all its recordings, if there are several; default false",
     ),
     takes(
+        "compose_drop",
+        Kind::Switch,
+        "with compose: delete these recordings once that one is durable, and deliver none of them before; default false",
+    ),
+    takes(
         "time_zone",
         Kind::Text,
         "the time zone of the template's clock, as in Asia/Shanghai",

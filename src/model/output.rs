@@ -38,6 +38,9 @@ pub struct Output {
     /// When a session is over, one more recording is made of all its recordings.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compose: bool,
+    /// The recordings of the session are deleted once that one is durable.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compose_drop: bool,
     /// When its recordings are reviewed.
     #[serde(default, skip_serializing_if = "ReviewWhen::is_after")]
     pub review: ReviewWhen,
@@ -111,6 +114,7 @@ impl Output {
             time_zone: None,
             encrypt: None,
             compose: false,
+            compose_drop: false,
             review: ReviewWhen::After,
         }
     }

@@ -469,3 +469,116 @@ async fn what_no_time_lapse_can_be_made_of_is_refused_with_the_field_and_makes_n
     assert_eq!(list["result"]["recordings"].as_array().unwrap().len(), 4);
     the_box.done().await;
 }
+
+/// Three closed recordings of a session whose pieces are not wanted beside the whole, with the id of the whole.
+async fn dropped_session(the_box: &Box) -> RecordingId {
+    for n in 1..=3 {
+        let mut spec = RecordingSpec::clone(&of_session("s", n.into()));
+        spec.output.compose_drop = true;
+        record_by(the_box, ("a", n), false, spec.into()).await;
+    }
+    let mut bytes = id(1).to_bytes();
+    (bytes[14], bytes[15]) = (bytes[14] ^ 0x5c, bytes[15] ^ 0xa7);
+    RecordingId::from_bytes(bytes)
+}
+
+/// The recordings that are there, and what is to be delivered, when sessions have been looked at until nothing is left to do.
+async fn after_looks(the_box: &Box) -> (Vec<RecordingId>, Vec<RecordingId>) {
+    for _ in 0..5 {
+        if !the_box.api.look_at_sessions().await.unwrap() {
+            break;
+        }
+        the_box.api.recorder.flush().await.unwrap();
+    }
+    the_box.api.recorder.flush().await.unwrap();
+    (listed(the_box).await, waiting(the_box).await)
+}
+
+async fn listed(the_box: &Box) -> Vec<RecordingId> {
+    let list = the_box.ask("recording.list", &json!({})).await;
+    let rows = list["result"]["recordings"].as_array().unwrap().clone();
+    rows.iter()
+        .map(|row| row["id"].as_str().unwrap().parse().unwrap())
+        .collect()
+}
+
+async fn waiting(the_box: &Box) -> Vec<RecordingId> {
+    let order = crate::store::WaitingOrder::OldestFirst;
+    let found = the_box
+        .api
+        .read(move |library| library.to_deliver(order, true, 10))
+        .await;
+    found.unwrap().into_iter().map(|of| of.recording).collect()
+}
+
+#[tokio::test]
+async fn the_pieces_of_a_session_go_when_the_whole_is_durable_and_are_not_delivered_before() {
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    assert_eq!(
+        (listed(&the_box).await.len(), waiting(&the_box).await),
+        (3, vec![])
+    );
+    assert_eq!(after_looks(&the_box).await, (vec![whole], vec![whole]));
+    let row = the_box
+        .ask("recording.get", &json!({"recording": whole.to_string()}))
+        .await;
+    assert_eq!(row["result"]["duration_s"], 18.0, "{row}");
+    the_box.done().await;
+    // The power went when the whole was there, and when some of the pieces were gone.
+    for gone in [0, 1, 2] {
+        let the_box = a_box();
+        let whole = dropped_session(&the_box).await;
+        let mut ranges = Vec::new();
+        for n in 1..=3 {
+            let cut = the_box.api.read(move |library| library.cut(id(n), (None, None)));
+            ranges.extend(cut.await.unwrap().unwrap().ranges);
+        }
+        let mut spec = RecordingSpec::built_in();
+        spec.about.origin = crate::model::Origin::Composition;
+        let new = crate::store::NewComposition {
+            recording: whole,
+            spec,
+            sources: vec![id(1), id(2), id(3)],
+            form: Default::default(),
+            ranges,
+            facts: Default::default(),
+        };
+        the_box.api.recorder.compose(new).await.unwrap();
+        for n in (4 - gone)..=3 {
+            let body = json!({"recording": id(n).to_string()});
+            assert_eq!(the_box.ask("recording.delete", &body).await["ok"], true);
+        }
+        assert_eq!(after_looks(&the_box).await, (vec![whole], vec![whole]), "{gone}");
+        the_box.done().await;
+    }
+}
+
+#[tokio::test]
+async fn pieces_that_somebody_needs_stay_beside_the_whole_and_are_delivered() {
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    let of = |n: u8| json!({"recording": id(n).to_string()});
+    assert_eq!(the_box.ask("recording.protect", &of(1)).await["ok"], true);
+    let made = the_box
+        .ask("recording.compose", &json!({"ranges": [of(2)], "name": "best"}))
+        .await;
+    let best: RecordingId = made["result"]["recording"].as_str().unwrap().parse().unwrap();
+    let title = json!({"recording": id(3).to_string(), "title": "Proof"});
+    assert_eq!(the_box.ask("recording.set", &title).await["ok"], true);
+    let (mut there, mut waits) = after_looks(&the_box).await;
+    let mut all = vec![id(1), id(2), id(3), best, whole];
+    there.sort();
+    waits.sort();
+    all.sort();
+    assert_eq!((&there, &waits), (&all, &all));
+    the_box.done().await;
+    // One recording is the whole, and is delivered when its session is over.
+    let the_box = a_box();
+    let mut spec = RecordingSpec::clone(&of_session("s", 1));
+    spec.output.compose_drop = true;
+    record_by(&the_box, ("a", 1), false, spec.into()).await;
+    assert_eq!(waiting(&the_box).await, []);
+    assert_eq!(after_looks(&the_box).await, (vec![id(1)], vec![id(1)]));
+    the_box.done().await;
+}

@@ -75,6 +75,9 @@ pub struct TemplateSource {
     /// One more recording of all recordings of a session, when that is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     compose: Option<bool>,
+    /// The recordings of a session are deleted once that one is durable, and are not delivered before the session is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compose_drop: Option<bool>,
     /// When its recordings are reviewed: `before` viewers get them and they are delivered, or `after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     review: Option<ReviewWhen>,
@@ -323,6 +326,17 @@ impl TryFrom<TemplateSource> for Template {
                 return Err(refused("pseudo_live", message.to_owned()));
             }
         }
+        if source.compose_drop == Some(true) {
+            if source.compose != Some(true) {
+                let message = "without compose = true there is no recording that has what would be deleted";
+                return Err(refused("compose_drop", message.to_owned()));
+            }
+            if source.review == Some(ReviewWhen::Before) {
+                let message = "its recordings are reviewed before viewers get them (review), and what is deleted cannot be passed: leave \
+                               compose_drop out";
+                return Err(refused("compose_drop", message.to_owned()));
+            }
+        }
         if source.review == Some(ReviewWhen::Before) && source.pseudo_live.is_some() {
             let message = "recordings are reviewed before viewers get them (review), and a channel would begin without that: leave \
                            pseudo_live out, and put the channel when they are passed";
@@ -370,6 +384,7 @@ fn output(source: &TemplateSource, format: Format) -> Result<Output, (&'static s
         time_zone: source.time_zone.clone(),
         encrypt,
         compose: source.compose.unwrap_or_default(),
+        compose_drop: source.compose_drop.unwrap_or_default(),
         review: source.review.unwrap_or_default(),
     })
 }

@@ -142,3 +142,12 @@ fn what_is_kept_reads_back_to_the_same() {
         Template::built_in()
     );
 }
+
+#[test]
+fn pieces_are_deleted_only_where_the_whole_is_made_and_nobody_is_to_pass_them() {
+    let of = |more: &str| format!("name = \"class\"\ncompose_drop = true\n{more}");
+    let good = template(&of("compose = true"));
+    assert!(good.outputs.iter().all(|of| of.compose && of.compose_drop));
+    assert!(refusal(&of("")).contains("without compose = true"));
+    assert!(refusal(&of("compose = true\nreview = \"before\"")).contains("cannot be passed"));
+}

@@ -26,6 +26,11 @@ const REMEMBERED: i64 = 20_000;
 const SETTLED: &str = "(review IS NULL OR (review = 0
     AND NOT EXISTS (SELECT 1 FROM renditions d WHERE d.recording = recordings.id AND d.state = 'removing' AND NOT d.gone)))";
 
+/// The condition that a recording `r` is no piece of a session that becomes one recording in its place: such a piece is delivered when
+/// the session is over and it stayed.
+const NO_PIECE: &str = "NOT (iif(json_valid(r.spec), ifnull(json_extract(r.spec, '$.reel.compose_drop'), 0), 0)
+    AND EXISTS (SELECT 1 FROM shelves h WHERE h.shelf = 'compose' AND h.id = json_extract(r.spec, '$.session')))";
+
 /// Notes that all files of a recording are at their destination.
 pub(super) fn delivered(db: &Connection, recording: RecordingId) -> Result {
     let sql =
@@ -364,7 +369,7 @@ impl Journal {
         if open {
             let sql = format!(
                 "SELECT id, spec FROM recordings r INDEXED BY recordings_open
-                 WHERE state = 'open' AND ifnull(review, 0) = 0 AND {UNBLOCKED} ORDER BY recording LIMIT ?1"
+                 WHERE state = 'open' AND ifnull(review, 0) = 0 AND {UNBLOCKED} AND {NO_PIECE} ORDER BY recording LIMIT ?1"
             );
             found = self.all(&sql, params![limit], read(true))?;
         }
@@ -374,7 +379,7 @@ impl Journal {
         };
         let sql = format!(
             "SELECT id, spec FROM recordings r INDEXED BY recordings_deliver
-             WHERE state = 'closed' AND NOT aside AND whole IS NULL AND ifnull(review, 0) = 0 AND end > {} AND {UNBLOCKED}
+             WHERE state = 'closed' AND NOT aside AND whole IS NULL AND ifnull(review, 0) = 0 AND end > {} AND {UNBLOCKED} AND {NO_PIECE}
              ORDER BY end {direction} LIMIT ?1",
             Micros::MIN
         );

@@ -10,9 +10,10 @@ use crate::api::answer::{Code, Failure};
 use crate::event::Event;
 use crate::format::Format;
 use crate::media::RecordingId;
-use crate::model::{Facts, Form};
+use crate::model::{Facts, Form, Notes};
 use crate::store::{
-    Change, Command as StoreCommand, Deletion, RecordingState, SessionPiece, StoreError, ToCompose,
+    Change, Command as StoreCommand, Deletion, RecordingRow, RecordingState, SessionPiece, StoreError,
+    ToCompose,
 };
 
 /// Time between two looks at sessions that are to be composed.
@@ -58,10 +59,12 @@ impl Api {
                 continue;
             }
             match self.compose_session(&session, pieces).await {
-                Ok(()) => {
+                Ok(true) => {
                     let done = Change::session_composed(session.session);
                     self.recorder.submit(StoreCommand::Change(done)).await?;
                 }
+                // Its note stays until its pieces are gone: no piece is delivered meanwhile.
+                Ok(false) => left = true,
                 Err(failure) => {
                     tracing::warn!(stream = %session.stream, "a session is not composed yet: {}", failure.message);
                     left = true;
@@ -71,10 +74,22 @@ impl Api {
         Ok(left)
     }
 
-    /// Makes a recording of the pieces of each output. Fails where that can be tried again.
-    async fn compose_session(&self, of: &ToCompose, pieces: Vec<SessionPiece>) -> Result<(), Failure> {
+    /// Makes a recording of the pieces of each output, and deletes the pieces where that is wanted. False while a piece is being deleted.
+    /// Fails where that can be tried again.
+    async fn compose_session(&self, of: &ToCompose, pieces: Vec<SessionPiece>) -> Result<bool, Failure> {
+        let ids: Vec<RecordingId> = pieces.iter().map(|piece| piece.recording).collect();
+        let deletions = self.read(move |library| {
+            let each = ids.into_iter().map(|id| library.deletion(id));
+            each.collect::<Result<Vec<_>, StoreError>>()
+        });
+        let (pieces, going): (Vec<_>, Vec<_>) = pieces
+            .into_iter()
+            .zip(deletions.await?)
+            .partition(|(_, deletion)| *deletion == Deletion::None);
+        let mut are_gone = going.is_empty();
+        let pieces = pieces.into_iter().map(|(piece, _)| piece);
         let mut outputs: BTreeMap<Vec<Format>, Vec<SessionPiece>> = BTreeMap::new();
-        for piece in pieces.into_iter().filter(|piece| piece.spec.output.compose) {
+        for piece in pieces.filter(|piece| piece.spec.output.compose) {
             let formats = piece.spec.output.formats.clone();
             outputs.entry(formats).or_default().push(piece);
         }
@@ -82,10 +97,6 @@ impl Api {
             let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else {
                 continue;
             };
-            // A single recording is the whole.
-            if pieces.len() < 2 {
-                continue;
-            }
             let id = whole_of(first.recording);
             let ids: Vec<RecordingId> = pieces.iter().map(|piece| piece.recording).collect();
             let found = self.read(move |library| {
@@ -93,7 +104,12 @@ impl Api {
                 Ok((library.recording(id)?.is_some(), library.deletion(id)?, rows?))
             });
             let (is_there, deletion, rows) = found.await?;
-            if is_there || deletion != Deletion::None {
+            if is_there {
+                are_gone &= self.drop_pieces(of, id, &pieces).await?;
+                continue;
+            }
+            // A single recording is the whole.
+            if deletion != Deletion::None || pieces.len() < 2 {
                 continue;
             }
             let asked = rows.into_iter().flatten().map(|row| Asked {
@@ -112,7 +128,8 @@ impl Api {
             };
             match make(self, id, &asked.collect::<Vec<_>>(), wanted).await {
                 Ok(_) => {
-                    tracing::info!(stream = %of.stream, recording = %id, "a session is one recording, too")
+                    tracing::info!(stream = %of.stream, recording = %id, "a session is one recording, too");
+                    are_gone &= self.drop_pieces(of, id, &pieces).await?;
                 }
                 Err(failure) if failure.code == Code::Unavailable => return Err(failure),
                 Err(failure) => {
@@ -125,8 +142,75 @@ impl Api {
                 }
             }
         }
-        Ok(())
+        Ok(are_gone)
     }
+
+    /// Deletes the pieces that are not wanted beside the whole, which is durable; the last one first, because the id of the first one is
+    /// that of the whole. True when none is left that is to go: then it says which of them stay, and why.
+    async fn drop_pieces(
+        &self,
+        of: &ToCompose,
+        whole: RecordingId,
+        pieces: &[SessionPiece],
+    ) -> Result<bool, Failure> {
+        let dropped = pieces.iter().filter(|piece| piece.spec.output.compose_drop);
+        let ids: Vec<RecordingId> = dropped.map(|piece| piece.recording).rev().collect();
+        let found = self.read(move |library| {
+            let has = library.recording(whole)?.map_or(0, |row| row.facts.notes.len());
+            let each = ids.into_iter().map(|id| {
+                let needed = library.needed_by(id, 2)?;
+                let row = library.recording(id)?;
+                Ok(row.map(|row| (row, needed.iter().any(|other| *other != whole))))
+            });
+            Ok((has, each.collect::<Result<Vec<_>, StoreError>>()?))
+        });
+        let (has, rows) = found.await?;
+        let rows: Vec<_> = rows.into_iter().flatten().collect();
+        let notes: usize = rows.iter().map(|(row, _)| row.facts.notes.len()).sum();
+        let (mut staying, mut are_gone) = (Vec::new(), true);
+        for (row, is_needed) in rows {
+            match stays(&row, notes > has, is_needed) {
+                Some(why) => staying.push((row.id, why)),
+                None => {
+                    are_gone = false;
+                    let delete = StoreCommand::Delete { recording: row.id };
+                    self.recorder.submit(delete).await?;
+                }
+            }
+        }
+        for (id, why) in staying.into_iter().filter(|_| are_gone) {
+            self.recorder.report(Event::RecordingFailed {
+                stream: of.stream.to_string(),
+                recording: Some(id.to_string()),
+                reason: format!("it stays beside the recording of its whole session: {why}"),
+            });
+        }
+        Ok(are_gone)
+    }
+}
+
+/// Why a piece stays beside the whole.
+fn stays(piece: &RecordingRow, lacks_notes: bool, is_needed: bool) -> Option<&'static str> {
+    let said = Facts {
+        notes: Notes::default(),
+        ..piece.facts.clone()
+    };
+    if piece.protected {
+        return Some("it is protected");
+    }
+    if piece.is_held_back() {
+        return Some("a review holds it back");
+    }
+    if is_needed {
+        return Some("another recording is made of it");
+    }
+    if said != Facts::default() {
+        return Some(
+            "somebody set its title, description, tags, category or custom fields, which the whole does not have",
+        );
+    }
+    let has_notes = !piece.facts.notes.is_empty();
+    (lacks_notes && has_notes).then_some("the whole has no place for all notes")
 }
 
 /// The id of the whole of a session: the same whenever it is made.

@@ -84,6 +84,7 @@ pub(super) fn spec(
         },
         encrypt,
         compose: false,
+        compose_drop: false,
         ..like.cloned().unwrap_or_else(|| Output::of(&formats))
     };
     if output.is_closed() && !wanted.form.is_joined() {
