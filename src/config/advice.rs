@@ -102,6 +102,13 @@ pub enum Advice {
     },
     /// There is a service to ask about recordings that a template holds back, and no template does so.
     NobodyAsked,
+    /// Viewers see a stream live out of memory, though its template wants reviews before.
+    LiveUnreviewed {
+        /// The rule of the streams.
+        rule: String,
+        /// The template.
+        template: String,
+    },
     /// The app of streams is a word that has another meaning in addresses of the HTTP server.
     ReservedApp {
         /// The entry with the streams.
@@ -185,6 +192,11 @@ impl fmt::Display for Advice {
             Advice::NobodyAsked => f.write_str(
                 "review.hook is asked about nothing: no template of this file has review = \"before\"",
             ),
+            Advice::LiveUnreviewed { rule, template } => write!(
+                f,
+                "the rule for {rule} does not record its streams by itself: while nobody records one, http.live_window shows it live, though the \
+                 template '{template}' says review = \"before\"; record them always, or leave http.live_window out"
+            ),
             Advice::NobodyIsAnonymous => f.write_str(
                 "rtmp.allow_anonymous = true has no effect beside a [[publisher]]: a publisher that matches no entry is refused",
             ),
@@ -199,6 +211,7 @@ impl Advice {
         match self {
             Advice::OldForm { rule, .. }
             | Advice::Shadowed { rule, .. }
+            | Advice::LiveUnreviewed { rule, .. }
             | Advice::NoTemplate { rule, .. } => *rule == about,
             Advice::NoSuchStream { of } => *of == of_rule(&about),
             _ => false,

@@ -73,6 +73,7 @@ impl Config {
                 };
                 self.publisher("publisher.hook", asks)
             }),
+            Advice::LiveUnreviewed { rule, .. } => of_rule("rule.template", rule),
             Advice::NobodyAsked => Some(("review.hook", None)),
             Advice::OpenBroker { .. } => Some(("mqtt.url", None)),
             Advice::OpenApp { of, stream } => {
@@ -146,6 +147,8 @@ mod tests {
             format!("{door}hook = \"http://10.0.0.1/r\" # here\n{held}"),
             format!("{door}hook = \"https://r/r\"\nkey = \"fifteen-letters\" # here\n{held}"),
             format!("{door}hook = \"https://r/r\" # here\n"),
+            format!("[http]\nlisten = [\"[::1]:80\"]\nlive_window = \"20s\"\n{held}[[rule]]\n[[rule]]\nrecord = \"on-demand\"\n\
+                     stream = \"live/*\"\ntemplate = \"default\" # here\n"),
             "[sync]\nurl = \"s3://b/p\"\nregion = \"r\"\nendpoint = \"http://10.0.0.1:9000\" # here\n".to_owned(),
             "[[task]]\nname = \"a\"\nstream = \"live/a\"\nweekly = [\"Mon 08:00-09:00\"]\n[[task]]\nname = \"b\"\nstream = \"live/b\"\n\
              start = \"2020-12-01T08:00:00Z\"\nend = \"2020-12-01T09:00:00Z\" # here\n".to_owned(),

@@ -5,8 +5,8 @@ use crate::config::listen::reachable;
 use crate::config::publisher::is_open;
 use crate::config::secret::MASK;
 use crate::config::{
-    Config, DEFAULT_TEMPLATE, Keep, Pattern, Proof, Publisher, RESERVED_APPS, ReviewSettings, Rule,
-    SecretSource, Target, Template, Viewer, ViewerProof,
+    Config, DEFAULT_TEMPLATE, Keep, Pattern, Proof, Publisher, RESERVED_APPS, RecordWhen, ReviewSettings,
+    Rule, SecretSource, Target, Template, Viewer, ViewerProof,
 };
 
 /// The advice on rules, those that apply before others first, and on the templates of these names. `used` names the templates
@@ -69,13 +69,10 @@ impl Config {
         };
         let mut all = of_rules(&names, rules, used);
         all.extend(self.advice_beside_rules());
-        let holds_back = |template: &Template| {
-            let mut outputs = template.outputs.iter();
-            outputs.any(|output| !output.review.is_after())
-        };
         if self.review.is_some() && !self.templates.iter().any(holds_back) {
             all.push(Advice::NobodyAsked);
         }
+        all.extend(self.live_unreviewed());
         all
     }
 
@@ -125,6 +122,19 @@ impl Config {
     pub fn has_keys(&self) -> bool {
         // The printed text has the mask in place of each.
         self.to_toml().contains(MASK)
+    }
+
+    fn live_unreviewed(&self) -> impl Iterator<Item = Advice> {
+        let rules = self.rules.iter().filter(|_| self.http.live_window.is_some());
+        let held_back = rules.filter(|rule| {
+            let mut templates = self.templates.iter();
+            let template = templates.find(|template| template.name == rule.template);
+            rule.record != RecordWhen::Always && template.is_some_and(holds_back)
+        });
+        held_back.map(|rule| Advice::LiveUnreviewed {
+            rule: rule.to_string(),
+            template: rule.template.clone(),
+        })
     }
 
     fn open_apps(&self) -> impl Iterator<Item = Advice> {
@@ -223,6 +233,12 @@ impl Config {
         let open = !url.tls && !url.is_loopback();
         open.then(|| Advice::OpenBroker { url: url.to_string() })
     }
+}
+
+/// True for a template whose recordings viewers get when somebody has passed them.
+fn holds_back(template: &Template) -> bool {
+    let mut outputs = template.outputs.iter();
+    outputs.any(|output| !output.review.is_after())
 }
 
 /// The hook of `[review]`, for a message.
