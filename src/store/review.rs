@@ -97,6 +97,7 @@ impl Held {
             of_stream.extend(left);
             join(of_stream);
         }
+        blocked.retain(|_, ranges| !ranges.is_empty());
         closed.retain(|_, ranges| !ranges.is_empty());
         Self {
             blocked,
@@ -134,6 +135,83 @@ impl Held {
     /// True for a range of which some is not to be had of the stream itself: it is blocked, or it is to be reviewed.
     pub fn is_closed(&self, range: &TapeSpan) -> bool {
         shares(&self.closed, range)
+    }
+}
+
+/// The tape of all reviewed recordings, and what it holds back. A change costs what the streams have that it is about.
+#[derive(Debug, Default)]
+pub(super) struct ReviewedTapes {
+    recordings: BTreeMap<RecordingId, (TapeSpan, ReviewStatus)>,
+    streams: BTreeMap<StreamName, BTreeSet<RecordingId>>,
+    held: Held,
+}
+
+/// A recording, with the tape and the review that it has now. None: it has no review, or is forgotten.
+pub(super) type ReviewedChange = (RecordingId, Option<(TapeSpan, ReviewStatus)>);
+
+impl ReviewedTapes {
+    /// The tape of these, and of no others.
+    pub(super) fn of(all: impl IntoIterator<Item = ReviewedTape>) -> Self {
+        let mut tapes = Self::default();
+        tapes.change(
+            all.into_iter()
+                .map(|(id, range, status)| (id, Some((range, status)))),
+        );
+        tapes
+    }
+
+    /// What is held back.
+    pub(super) fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Takes over what a commit changed. False where nothing was changed.
+    pub(super) fn change(&mut self, changes: impl IntoIterator<Item = ReviewedChange>) -> bool {
+        let mut touched = BTreeSet::new();
+        for (id, now) in changes {
+            let before = self.recordings.remove(&id);
+            if let Some((range, _)) = before {
+                let of_stream = self.streams.get_mut(&range.stream);
+                of_stream.map(|of_stream| of_stream.remove(&id));
+                touched.insert(range.stream);
+            }
+            self.held.recordings.remove(&id);
+            if let Some((range, status)) = now {
+                if status.holds_back() {
+                    self.held.recordings.insert(id);
+                }
+                self.streams.entry(range.stream.clone()).or_default().insert(id);
+                touched.insert(range.stream.clone());
+                self.recordings.insert(id, (range, status));
+            }
+        }
+        let is_other = !touched.is_empty();
+        for stream in touched {
+            self.hold(stream);
+        }
+        is_other
+    }
+
+    /// Says anew what is held back of a stream.
+    fn hold(&mut self, stream: StreamName) {
+        let ids = self.streams.get(&stream);
+        let of_stream = ids.into_iter().flatten().filter_map(|id| {
+            let (range, status) = self.recordings.get(id)?;
+            Some((*id, range.clone(), *status))
+        });
+        let mut now = Held::of(of_stream);
+        if ids.is_none_or(BTreeSet::is_empty) {
+            self.streams.remove(&stream);
+        }
+        for (all, now) in [
+            (&mut self.held.blocked, now.blocked.remove(&stream)),
+            (&mut self.held.closed, now.closed.remove(&stream)),
+        ] {
+            match now {
+                Some(ranges) => all.insert(stream.clone(), ranges),
+                None => all.remove(&stream),
+            };
+        }
     }
 }
 
@@ -267,6 +345,32 @@ mod tests {
         assert!(grows.is_growing(&b_stream) && !grows.is_growing(&a_stream));
 
         assert!(of([(range("live/b", 0, 5), Pass)]).is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_changed_bit_by_bit_is_what_all_of_it_says(
+            changes in proptest::collection::vec((0_u8..9, 0_u8..4, 0_i64..30, 0_i64..9, 0_usize..4), 1..60),
+        ) {
+            let (mut tapes, mut all) = (ReviewedTapes::default(), BTreeMap::new());
+            for (number, stream, from, length, status) in changes {
+                let now = ReviewStatus::ALL.get(status).map(|status| {
+                    let to = if length == 8 { OPEN / S } else { from + length };
+                    (range(&format!("live/{stream}"), from, to), *status)
+                });
+                let before = match &now {
+                    Some(now) => all.insert(id(number), now.clone()),
+                    None => all.remove(&id(number)),
+                };
+                let said = tapes.change([(id(number), now.clone())]);
+                assert_eq!(said, before.is_some() || now.is_some());
+                let whole = Held::of(all.iter().map(|(id, (range, status))| (*id, range.clone(), *status)));
+                assert_eq!(tapes.held(), &whole);
+                let again = ReviewedTapes::of(all.iter().map(|(id, (range, status))| (*id, range.clone(), *status)));
+                assert_eq!(again.held(), &whole);
+                assert_eq!(tapes.streams.values().map(BTreeSet::len).sum::<usize>(), all.len());
+            }
+        }
     }
 
     #[test]

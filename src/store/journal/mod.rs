@@ -207,6 +207,7 @@ impl Journal {
             .pragma_update(None, "journal_size_limit", 1 << 20)?;
         schema::migrate(&mut self.connection)?;
         self.add_up()?;
+        review::watch(&self.connection)?;
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
             .map(drop)

@@ -10,7 +10,10 @@ use super::{Journal, tags};
 use crate::event::{Event, RecordingReviewed};
 use crate::media::{Micros, RecordingId};
 use crate::model::{OnBlock, Review, ReviewStatus};
-use crate::store::{Held, RecordingSpec, StoreError, TapeSpan};
+#[cfg(test)]
+use crate::store::Held;
+use crate::store::review::{ReviewedChange, ReviewedTape};
+use crate::store::{RecordingSpec, StoreError, TapeSpan};
 
 /// The number of a status in the journal.
 pub(super) fn number_of(status: ReviewStatus) -> i64 {
@@ -136,13 +139,67 @@ pub(super) fn forget_without_tape(db: &Connection) -> Result {
     execute(db, &sql, [])
 }
 
+/// Notes in memory which rows of `reviewed` change, for this connection: the triggers and the table are its own, and a transaction that
+/// is taken back takes its notes back.
+pub(super) fn watch(db: &Connection) -> Result {
+    db.execute_batch(
+        "PRAGMA temp_store = memory;
+         CREATE TEMP TABLE reviewed_changed (id BLOB PRIMARY KEY) WITHOUT ROWID;
+         CREATE TEMP TRIGGER reviewed_put AFTER INSERT ON main.reviewed BEGIN
+             INSERT OR IGNORE INTO reviewed_changed VALUES (new.id); END;
+         CREATE TEMP TRIGGER reviewed_set AFTER UPDATE ON main.reviewed BEGIN
+             INSERT OR IGNORE INTO reviewed_changed VALUES (new.id); END;
+         CREATE TEMP TRIGGER reviewed_gone AFTER DELETE ON main.reviewed BEGIN
+             INSERT OR IGNORE INTO reviewed_changed VALUES (old.id); END;",
+    )
+}
+
 impl Journal {
-    /// What is held back from viewers.
+    /// The reviewed tape of recordings that changed since the last call of this or [`reviewed`](Self::reviewed).
+    pub(in crate::store) fn reviewed_changes(&self) -> std::result::Result<Vec<ReviewedChange>, StoreError> {
+        let sql = format!(
+            "{WHOLE}SELECT c.id, name, v.start, v.end, v.review FROM reviewed_changed c
+                LEFT JOIN reviewed v ON v.id = c.id LEFT JOIN streams t ON t.stream = v.stream"
+        );
+        let changes = self.all(&sql, [], |row| {
+            let id = RecordingId::from_bytes(self.col(row, 0)?);
+            let Some(status) = self.col::<Option<i64>>(row, 4)? else {
+                return Ok((id, None));
+            };
+            let range = TapeSpan {
+                stream: self.stream(row, 1)?,
+                from: self.col(row, 2)?,
+                to: self.col(row, 3)?,
+            };
+            Ok((id, Some((range, status_of(status)))))
+        })?;
+        if !changes.is_empty() {
+            self.forget_changes()?;
+        }
+        Ok(changes)
+    }
+
+    fn forget_changes(&self) -> std::result::Result<(), StoreError> {
+        execute(&self.connection, "DELETE FROM reviewed_changed", []).map_err(|error| self.error(error))
+    }
+
+    /// The reviewed tape of all recordings.
+    pub(in crate::store) fn reviewed(&self) -> std::result::Result<Vec<ReviewedTape>, StoreError> {
+        self.forget_changes()?;
+        self.reviewed_now()
+    }
+
+    /// What is held back from viewers, read whole.
+    #[cfg(test)]
     pub(in crate::store) fn held(&self) -> std::result::Result<Held, StoreError> {
+        Ok(Held::of(self.reviewed_now()?))
+    }
+
+    fn reviewed_now(&self) -> std::result::Result<Vec<ReviewedTape>, StoreError> {
         let sql = format!(
             "{WHOLE}SELECT name, v.start, v.end, v.review, v.id FROM reviewed v CROSS JOIN streams t ON t.stream = v.stream"
         );
-        let rows = self.all(&sql, [], |row| {
+        self.all(&sql, [], |row| {
             let range = TapeSpan {
                 stream: self.stream(row, 0)?,
                 from: self.col(row, 1)?,
@@ -153,8 +210,7 @@ impl Journal {
                 range,
                 status_of(self.col(row, 3)?),
             ))
-        })?;
-        Ok(Held::of(rows))
+        })
     }
 
     /// The tape of a composition.

@@ -565,19 +565,18 @@ fn a_block_that_viewers_are_not_kept_from_yet_says_so_and_is_tried_again() {
     let mut rig = Rig::new();
     recorded(&mut rig);
     let (b, start) = rig.publish(2, "b");
-    rig.handle(vec![start, b.record(id(5), 0), b.append(0), b.append(1)]);
-    rig.handle(vec![b.close(id(5), 2)]);
+    rig.handle(vec![start, before(&b, id(5), 0), b.append(0), b.append(1)]);
     rig.pass(1_000_000);
-    review(&mut rig, id(5), said(Waits, ""), false).unwrap();
     let path = rig.dir.path().join("journal.db");
     let rename = |from: &str, to: &str| {
         let db = rusqlite::Connection::open(&path).unwrap();
         let sql = "UPDATE streams SET name = ?2 WHERE name = ?1";
         assert_eq!(db.execute(sql, [from, to]).unwrap(), 1);
     };
-    // A row of another stream is damaged: what is held back cannot be read.
+    // The row of another stream is damaged, and what is held back of that stream changes: it cannot be read.
     let name = stream("b").to_string();
     rename(&name, "damaged");
+    rig.handle(vec![b.close(id(5), 2)]);
     let answer = review(&mut rig, id(1), said(Block, ""), false);
     assert!(matches!(answer, Err(FactsError::Waits(_))), "{answer:?}");
     assert!(!held(&rig).has(id(1), &[]) && held(&rig).has(id(5), &[]));

@@ -79,6 +79,7 @@ impl Writer {
             return Err(error);
         }
         self.progress.journal = self.book.journal.identity().unwrap_or(self.progress.journal);
+        self.reviewed = None;
         self.publish_held();
         self.away = None;
         tracing::warn!(dir = %self.env.settings.dir.display(), "the store is back: {report}");

@@ -8,6 +8,7 @@ use super::space::{NoSpace, SpacePlan};
 use crate::format::fmp4::Identity;
 use crate::media::{ChunkStart, PublishId, RecordingId, StreamName};
 use crate::store::journal::{Blocks, NewSegment, Op};
+use crate::store::review::ReviewedTapes;
 use crate::store::segment::Begin;
 use crate::store::{Change, StoreError};
 
@@ -181,13 +182,11 @@ impl Writer {
 
     /// Says what is held back from viewers now.
     pub(super) fn publish_held(&mut self) {
-        match self.book.journal.held() {
-            Ok(held) => {
-                self.held.publish(held);
-                self.unheld = false;
-            }
-            // What is held back stays so. The error is logged once: each tick tries again.
+        match self.read_held() {
+            Ok(()) => self.unheld = false,
+            // What is held back stays so. The error is logged once: each tick tries again, and reads all.
             Err(error) => {
+                self.reviewed = None;
                 if !std::mem::replace(&mut self.unheld, true) {
                     tracing::error!("what is held back from viewers is not read: {error}");
                 }
@@ -195,6 +194,28 @@ impl Writer {
                 self.streams.dirty_since = self.streams.dirty_since.or(Some(now));
             }
         }
+    }
+
+    fn read_held(&mut self) -> Result<(), StoreError> {
+        let journal = &self.book.journal;
+        if let Some(tapes) = &mut self.reviewed {
+            if tapes.change(journal.reviewed_changes()?) {
+                self.held.publish(tapes.held().clone());
+            }
+        } else {
+            let tapes = ReviewedTapes::of(journal.reviewed()?);
+            self.held.publish(tapes.held().clone());
+            self.reviewed = Some(tapes);
+        }
+        #[cfg(test)]
+        if let (Ok(whole), Some(tapes)) = (journal.held(), &self.reviewed) {
+            assert_eq!(
+                *tapes.held(),
+                whole,
+                "what is held back is not what the journal says"
+            );
+        }
+        Ok(())
     }
 
     /// Commits one transaction: all rows that wait, and the rows of the segments that begin.

@@ -62,7 +62,7 @@ use super::clock::Clock;
 use super::disk::{self, Disk};
 use super::journal::{Journal, Op, Tell};
 use super::open_tape::OpenTapes;
-use super::review::HeldNow;
+use super::review::{HeldNow, ReviewedTapes};
 use super::sidecar::Name;
 use super::{
     Change, Command, ComposeError, FactsCommand, GapCause, NewComposition, OutboxChange, Progress,
@@ -98,6 +98,8 @@ pub(super) struct Writer {
     open_tapes: OpenTapes,
     /// What is held back from viewers, for readers.
     held: HeldNow,
+    /// The reviewed tape that this is of. None where it is to be read whole.
+    reviewed: Option<ReviewedTapes>,
     /// What the journal holds back now could not be read.
     unheld: bool,
     /// Segments that ended, and that the journal does not call sealed yet.
@@ -151,7 +153,8 @@ impl Writer {
             ..Progress::default()
         };
         let held = HeldNow::default();
-        held.publish(journal.held()?);
+        let reviewed = ReviewedTapes::of(journal.reviewed()?);
+        held.publish(reviewed.held().clone());
         let space = Space::survey(limits, settings.on_full, &settings.dir, disk.as_ref(), &journal)?;
         Ok(Self {
             env: Env {
@@ -166,6 +169,7 @@ impl Writer {
             progress,
             open_tapes: OpenTapes::default(),
             held,
+            reviewed: Some(reviewed),
             unheld: false,
             ended: Vec::new(),
             facts: Vec::new(),
