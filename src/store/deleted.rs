@@ -110,6 +110,17 @@ pub(super) fn all_parts(
 
 /// Enters a deletion; durable when this returns. An earlier entry of the same recording is replaced.
 pub(super) fn add(disk: &dyn Disk, dir: &Path, id: RecordingId, parts: &[u8]) -> io::Result<()> {
+    add_behind(disk, dir, id, 0, parts)
+}
+
+/// Enters more parts of a deletion, behind so many bytes of those before.
+pub(super) fn add_behind(
+    disk: &dyn Disk,
+    dir: &Path,
+    id: RecordingId,
+    before: u64,
+    parts: &[u8],
+) -> io::Result<()> {
     let folder = paths::deleted(dir);
     // The sync also follows where the folder is there: an earlier sync may have failed.
     disk.create_dir(&folder)?;
@@ -119,7 +130,7 @@ pub(super) fn add(disk: &dyn Disk, dir: &Path, id: RecordingId, parts: &[u8]) ->
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(&path)?,
         other => other?,
     };
-    file.write_at(0, &mut [IoSlice::new(parts)])?;
+    file.write_at(before, &mut [IoSlice::new(parts)])?;
     file.sync()?;
     disk.sync_dir(&folder)
 }
@@ -139,6 +150,17 @@ pub(super) fn trim(disk: &dyn Disk, dir: &Path, ids: &mut BTreeSet<RecordingId>)
 mod tests {
     use super::*;
     use crate::store::crash::CrashDisk;
+
+    #[test]
+    fn what_a_step_removed_is_behind_what_the_steps_before_removed() {
+        let (disk, dir) = (CrashDisk::default(), Path::new("/store"));
+        let id = RecordingId::from_bytes([7; 16]);
+        let of = [1, 2, 3].map(|n| Part::whole(SegmentId::new(n)));
+        add(&disk, dir, id, &Part::encode(&of[..1])).unwrap();
+        let before = PART as u64;
+        add_behind(&disk, dir, id, before, &Part::encode(&of[1..])).unwrap();
+        assert_eq!(parts(&disk, dir, id).unwrap(), of);
+    }
 
     #[test]
     fn a_deletion_is_read_back_and_a_torn_entry_is_passed_over() {

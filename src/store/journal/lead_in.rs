@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::outbox::Result;
 use super::read::between;
 use super::sql::prepare;
-use super::thin::{COLUMNS, Piece, index};
+use super::thin::{COLUMNS, NEEDS, Piece, index};
 use super::tracks;
 use crate::media::Micros;
 use crate::store::RecordingSpec;
@@ -43,7 +43,7 @@ pub(super) fn of_others(
     let sql = format!(
         "SELECT o.recording FROM recordings r CROSS JOIN recordings o
          WHERE r.recording = ?1 AND o.stream = r.stream AND o.start > ?2 AND o.start < min(r.end, ?3) + {LOOK_BACK}
-            AND o.recording <> ?1 AND NOT o.composed AND (o.state <> 'expired' OR o.protected)"
+            AND o.recording <> ?1 AND NOT o.composed AND {NEEDS}"
     );
     let others: Vec<i64> = prepare(db, &sql)?
         .query_map(params![recording, after, until], |row| row.get(0))?

@@ -21,6 +21,12 @@ use crate::store::thin::{Dated, LOOK_BACK, Left};
 /// Most deletions that are remembered: as many as the list beside the tape names.
 const REMEMBERED: i64 = crate::store::deleted::MOST as i64;
 
+/// True of a recording `o` that needs its tape: not of one that has expired, nor of one of which a part is deleted already, or whose
+/// composition is such a one. Where two deletions go on at once, neither spares what only the other one has.
+pub(super) const NEEDS: &str =
+    "(o.state <> 'expired' OR o.protected) AND NOT EXISTS (SELECT 1 FROM deleting d
+    WHERE d.id IN (o.id, (SELECT w.id FROM recordings w WHERE w.recording = o.whole)))";
+
 /// The columns of a segment `s` and its publish `p`.
 pub(super) const COLUMNS: &str =
     "s.segment, s.id, s.publish, base_video, base_audio, tape_zero, s.start, s.end, tracks";
@@ -249,8 +255,7 @@ fn wipe(db: &Connection, recording: i64, window: &Window, leads: &[LeadIn]) -> R
         "SELECT {COLUMNS}, s.state = 'spare'
          FROM recordings r CROSS JOIN segments s ON {} CROSS JOIN publishes p ON p.publish = s.publish
          WHERE r.recording = ?1 AND s.end < ?3 AND (s.state = 'spare' OR s.state IN ('sealed', 'missing')
-            AND NOT EXISTS (SELECT 1 FROM {SHARING} WHERE o.recording <> ?1
-                AND (o.state <> 'expired' OR o.protected)))",
+            AND NOT EXISTS (SELECT 1 FROM {SHARING} WHERE o.recording <> ?1 AND {NEEDS}))",
         between("r.stream", "max(r.start, ?2)", "min(r.end, ?3)")
     );
     let alone: Vec<(Piece, bool)> = prepare(db, &sql)?
@@ -466,7 +471,7 @@ fn keeps(db: &Connection, segment: i64, but: i64) -> Result<Vec<(Micros, Micros)
         "SELECT iif(o.exact, o.start, {}),
             iif(NOT o.exact, {}, iif(o.state = 'open' AND NOT o.paused, ifnull(o.ends, {}), o.end))
          FROM segments s CROSS JOIN {SHARING}
-         WHERE s.segment = ?1 AND o.recording <> ?2 AND (o.state <> 'expired' OR o.protected)",
+         WHERE s.segment = ?1 AND o.recording <> ?2 AND {NEEDS}",
         Micros::MIN,
         Micros::MAX,
         Micros::MAX
@@ -532,10 +537,32 @@ impl Journal {
         self.all(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
     }
 
-    /// A recording of which steps of its deletion are carried out, and others are not.
-    pub(in crate::store) fn half_deleted(&self) -> std::result::Result<Option<RecordingId>, StoreError> {
-        let sql = "SELECT id FROM deleting ORDER BY step LIMIT 1";
-        self.one(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
+    /// The recordings of which steps of the deletion are carried out, and others are not; the first to be deleted comes first.
+    pub(in crate::store) fn half_deleted(&self) -> std::result::Result<Vec<RecordingId>, StoreError> {
+        let sql = "SELECT id FROM deleting GROUP BY id ORDER BY min(step)";
+        self.all(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
+    }
+
+    /// What the last step of a deletion that has others to go removed, and the bytes of what the steps before removed.
+    pub(in crate::store) fn last_step(
+        &self,
+        id: RecordingId,
+    ) -> std::result::Result<Option<(u64, Vec<u8>)>, StoreError> {
+        let sql = "SELECT d.parts, (SELECT ifnull(sum(length(b.parts)), 0) FROM deleting b WHERE b.id = d.id AND b.step < d.step)
+            FROM deleting d WHERE d.id = ?1 ORDER BY d.step DESC LIMIT 1";
+        self.one(sql, params![id.to_bytes()], |row| {
+            Ok((number(self.col(row, 1)?), self.col(row, 0)?))
+        })
+    }
+
+    /// What all steps so far removed.
+    pub(in crate::store) fn removed_so_far(
+        &self,
+        id: RecordingId,
+    ) -> std::result::Result<Vec<u8>, StoreError> {
+        let sql = "SELECT parts FROM deleting WHERE id = ?1 ORDER BY step";
+        let parts: Vec<Vec<u8>> = self.all(sql, params![id.to_bytes()], |row| self.col(row, 0))?;
+        Ok(parts.concat())
     }
 
     /// True while the deletion of a recording has steps to go.

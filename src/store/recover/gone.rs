@@ -67,7 +67,8 @@ impl Recovery<'_> {
         let folder = paths::deleted(self.dir);
         let known = journal.deleted()?;
         for id in &self.deleted.recordings {
-            if known.contains(id) {
+            // The writer goes on with what is deleted in steps.
+            if known.contains(id) || journal.is_half_deleted(*id)? {
                 continue;
             }
             let parts =
@@ -101,6 +102,10 @@ pub(super) fn list(
     journal: &mut Journal,
     utc: crate::media::Micros,
 ) -> Result<(), StoreError> {
+    for id in journal.half_deleted()? {
+        let parts = journal.removed_so_far(id)?;
+        deleted::add(disk, dir, id, &parts).map_err(StoreError::disk("write", &paths::deleted(dir)))?;
+    }
     let mut ops = Vec::new();
     for (id, parts) in journal.unlisted()? {
         deleted::add(disk, dir, id, &parts).map_err(StoreError::disk("write", &paths::deleted(dir)))?;

@@ -770,6 +770,39 @@ fn a_long_recording_is_deleted_in_steps() {
 }
 
 #[test]
+fn two_long_recordings_of_the_same_tape_are_deleted_at_once() {
+    let mut rig = rig_with(tempdir(), CrashDisk::default(), 1);
+    let (a, start) = rig.publish(1, "a");
+    rig.handle(vec![start, a.record(id(ALL), 0), a.record(id(NEXT), 0)]);
+    for n in 0..58 {
+        rig.handle(vec![a.append(n)]);
+        rig.pass(SECOND);
+    }
+    rig.handle(vec![a.close(id(ALL), 58), a.close(id(NEXT), 58), a.end()]);
+    rig.pass(SECOND);
+    let delete = |n| Command::Delete { recording: id(n) };
+    rig.handle(vec![delete(ALL), delete(NEXT)]);
+    (0..3).for_each(|_| much_time_passes(&mut rig));
+    assert!(!is_there(&rig, ALL) && !is_there(&rig, NEXT));
+    assert_eq!(files_and_seconds(&rig), (0, range(0..0)));
+}
+
+#[test]
+fn what_was_deleted_in_steps_does_not_come_back_when_the_journal_is_lost_between_two() {
+    let mut rig = long();
+    rig.handle(vec![Command::Delete { recording: id(ALL) }]);
+    rig.pass(SECOND);
+    assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::Waits);
+    // A start with the journal goes on.
+    let rig = restarted(rig, |_, _| ());
+    assert_eq!(rig.library().deletion(id(ALL)).unwrap(), Deletion::Waits);
+    let rig = restarted(rig, |dir, _| lose_journal(dir));
+    assert!(plays(&rig).iter().all(|(n, _)| *n != ALL));
+    let (files, _) = files_and_seconds(&rig);
+    assert!((4..24).contains(&files), "{files}");
+}
+
+#[test]
 fn the_power_goes_at_every_operation_of_a_deletion_in_steps() {
     let mut rig = long();
     let moments: Arc<Mutex<Vec<(Image, JournalFiles)>>> = Arc::default();

@@ -226,6 +226,9 @@ impl Writer {
                 if committed.deletes {
                     self.space.forget_deleted(&self.book.journal);
                 }
+                for id in &committed.half_deleted {
+                    self.list_step(*id);
+                }
                 if !committed.deleted.is_empty() {
                     if let Err(error) = self.list_deleted() {
                         tracing::error!("what was deleted cannot be listed: {error}");

@@ -43,6 +43,8 @@ pub(in crate::store) struct Book {
 pub(super) struct Committed {
     /// Media was deleted on request.
     pub(super) deletes: bool,
+    /// Recordings of which a part was deleted, and another part is still to be.
+    pub(super) half_deleted: Vec<RecordingId>,
     /// Recordings that are deleted.
     pub(super) deleted: Vec<RecordingId>,
     /// The store belongs to this box from now on.
@@ -140,7 +142,8 @@ impl Book {
                 self.refusal = None;
                 Ok(Committed {
                     deletes: ops.iter().any(|op| op.deleted().is_some()),
-                    deleted: self.deleted(&ops),
+                    half_deleted: self.deleted(&ops, true),
+                    deleted: self.deleted(&ops, false),
                     may_hold_back: ops.iter().any(Op::may_hold_back),
                     adopts: ops.iter().any(|op| matches!(op, Op::Adopt { .. })),
                 })
@@ -163,12 +166,16 @@ impl Book {
         }
     }
 
-    /// The recordings of which these rows carried out the last step of the deletion.
-    fn deleted(&self, ops: &[Op]) -> Vec<RecordingId> {
+    /// The recordings of which these rows carried out the last step of the deletion; with `half`, another step.
+    fn deleted(&self, ops: &[Op], half: bool) -> Vec<RecordingId> {
         let ids = ops.iter().filter_map(Op::deleted);
         // A deletion that cannot be asked about is listed when the space is looked after.
-        ids.filter(|id| self.journal.is_half_deleted(*id).is_ok_and(|half| !half))
-            .collect()
+        ids.filter(|id| {
+            self.journal
+                .is_half_deleted(*id)
+                .is_ok_and(|is_half| is_half == half)
+        })
+        .collect()
     }
 
     /// Keeps back the end of a recording that is not known yet. Where a segment could neither be sealed nor removed, the next

@@ -16,7 +16,7 @@ use std::path::Path;
 use super::Space;
 use crate::format::fmp4::{self, GONE_BOX, Gone};
 use crate::format::index::SampleIndex;
-use crate::media::SegmentId;
+use crate::media::{RecordingId, SegmentId};
 use crate::store::disk::DiskFile;
 use crate::store::journal::{Blank, Journal, Op};
 use crate::store::reader::Reader;
@@ -66,6 +66,21 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Enters what a step of a deletion removed in the list. Where that fails, the last step or the next start enters it.
+    pub(in crate::store::writer) fn list_step(&mut self, id: RecordingId) {
+        let dir = &self.env.settings.dir;
+        let listed = self.book.journal.last_step(id).map(|step| {
+            step.map(|(before, parts)| deleted::add_behind(self.env.disk.as_ref(), dir, id, before, &parts))
+        });
+        let failed = match listed {
+            Ok(None | Some(Ok(()))) => return,
+            Ok(Some(Err(error))) => format!("{}: cannot be written: {error}", paths::deleted(dir).display()),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!("what was deleted cannot be listed: {failed}");
+        self.progress.last_error = Some(failed);
     }
 
     /// Writes over the deleted fragments, as far as one tick has time for.

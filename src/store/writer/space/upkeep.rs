@@ -62,7 +62,8 @@ impl Writer {
         }
         let expired = self.book.journal.candidates_of(Class::Expired, ROUND)?;
         self.evict(expired)?;
-        self.go_on_deleting()?;
+        // What else is to be done does not wait for a step that fails.
+        let step = self.go_on_deleting();
         self.wipe_deleted()?;
         self.list_deleted()?;
         self.look_after_sidecars()?;
@@ -80,7 +81,7 @@ impl Writer {
             self.shed(self.space.free.len().saturating_sub(1));
         }
         self.shed_unneeded();
-        Ok(())
+        step
     }
 
     fn expire(&mut self, utc: Micros) -> Result<(), StoreError> {
@@ -110,7 +111,7 @@ impl Writer {
 
     /// Carries out the next step of a deletion that has steps to go.
     fn go_on_deleting(&mut self) -> Result<(), StoreError> {
-        if let Some(id) = self.book.journal.half_deleted()? {
+        if let Some(id) = self.book.journal.half_deleted()?.into_iter().next() {
             let now = self.env.clock.boot();
             let committed = self.commit(vec![Op::Delete { id }]);
             // A second is for media.
