@@ -55,7 +55,7 @@ fn who_deletes_is_asked_at_a_terminal_and_hears_that_it_waits() {
     let (code, seen) = at_a_terminal(&[], &words, "y\n");
     assert_eq!(code, Some(0), "{seen}");
     assert!(
-        seen.contains("its footage is removed when the media that is being written is complete"),
+        seen.contains("its footage is removed within minutes, also after a power cut"),
         "{seen}"
     );
     let again = typed(home, &["recording", "delete", id, "--yes"]);
