@@ -108,6 +108,11 @@ fn refused(reason: &str) -> FileError {
 impl<S: JoinSource> View<S> {
     /// The keyframes of the view, faster.
     pub fn lapse(self, lapse: Lapse) -> Result<View<S>, FileError> {
+        self.lapse_of(lapse, MOST)
+    }
+
+    /// The same, with at most so many pictures.
+    fn lapse_of(self, lapse: Lapse, most: usize) -> Result<View<S>, FileError> {
         if self.is_in_step() {
             return Err(refused(
                 "it has several recordings beside each other: make a time lapse of one of them",
@@ -132,16 +137,10 @@ impl<S: JoinSource> View<S> {
                 None => {
                     let whole = pictures.source.index(segment.id)?;
                     let fast = Arc::new(faster(&whole, segment, lapse));
-                    count = count.saturating_add(fast.fragments.len());
                     indexes.insert(segment.id, fast.clone());
                     fast
                 }
             };
-            if count > MOST {
-                return Err(refused(
-                    "it would have more than 200,000 pictures: take a higher speed, or a part of it",
-                ));
-            }
             // Pictures before the shown part are there to decode it.
             let is_shown = |offset: u64| {
                 let mut placed = shown.runs(TrackKind::Video).flat_map(Run::placed);
@@ -156,6 +155,13 @@ impl<S: JoinSource> View<S> {
                 .iter()
                 .filter(|of| (first..=last).contains(&of.offset));
             let within: Vec<&FragmentIndex> = within.filter(|of| is_shown(of.offset)).collect();
+            // A range that is asked for twice is played twice.
+            count = count.saturating_add(within.len());
+            if count > most {
+                return Err(refused(
+                    "it would have more than 200,000 pictures: take a higher speed, or a part of it",
+                ));
+            }
             let (Some(begin), Some(end)) = (within.first(), within.last()) else {
                 continue;
             };
@@ -287,6 +293,17 @@ mod tests {
         let sound = view(&two_segments()).only(TrackKind::Audio);
         let error = sound.lapse(Lapse { speed: 60, fps: 30 }).unwrap_err();
         assert!(error.to_string().contains("no picture"), "{error}");
+    }
+
+    #[test]
+    fn a_range_that_comes_again_counts_again() {
+        let once = view(&two_segments());
+        let thrice = once.clone().join(vec![once.clone(), once]);
+        let lapse = Lapse { speed: 10, fps: 30 };
+        let pictures = 3 * times(10, 30, &two_segments()).len();
+        assert!(thrice.clone().lapse_of(lapse, pictures).is_ok());
+        let error = thrice.lapse_of(lapse, pictures - 1).unwrap_err();
+        assert!(error.to_string().contains("200,000 pictures"), "{error}");
     }
 
     #[test]
