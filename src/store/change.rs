@@ -1,6 +1,8 @@
 //! Changes of the journal that do not concern the tape.
 
-use super::{AuditChange, DeliveryChange, OutboxChange, Remembered};
+use std::collections::BTreeMap;
+
+use super::{AuditChange, DeliveryChange, OutboxChange, Remembered, ToCompose};
 use crate::event::Event;
 use crate::media::RecordingId;
 
@@ -55,6 +57,20 @@ pub enum Change {
 }
 
 impl Change {
+    /// Notes of a session that is to be composed which recordings are the whole of it.
+    pub fn session_noted(of: &ToCompose) -> Self {
+        let wholes = of.wholes.iter();
+        let wholes: BTreeMap<&String, String> =
+            wholes.map(|(formats, id)| (formats, id.to_string())).collect();
+        let body = serde_json::json!({"stream": of.stream.as_str(), "start": of.start, "wholes": wholes});
+        Change::Keep {
+            namespace: super::COMPOSE,
+            id: of.session.clone(),
+            body: Some(body.to_string()),
+            tell: None,
+        }
+    }
+
     /// A session is composed, or never will be.
     pub fn session_composed(session: String) -> Self {
         Change::Keep {

@@ -4,6 +4,8 @@
 //! cut as a clip is: it begins with the keyframe that its first picture is decoded with, and shows what was asked for. A range of a
 //! composition is taken from the ranges of that one, so compositions never depend on each other.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{RecordingSpec, StoreError};
@@ -80,6 +82,8 @@ pub struct ToCompose {
     pub stream: StreamName,
     /// Tape time at which its first recording starts.
     pub start: Micros,
+    /// The recordings that are made of the whole of it, by their formats as in `hls,mp4`. Each is noted before it is made.
+    pub wholes: BTreeMap<String, RecordingId>,
 }
 
 /// A recording of a session.

@@ -227,7 +227,16 @@ impl Library {
     pub fn needed_by(&self, recording: RecordingId, most: usize) -> Result<Vec<RecordingId>, StoreError> {
         let journal = self.journal();
         journal.snapshot(|| match journal.recording(recording)? {
-            Some(row) => journal.needed_by(&row, most),
+            Some(row) => journal.needed_by(&row, None, most),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    /// The compositions that a recording went into, while they have footage of it, and at most so many. Others may have the same footage.
+    pub fn made_of(&self, recording: RecordingId, most: usize) -> Result<Vec<RecordingId>, StoreError> {
+        let journal = self.journal();
+        journal.snapshot(|| match journal.recording(recording)? {
+            Some(row) => journal.needed_by(&row, Some(recording), most),
             None => Ok(Vec::new()),
         })
     }

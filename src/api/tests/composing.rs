@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::{Box, a_box, asked};
 use crate::api::{Caller, Scope};
 use crate::config::{Pattern, StreamSet};
+use crate::format::Format;
 use crate::media::{PublishId, RecordingId, StreamName};
-use crate::model::{Encrypt, Rights};
+use crate::model::{Encrypt, ReviewWhen, Rights};
 use crate::store::{Command, RecordingSpec, testing};
 
 pub(super) const ZERO: i64 = 1_000_000_000_000;
@@ -470,16 +471,81 @@ async fn what_no_time_lapse_can_be_made_of_is_refused_with_the_field_and_makes_n
     the_box.done().await;
 }
 
-/// Three closed recordings of a session whose pieces are not wanted beside the whole, with the id of the whole.
+/// A closed recording of a session whose pieces are not wanted beside the whole.
+async fn dropped_piece(the_box: &Box, n: u8, formats: &[Format]) {
+    let mut spec = RecordingSpec::clone(&of_session("s", n.into()));
+    spec.output.compose_drop = true;
+    spec.output.formats = formats.to_vec();
+    record_by(the_box, ("a", n), false, spec.into()).await;
+}
+
+/// Three of them, with the id of the whole.
 async fn dropped_session(the_box: &Box) -> RecordingId {
     for n in 1..=3 {
-        let mut spec = RecordingSpec::clone(&of_session("s", n.into()));
-        spec.output.compose_drop = true;
-        record_by(the_box, ("a", n), false, spec.into()).await;
+        dropped_piece(the_box, n, &RecordingSpec::built_in().output.formats).await;
     }
-    let mut bytes = id(1).to_bytes();
+    whole_of(1)
+}
+
+/// The id of the whole of a session that begins with this recording.
+fn whole_of(n: u8) -> RecordingId {
+    let mut bytes = id(n).to_bytes();
     (bytes[14], bytes[15]) = (bytes[14] ^ 0x5c, bytes[15] ^ 0xa7);
     RecordingId::from_bytes(bytes)
+}
+
+/// Makes the whole of these pieces, as if the power went behind it.
+async fn make_whole(the_box: &Box, pieces: &[u8]) {
+    let mut ranges = Vec::new();
+    for n in pieces.iter().copied() {
+        let cut = the_box.api.read(move |library| library.cut(id(n), (None, None)));
+        ranges.extend(cut.await.unwrap().unwrap().ranges);
+    }
+    let mut spec = RecordingSpec::built_in();
+    spec.about.origin = crate::model::Origin::Composition;
+    let new = crate::store::NewComposition {
+        recording: whole_of(1),
+        spec,
+        sources: pieces.iter().map(|n| id(*n)).collect(),
+        form: Default::default(),
+        ranges,
+        facts: Default::default(),
+    };
+    the_box.api.recorder.compose(new).await.unwrap();
+}
+
+/// The recordings that `recording.failed` names, sorted, with the reasons; none for a session.
+async fn told(the_box: &Box) -> Vec<(Value, String)> {
+    let posted = the_box.api.read(|library| library.outbox(0, 1_000, 1 << 20));
+    let posted = posted.await.unwrap().into_iter();
+    let failed = posted.filter(|event| event.kind == "recording.failed");
+    let mut told: Vec<(Value, String)> = failed
+        .map(|event| {
+            let body: Value = serde_json::from_str(&event.body).unwrap();
+            (body["recording"].clone(), body["reason"].to_string())
+        })
+        .collect();
+    told.sort_by_key(|(recording, _)| recording.to_string());
+    told
+}
+
+/// The same set of recordings, in an order of its own.
+fn sorted(ids: impl IntoIterator<Item = RecordingId>) -> Vec<RecordingId> {
+    let mut ids: Vec<RecordingId> = ids.into_iter().collect();
+    ids.sort();
+    ids
+}
+
+/// Expects that these recordings are there when looks have been made, and that each of these pieces stays, with its reason.
+async fn expect(the_box: &Box, there: &[RecordingId], staying: &[(u8, &str)]) {
+    let (found, _) = after_looks(the_box).await;
+    assert_eq!(sorted(found), sorted(there.to_vec()));
+    let told = told(the_box).await;
+    assert_eq!(told.len(), staying.len(), "{told:?}");
+    for ((recording, reason), (n, why)) in told.iter().zip(staying) {
+        assert_eq!(recording, &json!(id(*n).to_string()), "{told:?}");
+        assert!(reason.contains(why), "{told:?}");
+    }
 }
 
 /// The recordings that are there, and what is to be delivered, when sessions have been looked at until nothing is left to do.
@@ -529,22 +595,7 @@ async fn the_pieces_of_a_session_go_when_the_whole_is_durable_and_are_not_delive
     for gone in [0, 1, 2] {
         let the_box = a_box();
         let whole = dropped_session(&the_box).await;
-        let mut ranges = Vec::new();
-        for n in 1..=3 {
-            let cut = the_box.api.read(move |library| library.cut(id(n), (None, None)));
-            ranges.extend(cut.await.unwrap().unwrap().ranges);
-        }
-        let mut spec = RecordingSpec::built_in();
-        spec.about.origin = crate::model::Origin::Composition;
-        let new = crate::store::NewComposition {
-            recording: whole,
-            spec,
-            sources: vec![id(1), id(2), id(3)],
-            form: Default::default(),
-            ranges,
-            facts: Default::default(),
-        };
-        the_box.api.recorder.compose(new).await.unwrap();
+        make_whole(&the_box, &[1, 2, 3]).await;
         for n in (4 - gone)..=3 {
             let body = json!({"recording": id(n).to_string()});
             assert_eq!(the_box.ask("recording.delete", &body).await["ok"], true);
@@ -581,4 +632,182 @@ async fn pieces_that_somebody_needs_stay_beside_the_whole_and_are_delivered() {
     assert_eq!(waiting(&the_box).await, []);
     assert_eq!(after_looks(&the_box).await, (vec![id(1)], vec![id(1)]));
     the_box.done().await;
+}
+
+#[tokio::test]
+async fn a_piece_that_the_whole_does_not_have_and_pieces_of_a_whole_that_goes_stay() {
+    // The third one was committed when the whole of the others was made.
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    make_whole(&the_box, &[1, 2]).await;
+    expect(&the_box, &[id(3), whole], &[(3, "does not have it")]).await;
+    the_box.done().await;
+    // The whole is there, and its deletion is under way.
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    make_whole(&the_box, &[1, 2, 3]).await;
+    let journal = the_box._dir.path().join("store/journal.db");
+    let journal = rusqlite::Connection::open(journal).unwrap();
+    journal
+        .execute("INSERT INTO deleted (id) VALUES (?1)", [whole.to_bytes()])
+        .unwrap();
+    let why = "being deleted";
+    expect(
+        &the_box,
+        &[id(1), id(2), id(3), whole],
+        &[(1, why), (2, why), (3, why)],
+    )
+    .await;
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn a_session_with_a_piece_that_a_review_holds_back_becomes_no_recording_and_its_pieces_stay() {
+    for (status, drops) in [
+        ("review", true),
+        ("block", true),
+        ("review", false),
+        ("block", false),
+    ] {
+        let the_box = a_box();
+        for n in 1..=3 {
+            if drops {
+                dropped_piece(&the_box, n, &RecordingSpec::built_in().output.formats).await;
+            } else {
+                record_by(&the_box, ("a", n), false, of_session("s", n.into())).await;
+            }
+        }
+        let body = json!({"recording": id(2).to_string(), "status": status});
+        assert_eq!(the_box.ask("recording.review", &body).await["ok"], true);
+        let (there, waits) = after_looks(&the_box).await;
+        assert_eq!(sorted(there), [id(1), id(2), id(3)], "{status}");
+        assert_eq!(sorted(waits), [id(1), id(3)], "{status}");
+        let told = told(&the_box).await;
+        assert_eq!((told.len(), &told[0].0), (1, &Value::Null), "{told:?}");
+        assert!(told[0].1.contains(&id(2).to_string()), "{told:?}");
+        the_box.done().await;
+    }
+    // What is blocked when the whole is made holds that back, and its pieces are what viewers have.
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    make_whole(&the_box, &[1, 2, 3]).await;
+    let body = json!({"recording": id(2).to_string(), "status": "block"});
+    assert_eq!(the_box.ask("recording.review", &body).await["ok"], true);
+    let why = "holds that one back";
+    expect(
+        &the_box,
+        &[id(1), id(2), id(3), whole],
+        &[(1, why), (2, why), (3, why)],
+    )
+    .await;
+    the_box.done().await;
+    // Where the whole is reviewed itself before anybody has it, its pieces wait as it does.
+    let the_box = a_box();
+    for n in 1..=2 {
+        let mut spec = RecordingSpec::clone(&of_session("s", n.into()));
+        spec.output.review = ReviewWhen::Before;
+        record_by(&the_box, ("a", n), false, spec.into()).await;
+    }
+    let (there, waits) = after_looks(&the_box).await;
+    assert_eq!(
+        (sorted(there), waits),
+        (sorted([id(1), id(2), whole_of(1)]), vec![])
+    );
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn a_session_has_one_whole_whichever_of_its_pieces_go_and_each_that_stays_is_told_of() {
+    let title = async |the_box: &Box, n: u8| {
+        let body = json!({"recording": id(n).to_string(), "title": "Proof"});
+        assert_eq!(the_box.ask("recording.set", &body).await["ok"], true);
+    };
+    let why = "set its title";
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    title(&the_box, 2).await;
+    title(&the_box, 3).await;
+    expect(&the_box, &[id(2), id(3), whole], &[(2, why), (3, why)]).await;
+    the_box.done().await;
+    // One is left beside the whole.
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    title(&the_box, 3).await;
+    expect(&the_box, &[id(3), whole], &[(3, why)]).await;
+    the_box.done().await;
+    // The whole was noted, and the power went before it was made; then somebody deleted the first one.
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    let noted = the_box.api.read(|library| library.to_compose(10));
+    let mut noted = noted.await.unwrap().remove(0);
+    noted.wholes.insert("hls,mp4".to_owned(), whole);
+    noted.wholes.insert("mp4,hls".to_owned(), whole);
+    let note = Command::Change(crate::store::Change::session_noted(&noted));
+    the_box.api.recorder.submit(note).await.unwrap();
+    let body = json!({"recording": id(1).to_string()});
+    assert_eq!(the_box.ask("recording.delete", &body).await["ok"], true);
+    title(&the_box, 3).await;
+    let read = the_box.api.read(|library| library.to_compose(10));
+    assert_eq!(read.await.unwrap(), [noted]);
+    expect(&the_box, &[id(3), whole], &[(3, why)]).await;
+    the_box.done().await;
+}
+
+#[tokio::test]
+async fn the_pieces_of_two_outputs_go_when_each_has_its_whole() {
+    let the_box = a_box();
+    // The recordings of both outputs have the same tape.
+    for n in 1..=2 {
+        let publish = PublishId::from_bytes([n; 16]);
+        let start = ZERO + i64::from(n) * 60 * SECOND;
+        dropped_output(&the_box, n, (publish, start)).await;
+    }
+    let wholes = [whole_of(1), whole_of(11)];
+    let (there, waits) = after_looks(&the_box).await;
+    assert_eq!((sorted(there), sorted(waits)), (sorted(wholes), sorted(wholes)));
+    assert_eq!(told(&the_box).await, []);
+    the_box.done().await;
+}
+
+/// Two closed recordings of a publish, of two outputs of a session.
+async fn dropped_output(the_box: &Box, n: u8, (publish, start): (PublishId, i64)) {
+    let spec = |format| {
+        let mut spec = RecordingSpec::clone(&of_session("s", n.into()));
+        spec.output.compose_drop = true;
+        spec.output.formats = vec![format];
+        Arc::new(spec)
+    };
+    let mut commands = vec![Command::PublishStarted {
+        tell: None,
+        publish,
+        stream: StreamName::new("live", "a").unwrap(),
+        tape_zero: start,
+        boot_zero: 0,
+        about: Default::default(),
+    }];
+    let both = [(n, Format::Hls), (n + 10, Format::Mp4)];
+    commands.extend(both.map(|(recording, format)| Command::RecordingStarted {
+        recording: id(recording),
+        publish,
+        start,
+        spec: spec(format),
+    }));
+    commands.extend((0..6).map(|second| Command::Append {
+        publish,
+        fragment: testing::fragment(second, second % 2 == 0),
+    }));
+    commands.extend(both.map(|(recording, _)| Command::RecordingClosed {
+        recording: id(recording),
+        end: start + 6 * SECOND,
+        reason: "stopped".to_owned(),
+    }));
+    commands.push(Command::PublishEnded {
+        publish,
+        reason: "unpublished".to_owned(),
+        outcome: Default::default(),
+    });
+    for command in commands {
+        the_box.api.recorder.submit(command).await.unwrap();
+    }
+    the_box.api.recorder.flush().await.unwrap();
 }

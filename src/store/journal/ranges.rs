@@ -275,22 +275,22 @@ impl Journal {
         &self,
         most: usize,
     ) -> std::result::Result<Vec<ToCompose>, StoreError> {
-        let sql = "SELECT id, iif(json_valid(body), json_extract(body, '$.stream'), NULL),
-                iif(json_valid(body), json_extract(body, '$.start'), NULL) FROM shelves WHERE shelf = ?1 LIMIT ?2";
+        let sql = "SELECT id, iif(json_valid(body), json(body), NULL) FROM shelves WHERE shelf = ?1 LIMIT ?2";
         let rows = self.all(sql, params![COMPOSE, whole(most as u64)], |row| {
-            let stream: Option<String> = self.col(row, 1)?;
-            let start: Option<Micros> = self.col(row, 2)?;
-            Ok((
-                self.col(row, 0)?,
-                stream.and_then(|name| name.parse().ok()),
-                start,
-            ))
+            Ok((self.col(row, 0)?, self.col::<Option<String>>(row, 1)?))
         })?;
-        let read = rows.into_iter().filter_map(|(session, stream, start)| {
+        let read = rows.into_iter().filter_map(|(session, body)| {
+            let body: serde_json::Value = serde_json::from_str(&body?).ok()?;
+            let wholes = body.get("wholes").and_then(|wholes| wholes.as_object());
+            let wholes = wholes.into_iter().flatten().filter_map(|(formats, id)| {
+                let id = id.as_str()?.parse().ok()?;
+                Some((formats.clone(), id))
+            });
             Some(ToCompose {
                 session,
-                stream: stream?,
-                start: start?,
+                stream: body.get("stream")?.as_str()?.parse().ok()?,
+                start: body.get("start")?.as_i64()?,
+                wholes: wholes.collect(),
             })
         });
         Ok(read.collect())
@@ -483,16 +483,19 @@ impl Journal {
         })
     }
 
-    /// The compositions that have footage of a recording, by the tape and not by what they were made of; at most so many.
+    /// The compositions that have footage of a recording, by the tape; at most so many. With a source, only those with a range that was
+    /// taken from it.
     pub(in crate::store) fn needed_by(
         &self,
         of: &RecordingData,
+        source: Option<RecordingId>,
         most: usize,
     ) -> std::result::Result<Vec<RecordingId>, StoreError> {
         let sql = format!(
             "SELECT DISTINCT w.id FROM (SELECT ?1 AS stream, ?2 AS start, ?3 AS end) s CROSS JOIN {}
                 CROSS JOIN recordings w ON w.recording = o.whole
-             WHERE o.whole IS NOT NULL AND o.whole <> ?4 AND o.state <> 'expired' LIMIT ?5",
+             WHERE o.whole IS NOT NULL AND o.whole <> ?4 AND o.state <> 'expired'
+                AND (?6 IS NULL OR o.source = ?6) LIMIT ?5",
             super::candidates::SHARING
         );
         let mut found = Vec::new();
@@ -502,7 +505,8 @@ impl Journal {
                 params![range.stream.as_str()],
                 |row| self.col(row, 0),
             )?;
-            let values = params![stream, range.start, range.end, of.key, whole(most as u64)];
+            let source = source.map(RecordingId::to_bytes);
+            let values = params![stream, range.start, range.end, of.key, whole(most as u64), source];
             let some = self.all(&sql, values, |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))?;
             found.extend(some);
         }

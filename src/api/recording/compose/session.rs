@@ -10,7 +10,7 @@ use crate::api::answer::{Code, Failure};
 use crate::event::Event;
 use crate::format::Format;
 use crate::media::RecordingId;
-use crate::model::{Facts, Form, Notes};
+use crate::model::{Facts, Form, Notes, ReviewWhen};
 use crate::store::{
     Change, Command as StoreCommand, Deletion, RecordingRow, RecordingState, SessionPiece, StoreError,
     ToCompose,
@@ -20,6 +20,8 @@ use crate::store::{
 const LOOK: Duration = Duration::from_secs(5);
 /// Sessions that are looked at at once.
 const SESSIONS: usize = 1_000;
+/// Compositions of a piece that are looked at. A piece of which there are more stays.
+const MOST_MADE: usize = 1_000;
 
 impl Api {
     /// Makes one more recording of each session that is over, where its template wants that, without end.
@@ -48,17 +50,23 @@ impl Api {
 
     /// Composes the sessions that are over. True where some are not over, or could not be composed yet.
     pub(in crate::api) async fn look_at_sessions(&self) -> Result<bool, Failure> {
-        let mut left = false;
-        for session in self.read(|library| library.to_compose(SESSIONS)).await? {
-            // The recorder is asked first: what it ends meanwhile is open in the journal still.
-            let goes_on = self.recorder.has_session(&session.session);
+        let mut sessions = self.read(|library| library.to_compose(SESSIONS)).await?;
+        let noted = sessions.len();
+        // The recorder is asked first: what it ends meanwhile is open in the journal still.
+        sessions.retain(|of| !self.recorder.has_session(&of.session));
+        let mut left = sessions.len() < noted;
+        if !sessions.is_empty() {
+            // The beginning of their last recordings may wait for its commit.
+            self.recorder.flush().await?;
+        }
+        for session in sessions {
             let of = session.clone();
             let pieces = self.read(move |library| library.session(&of)).await?;
-            if goes_on || pieces.iter().any(|piece| piece.state == RecordingState::Open) {
+            if pieces.iter().any(|piece| piece.state == RecordingState::Open) {
                 left = true;
                 continue;
             }
-            match self.compose_session(&session, pieces).await {
+            match self.compose_session(session.clone(), pieces).await {
                 Ok(true) => {
                     let done = Change::session_composed(session.session);
                     self.recorder.submit(StoreCommand::Change(done)).await?;
@@ -75,8 +83,8 @@ impl Api {
     }
 
     /// Makes a recording of the pieces of each output, and deletes the pieces where that is wanted. False while a piece is being deleted.
-    /// Fails where that can be tried again.
-    async fn compose_session(&self, of: &ToCompose, pieces: Vec<SessionPiece>) -> Result<bool, Failure> {
+    /// Once none is, events say which pieces stay, and which outputs have no whole. Fails where that can be tried again.
+    async fn compose_session(&self, mut of: ToCompose, pieces: Vec<SessionPiece>) -> Result<bool, Failure> {
         let ids: Vec<RecordingId> = pieces.iter().map(|piece| piece.recording).collect();
         let deletions = self.read(move |library| {
             let each = ids.into_iter().map(|id| library.deletion(id));
@@ -93,83 +101,157 @@ impl Api {
             let formats = piece.spec.output.formats.clone();
             outputs.entry(formats).or_default().push(piece);
         }
+        let mut failures: Vec<(Option<RecordingId>, String)> = Vec::new();
         for (formats, pieces) in outputs {
-            let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else {
-                continue;
-            };
-            let id = whole_of(first.recording);
-            let ids: Vec<RecordingId> = pieces.iter().map(|piece| piece.recording).collect();
-            let found = self.read(move |library| {
-                let rows: Result<Vec<_>, StoreError> = ids.iter().map(|id| library.recording(*id)).collect();
-                Ok((library.recording(id)?.is_some(), library.deletion(id)?, rows?))
-            });
-            let (is_there, deletion, rows) = found.await?;
-            if is_there {
-                are_gone &= self.drop_pieces(of, id, &pieces).await?;
-                continue;
-            }
-            // A single recording is the whole.
-            if deletion != Deletion::None || pieces.len() < 2 {
-                continue;
-            }
-            let asked = rows.into_iter().flatten().map(|row| Asked {
-                row,
-                bounds: (None, None),
-                note: None,
-            });
-            let wanted = Wanted {
-                template: None,
-                formats: Some(formats),
-                name: None,
-                facts: Facts::default(),
-                notes: None,
-                form: Form::Joined,
-                like: Some(last.spec.clone()),
-            };
-            match make(self, id, &asked.collect::<Vec<_>>(), wanted).await {
-                Ok(_) => {
-                    tracing::info!(stream = %of.stream, recording = %id, "a session is one recording, too");
-                    are_gone &= self.drop_pieces(of, id, &pieces).await?;
-                }
-                Err(failure) if failure.code == Code::Unavailable => return Err(failure),
-                Err(failure) => {
-                    let reason = format!("a session is not composed: {}", failure.message);
-                    self.recorder.report(Event::RecordingFailed {
-                        stream: of.stream.to_string(),
-                        recording: None,
-                        reason,
-                    });
+            match self.compose_output(&mut of, formats, &pieces).await? {
+                Outcome::Alone => {}
+                Outcome::Failed(why) => failures.push((None, format!("a session is not composed: {why}"))),
+                Outcome::Whole(whole) => {
+                    let (all_gone, staying) = self.drop_pieces(&of, whole, &pieces).await?;
+                    are_gone &= all_gone;
+                    failures.extend(staying.into_iter().map(|(piece, why)| {
+                        let reason = format!("it stays beside the recording of its whole session: {why}");
+                        (Some(piece), reason)
+                    }));
                 }
             }
+        }
+        for (recording, reason) in failures.into_iter().filter(|_| are_gone) {
+            self.recorder.report(Event::RecordingFailed {
+                stream: of.stream.to_string(),
+                recording: recording.map(|id| id.to_string()),
+                reason,
+            });
         }
         Ok(are_gone)
     }
 
-    /// Deletes the pieces that are not wanted beside the whole, which is durable; the last one first, because the id of the first one is
-    /// that of the whole. True when none is left that is to go: then it says which of them stay, and why.
+    /// Makes the whole of the pieces of one output, where it is not there. Its id is noted before, so that it is known by it when some of
+    /// the pieces are gone.
+    async fn compose_output(
+        &self,
+        of: &mut ToCompose,
+        formats: Vec<Format>,
+        pieces: &[SessionPiece],
+    ) -> Result<Outcome, Failure> {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else {
+            return Ok(Outcome::Alone);
+        };
+        let names: Vec<&str> = formats.iter().map(|format| format.as_str()).collect();
+        let name = names.join(",");
+        let noted = of.wholes.get(&name).copied();
+        let id = noted.unwrap_or_else(|| whole_of(first.recording));
+        let ids: Vec<RecordingId> = pieces.iter().map(|piece| piece.recording).collect();
+        let found = self.read(move |library| {
+            let rows: Result<Vec<_>, StoreError> = ids.iter().map(|id| library.recording(*id)).collect();
+            let is_made = library.recording(id)?.is_some() || library.deletion(id)? != Deletion::None;
+            Ok((is_made, rows?))
+        });
+        let (is_made, rows) = found.await?;
+        let rows: Vec<RecordingRow> = rows.into_iter().flatten().collect();
+        if !is_made {
+            // A single recording is the whole.
+            if pieces.len() < 2 {
+                return Ok(Outcome::Alone);
+            }
+            let is_reviewed = last.spec.output.review == ReviewWhen::Before;
+            if let Some(held) = rows.iter().find(|row| self.keeps_back(row, is_reviewed)) {
+                let why = format!(
+                    "recording {} is held back by a review, or has tape that is",
+                    held.id
+                );
+                return Ok(Outcome::Failed(why));
+            }
+        }
+        if noted.is_none() {
+            of.wholes.insert(name, id);
+            let note = Change::session_noted(of);
+            self.recorder.submit(StoreCommand::Change(note)).await?;
+            self.recorder.flush().await?;
+        }
+        if is_made {
+            return Ok(Outcome::Whole(id));
+        }
+        let asked = rows.into_iter().map(|row| Asked {
+            row,
+            bounds: (None, None),
+            note: None,
+        });
+        let wanted = Wanted {
+            template: None,
+            formats: Some(formats),
+            name: None,
+            facts: Facts::default(),
+            notes: None,
+            form: Form::Joined,
+            like: Some(last.spec.clone()),
+        };
+        match make(self, id, &asked.collect::<Vec<_>>(), wanted).await {
+            Ok(_) => {
+                tracing::info!(stream = %of.stream, recording = %id, "a session is one recording, too");
+                Ok(Outcome::Whole(id))
+            }
+            Err(failure) if failure.code == Code::Unavailable => Err(failure),
+            Err(failure) => Ok(Outcome::Failed(failure.message)),
+        }
+    }
+
+    /// True where viewers do not get a piece, and would get it of the whole. A whole that is reviewed itself shows nothing before it is
+    /// passed; tape that is blocked would hold back all of it.
+    fn keeps_back(&self, piece: &RecordingRow, is_reviewed: bool) -> bool {
+        if is_reviewed {
+            let held = self.held();
+            return piece.tape.iter().any(|range| held.is_blocked(range));
+        }
+        self.is_held(piece)
+    }
+
+    fn is_held(&self, row: &RecordingRow) -> bool {
+        row.is_held_back() || self.held().has(row.id, &row.tape)
+    }
+
+    /// Deletes the pieces that are not wanted beside the whole, which is durable and noted; the last one first. True when none is left
+    /// that is to go; with it those that stay, and why.
     async fn drop_pieces(
         &self,
         of: &ToCompose,
         whole: RecordingId,
         pieces: &[SessionPiece],
-    ) -> Result<bool, Failure> {
+    ) -> Result<(bool, Vec<(RecordingId, &'static str)>), Failure> {
         let dropped = pieces.iter().filter(|piece| piece.spec.output.compose_drop);
         let ids: Vec<RecordingId> = dropped.map(|piece| piece.recording).rev().collect();
         let found = self.read(move |library| {
-            let has = library.recording(whole)?.map_or(0, |row| row.facts.notes.len());
             let each = ids.into_iter().map(|id| {
-                let needed = library.needed_by(id, 2)?;
-                let row = library.recording(id)?;
-                Ok(row.map(|row| (row, needed.iter().any(|other| *other != whole))))
+                let made = library.made_of(id, MOST_MADE)?;
+                Ok(library.recording(id)?.map(|row| (row, made)))
             });
-            Ok((has, each.collect::<Result<Vec<_>, StoreError>>()?))
+            let each = each.collect::<Result<Vec<_>, StoreError>>()?;
+            // Last, so that a whole that goes meanwhile is not taken for one that stays.
+            let stays = library.deletion(whole)? == Deletion::None;
+            let row = library.recording(whole)?;
+            let row = row.filter(|row| stays && row.state != RecordingState::Expired);
+            Ok((row, each))
         });
-        let (has, rows) = found.await?;
-        let rows: Vec<_> = rows.into_iter().flatten().collect();
-        let notes: usize = rows.iter().map(|(row, _)| row.facts.notes.len()).sum();
+        let (row, found) = found.await?;
+        let found: Vec<_> = found.into_iter().flatten().collect();
+        let notes: usize = found.iter().map(|(row, _)| row.facts.notes.len()).sum();
+        let has = row.as_ref().map_or(0, |row| row.facts.notes.len());
+        let no_whole = match &row {
+            None => Some("that one is deleted, or is being deleted"),
+            Some(row) if self.is_held(row) => Some("a review holds that one back"),
+            Some(_) => None,
+        };
         let (mut staying, mut are_gone) = (Vec::new(), true);
-        for (row, is_needed) in rows {
-            match stays(&row, notes > has, is_needed) {
+        for (row, made) in found {
+            let is_in_whole = made.contains(&whole);
+            let is_needed = made.iter().any(|other| !of.wholes.values().any(|id| id == other));
+            let why = match no_whole {
+                Some(why) => Some(why),
+                None if !is_in_whole => Some("that one does not have it"),
+                None if self.is_held(&row) => Some("a review holds it back"),
+                None => stays(&row, notes > has, is_needed),
+            };
+            match why {
                 Some(why) => staying.push((row.id, why)),
                 None => {
                     are_gone = false;
@@ -178,15 +260,18 @@ impl Api {
                 }
             }
         }
-        for (id, why) in staying.into_iter().filter(|_| are_gone) {
-            self.recorder.report(Event::RecordingFailed {
-                stream: of.stream.to_string(),
-                recording: Some(id.to_string()),
-                reason: format!("it stays beside the recording of its whole session: {why}"),
-            });
-        }
-        Ok(are_gone)
+        Ok((are_gone, staying))
     }
+}
+
+/// What became of one output of a session.
+enum Outcome {
+    /// It has one recording, which is the whole.
+    Alone,
+    /// The whole was made. It may have been deleted since.
+    Whole(RecordingId),
+    /// There is no whole, and why.
+    Failed(String),
 }
 
 /// Why a piece stays beside the whole.
@@ -197,9 +282,6 @@ fn stays(piece: &RecordingRow, lacks_notes: bool, is_needed: bool) -> Option<&'s
     };
     if piece.protected {
         return Some("it is protected");
-    }
-    if piece.is_held_back() {
-        return Some("a review holds it back");
     }
     if is_needed {
         return Some("another recording is made of it");
@@ -213,7 +295,7 @@ fn stays(piece: &RecordingRow, lacks_notes: bool, is_needed: bool) -> Option<&'s
     (lacks_notes && has_notes).then_some("the whole has no place for all notes")
 }
 
-/// The id of the whole of a session: the same whenever it is made.
+/// The id of the whole of a session of which none is noted.
 fn whole_of(first: RecordingId) -> RecordingId {
     let mut bytes = first.to_bytes();
     bytes[14] ^= 0x5c;
