@@ -1,4 +1,4 @@
-//! Removals in the object store: uploads that were cancelled, and objects whose time is over. Tags of reviews go before them.
+//! Removals in the object store: uploads that were cancelled, and objects whose time is over. Tags of reviews come after them.
 
 use std::sync::Arc;
 
@@ -23,20 +23,30 @@ enum Removed {
     No(String),
 }
 
-/// Does the removals that are due; true if there may be more. `utc`: the time, if it is trusted.
+/// Does the removals that are due, and then sends the tags; true if there may be more. `utc`: the time, if it is trusted. What fails
+/// of the ones does not keep the others from being tried.
 pub(super) async fn clean(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool, End> {
     // In a moved store the objects may be another box's.
     if cx.is_moved() {
         return Ok(false);
     }
+    let removed = remove(cx, utc).await;
+    // Without the network, or where transfers are to stop, a tag would fail as well.
+    if let Err(End::Stopped | End::Fault(Fault::Offline(_) | Fault::Intercepted(_))) = removed {
+        return removed;
+    }
+    let tagged = tags::send(cx).await;
+    Ok(removed? | tagged?)
+}
+
+async fn remove(cx: &Arc<Context>, utc: Option<Micros>) -> Result<bool, End> {
     let until = match utc {
         Some(utc) => over_before(cx, utc).await?,
         None => Micros::MIN,
     };
-    let tagged = tags::send(cx).await?;
     let due = cx.read(move |library| Ok((library.abandoned(BATCH)?, library.to_remove(until, BATCH)?)));
     let (abandoned, remove) = due.await?;
-    let mut more = tagged || abandoned.len() == BATCH || remove.len() == BATCH;
+    let mut more = abandoned.len() == BATCH || remove.len() == BATCH;
     for (store, key, upload) in abandoned {
         cx.may_go_on()?;
         give_up(cx, &store, key, upload).await?;

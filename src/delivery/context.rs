@@ -10,6 +10,7 @@ use super::ciphers::Ciphers;
 use super::planner::Job;
 use super::remote::{Answer, Fault, Remote, Request};
 use super::source::{Look, NoMaterial};
+use super::tags::Tagging;
 use super::tally::Tally;
 use crate::config::{DeliverWhen, Delivery};
 use crate::media::Micros;
@@ -40,6 +41,8 @@ pub(super) struct Context {
     pub(super) takes_tags: AtomicBool,
     /// The reason why objects stay although their time is over.
     pub(super) keeps_all: Mutex<Option<String>>,
+    /// How far the tags are that did not reach their end.
+    pub(super) tagging: Mutex<HashMap<RenditionId, Tagging>>,
     /// What is counted since the start.
     pub(super) tally: Arc<Tally>,
     /// An urgent transfer waits for a free place: a transfer that can wait gives way after its present part.
@@ -142,6 +145,10 @@ impl Context {
 
     pub(super) fn keeps_all(&self) -> MutexGuard<'_, Option<String>> {
         self.keeps_all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tagging(&self) -> MutexGuard<'_, HashMap<RenditionId, Tagging>> {
+        self.tagging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn looked_at(&self) -> MutexGuard<'_, HashSet<RenditionId>> {

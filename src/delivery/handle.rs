@@ -122,6 +122,7 @@ impl Uploader {
             takes_no_tags: AtomicBool::new(false),
             takes_tags: AtomicBool::new(false),
             keeps_all: Mutex::new(None),
+            tagging: Mutex::default(),
             tally: tally.clone(),
             give_way: AtomicBool::new(false),
             looks: Mutex::new(HashMap::new()),

@@ -133,6 +133,8 @@ pub enum DeliveryChange {
     Tagged(RenditionId, ReviewStatus),
     /// The store refuses the tag with this review, for this reason. It waits until somebody acts, or for the next day.
     NotTagged(RenditionId, ReviewStatus, String),
+    /// The tag with this review fails again and again, for this reason. It is asked for again.
+    TagFails(RenditionId, ReviewStatus, String),
     /// A rendition was found in the store, where it may have the tag of an earlier review.
     TagAgain(RenditionId),
     /// The store put a tag in place of a delivered rendition. What is there is to be removed.
@@ -279,7 +281,7 @@ impl Library {
         self.journal().backlog()
     }
 
-    /// Up to so many renditions whose delivery failed, or whose removal or tag the store refuses, the newest first.
+    /// Up to so many renditions whose delivery failed, or whose removal or tag the store refuses or cannot carry out, the newest first.
     pub fn set_aside(&self, limit: usize) -> Result<Vec<Rendition>, StoreError> {
         self.journal().set_aside(limit)
     }

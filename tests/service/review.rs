@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::bucket::{Bucket, Verdict};
+use crate::support::bucket::{Bucket, Verdict, error};
 use crate::support::delivered::{HEAVY, MP4, all_delivered, as_exported, events, push, rows, sync_to};
 use crate::support::http::{Reply, ask, get};
 use crate::support::service::data_dir;
@@ -388,6 +388,80 @@ fn a_store_that_knows_no_tags_is_named_and_one_that_takes_them_for_objects_keeps
     review(home.path(), &id, "block");
     wait_until("it to be refused", || status()["failed"] != json!([]));
     as_exported(&data, &bucket);
+}
+
+#[test]
+fn a_tag_that_fails_delays_no_removal_is_named_and_goes_on_where_it_was() {
+    let (home, dir) = (home(), crate::support::home());
+    let bucket = Bucket::start_near(dir.path());
+    let config = sync_to(&bucket, "on_block = \"tag\"")
+        + "\n[[template]]\nname = \"hls\"\nformats = [\"hls\"]\nresume_window = \"0s\"\n[[rule]]\ntemplate = \"hls\"\n";
+    let service = Service::start_with(home.path(), &config);
+    for stream in ["live/blocked", "live/deleted", "live/other"] {
+        push(&service, stream, 13, 0);
+    }
+    let data = data_dir(home.path());
+    wait_until("all to be delivered", || all_delivered(&data, 3));
+    let id = |stream: &str| {
+        let rows = rows(&data);
+        let row = rows.iter().find(|row| row["stream"] == stream).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    };
+    let (blocked, deleted, other) = (id("live/blocked"), id("live/deleted"), id("live/other"));
+    // Three objects get their tag, and the fourth none.
+    let mut count = 0;
+    let (reached, wait) = std::sync::mpsc::channel();
+    bucket.judge(move |asked| {
+        count += usize::from(asked.query.contains("tagging"));
+        if count <= 3 || !asked.query.contains("tagging") {
+            return Verdict::Pass;
+        }
+        let _ = reached.send(());
+        Verdict::Say(503, error("ServiceUnavailable", "come back later"))
+    });
+    review(home.path(), &blocked, "block");
+    wait_until("the failure", || wait.try_recv().is_ok());
+    edgereel_of(
+        home.path(),
+        &["recording", "delete", &deleted, "--remote", "true", "--yes"],
+    )
+    .ok();
+    wait_until("the removal", || {
+        bucket.objects().keys().all(|key| !key.contains("live/deleted"))
+    });
+    let status = || typed(home.path(), &["sync", "status"]);
+    let mut turn = false;
+    wait_until("the failure to be shown", || {
+        // The box looks at once for what it is to tag, and not in 10 s.
+        turn = !turn;
+        review(home.path(), &other, if turn { "review" } else { "pass" });
+        status()["failed"] != json!([])
+    });
+    let failed = status()["failed"][0].clone();
+    let reason = failed["reason"].as_str().unwrap();
+    assert!(
+        failed["recording"] == blocked && reason.contains("come back later"),
+        "{failed}"
+    );
+    bucket.behave();
+    wait_until("the rest of the tags", || status()["failed"] == json!([]));
+    let asked = bucket.asked();
+    for key in bucket.objects().keys().filter(|key| key.contains("live/blocked")) {
+        assert!(bucket.tags(key).unwrap().contains("block"), "{key}");
+    }
+    let mut tagged: Vec<_> = asked
+        .iter()
+        .filter(|asked| asked.query.contains("tagging"))
+        .map(|asked| &asked.path)
+        .collect();
+    tagged.dedup();
+    let all = tagged.len();
+    tagged.sort();
+    tagged.dedup();
+    assert!(
+        all == tagged.len() && all > 4,
+        "an object was tagged twice: {tagged:?}"
+    );
 }
 
 #[test]

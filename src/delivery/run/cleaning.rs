@@ -27,7 +27,7 @@ pub(super) struct Cleaning {
     running: JoinSet<Result<bool, End>>,
     next: Micros,
     remove_again: Periodic,
-    /// The reason why the last cleaning removed nothing.
+    /// The reason why the last cleaning did not reach its end.
     unclean: Option<String>,
     dates: Dates,
 }
@@ -98,7 +98,9 @@ impl Cleaning {
                 };
                 // The cleaning is tried again soon, and the same reason is logged once.
                 if self.unclean.as_ref() != Some(&why) {
-                    tracing::warn!("nothing is removed or tagged in the object store for now: {why}");
+                    tracing::warn!(
+                        "not all that is due is removed or tagged in the object store for now: {why}"
+                    );
                 }
                 self.unclean = Some(why);
             }

@@ -86,6 +86,7 @@ pub(super) fn change(db: &Connection, change: &DeliveryChange, utc: Micros) -> R
         DeliveryChange::RetryRemovals => retry_removals(db),
         DeliveryChange::Tagged(id, status) => tags::said(db, *id, *status),
         DeliveryChange::NotTagged(id, status, reason) => tags::refused(db, *id, *status, reason),
+        DeliveryChange::TagFails(id, status, reason) => tags::fails(db, *id, *status, reason),
         DeliveryChange::TagAgain(id) => tags::say_again(db, *id),
         DeliveryChange::Spoiled(id) => tags::spoiled(db, *id),
         DeliveryChange::Remove(recording) => execute(
@@ -479,7 +480,7 @@ impl Journal {
         Ok(backlog.unwrap_or_default())
     }
 
-    /// Renditions whose delivery failed, or whose removal or tag the store refuses, the newest first.
+    /// Renditions whose delivery failed, or whose removal or tag the store refuses or cannot carry out, the newest first.
     pub(in crate::store) fn set_aside(
         &self,
         limit: usize,
@@ -490,6 +491,7 @@ impl Journal {
             "state = 'failed'",
             "state = 'removing' AND error IS NOT NULL",
             "tag_due <> 0 AND tag_due = 2",
+            "tag_due <> 0 AND tag_due = 1 AND state = 'delivered' AND error IS NOT NULL",
         ] {
             let sql = format!(
                 "SELECT {RENDITION} FROM renditions d WHERE {which} ORDER BY rendition DESC LIMIT ?1"

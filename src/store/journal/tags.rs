@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! tag NULL             the file never got a tag
-//! tag_due 1            it is to get one
+//! tag_due 1            it is to get one; `error` says why that fails again and again
 //! tag_due 2            its store refused one, and `error` says why: it waits for somebody to act, or for the next day
 //! tag_due 0            its store has it
 //! ```
@@ -61,6 +61,22 @@ pub(super) fn refused(db: &Connection, id: RenditionId, status: ReviewStatus, re
         db,
         "UPDATE renditions SET tag_due = 2, error = ?5
          WHERE recording = ?1 AND format = ?2 AND part = ?3 AND tag = ?4 AND tag_due = 1",
+        params![
+            id.recording.to_bytes(),
+            id.format.as_str(),
+            id.part,
+            number_of(status),
+            reason
+        ],
+    )
+}
+
+/// A file does not say this yet, for a reason. It still is to say it.
+pub(super) fn fails(db: &Connection, id: RenditionId, status: ReviewStatus, reason: &str) -> Result {
+    execute(
+        db,
+        "UPDATE renditions SET error = ?5
+         WHERE recording = ?1 AND format = ?2 AND part = ?3 AND tag = ?4 AND tag_due = 1 AND state = 'delivered'",
         params![
             id.recording.to_bytes(),
             id.format.as_str(),

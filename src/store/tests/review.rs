@@ -530,6 +530,19 @@ fn what_was_delivered_is_tagged_with_what_is_said_last() {
         say(&mut rig, Waits);
         assert_eq!(to_tag(&rig), [(Format::Hls, Waits)]);
     }
+    // One that fails again and again is still to be sent, and is shown until it is there.
+    let fails = DeliveryChange::TagFails(hls, Waits, "503".to_owned());
+    let late = DeliveryChange::TagFails(hls, Block, "503 of before".to_owned());
+    deliver(&mut rig, vec![fails, late]);
+    assert_eq!(to_tag(&rig), [(Format::Hls, Waits)]);
+    let shown = |rig: &Rig| {
+        let aside = rig.library().set_aside(9).unwrap().into_iter();
+        let errors: Vec<_> = aside.filter(|of| of.id == hls).map(|of| of.error).collect();
+        errors
+    };
+    assert_eq!(shown(&rig), [Some("503".to_owned())]);
+    deliver(&mut rig, vec![DeliveryChange::Tagged(hls, Waits)]);
+    assert_eq!(shown(&rig), []);
     // Whatever is configured now: a tag that is there says what is true.
     review_as(&mut rig, id(1), said(Pass, ""), OnBlock::Keep).unwrap();
     assert_eq!(to_tag(&rig), [(Format::Hls, Pass)]);
