@@ -76,11 +76,36 @@ pub struct LogWanted {
     /// The largest number of lines.
     pub limit: usize,
     /// Lines behind this one, the oldest first; else the newest lines.
-    pub after: Option<u64>,
+    pub after: Option<LogPlace>,
     /// Lines of this level and of graver ones.
     pub level: Option<tracing::Level>,
     /// Lines that have this text.
     pub text: Option<String>,
+}
+
+/// A place in the log: `START-NUMBER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogPlace {
+    /// The start of the service, as any number: lines have numbers from 1 on after each.
+    pub start: u32,
+    /// The number of the last line before the place.
+    pub number: u64,
+}
+
+impl std::fmt::Display for LogPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:08x}-{}", self.start, self.number)
+    }
+}
+
+impl LogPlace {
+    fn parse(text: &str) -> Option<Self> {
+        let (start, number) = text.split_once('-')?;
+        Some(Self {
+            start: u32::from_str_radix(start, 16).ok()?,
+            number: number.parse().ok()?,
+        })
+    }
 }
 
 /// The result of reading the configuration again.
@@ -279,7 +304,7 @@ async fn tail(api: &Api, arguments: Map<String, Value>) -> Result<LogTail, Failu
     });
     let after = after.filter(|after| !after.is_empty()).map(|after| {
         let unknown = || Failure::bad("after: expected what 'next' of the list before said").about("after");
-        after.parse().map_err(|_| unknown())
+        LogPlace::parse(&after).ok_or_else(unknown)
     });
     let wanted = LogWanted {
         limit: limit.0,

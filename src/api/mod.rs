@@ -61,7 +61,7 @@ pub use back::Back;
 pub use caller::{Caller, Door};
 pub use channel::{LaidOut, NotLaid, PushKey, PushStatus, SHOWN_AGAIN, is_channel_name, laid_out};
 pub use command::{Argument, Command, Effect, Kind, Reach, Values};
-pub use device::{CallbackRow, HookStatus, Host, LogWanted, Reloaded};
+pub use device::{CallbackRow, HookStatus, Host, LogPlace, LogWanted, Reloaded};
 pub use encrypted::CLOSED;
 pub use events::Events;
 pub use figures::{

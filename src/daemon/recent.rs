@@ -2,11 +2,11 @@
 //! has them: what the log's filter leaves out is not here either, and no secret is in a line.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
 
-use crate::api::LogWanted;
+use crate::api::{LogPlace, LogWanted};
 use crate::event::rfc3339;
 use crate::model::reply::{LogLine, LogTail};
 
@@ -17,7 +17,10 @@ const LINE_COST: usize = size_of::<Kept>();
 /// Most bytes of an answer's lines.
 const ANSWER_BYTES: usize = 56 << 10;
 
-static RECENT: Mutex<Recent> = Mutex::new(Recent::new());
+static RECENT: LazyLock<Mutex<Recent>> = LazyLock::new(|| {
+    let chance = uuid::Uuid::now_v7().as_u128();
+    Mutex::new(Recent::new(u32::try_from(chance & 0xFFFF_FFFF).unwrap_or(0)))
+});
 
 /// Keeps a line.
 pub(super) fn keep(time: jiff::Timestamp, level: Level, text: String) {
@@ -35,6 +38,8 @@ fn recent() -> MutexGuard<'static, Recent> {
 
 /// Lines, the oldest first. They have numbers without gaps, from 1 on.
 struct Recent {
+    /// The start of the service, as any number.
+    start: u32,
     lines: VecDeque<Kept>,
     bytes: usize,
     /// The number of the newest line.
@@ -49,8 +54,9 @@ struct Kept {
 }
 
 impl Recent {
-    const fn new() -> Self {
+    const fn new(start: u32) -> Self {
         Self {
+            start,
             lines: VecDeque::new(),
             bytes: 0,
             newest: 0,
@@ -74,10 +80,18 @@ impl Recent {
         }
     }
 
+    fn place(&self, number: u64) -> LogPlace {
+        let start = self.start;
+        LogPlace { start, number }
+    }
+
     fn tail(&self, wanted: &LogWanted) -> LogTail {
         let gone = self.newest.saturating_sub(self.lines.len() as u64);
-        // Numbers begin again when the service starts.
-        let after = wanted.after.filter(|after| *after <= self.newest);
+        // Who read the log of another start has read no line of this one.
+        let after = wanted.after.map(|after| {
+            let is_ours = after.start == self.start;
+            if is_ours { after.number.min(self.newest) } else { 0 }
+        });
         let fits = |line: &Kept| {
             let level = wanted.level.is_none_or(|level| line.level <= level);
             level
@@ -103,7 +117,7 @@ impl Recent {
         };
         let last = lines.last().map(|line| line.number).filter(|_| is_cut);
         LogTail {
-            next: last.unwrap_or(self.newest).to_string(),
+            next: self.place(last.unwrap_or(self.newest)).to_string(),
             missed: after.map_or(0, |after| gone.saturating_sub(after)),
             lines,
         }
@@ -139,7 +153,7 @@ mod tests {
     use super::*;
 
     fn filled(lines: u64) -> Recent {
-        let mut recent = Recent::new();
+        let mut recent = Recent::new(7);
         for n in 1..=lines {
             let level = if n % 10 == 0 { Level::ERROR } else { Level::INFO };
             recent.keep(jiff::Timestamp::UNIX_EPOCH, level, format!("line {n}"));
@@ -157,13 +171,13 @@ mod tests {
         let text = Some(text.to_owned()).filter(|text| !text.is_empty());
         let tail = recent.tail(&LogWanted {
             limit,
-            after,
+            after: after.map(|number| recent.place(number)),
             level,
             text,
         });
         (
             tail.lines.iter().map(|line| line.number).collect(),
-            tail.next,
+            tail.next.strip_prefix("00000007-").unwrap().to_owned(),
             tail.missed,
         )
     }
@@ -189,10 +203,26 @@ mod tests {
             asked(&recent, 2, Some(20), None, ""),
             (vec![21, 22], "22".to_owned(), 0)
         );
-        // A number of before the start of the service.
+        // A number that is not reached yet.
         assert_eq!(
             asked(&recent, 1, Some(4_000), None, ""),
-            (vec![26], "26".to_owned(), 0)
+            (vec![], "26".to_owned(), 0)
+        );
+    }
+
+    #[test]
+    fn who_read_the_log_before_a_start_gets_all_lines_since_it() {
+        let recent = filled(60);
+        let tail = recent.tail(&LogWanted {
+            limit: 9,
+            after: Some(LogPlace { start: 6, number: 40 }),
+            level: None,
+            text: None,
+        });
+        let numbers: Vec<u64> = tail.lines.iter().map(|line| line.number).collect();
+        assert_eq!(
+            (numbers, tail.next.as_str(), tail.missed),
+            ((1..=9).collect(), "00000007-9", 0)
         );
     }
 
@@ -216,7 +246,7 @@ mod tests {
 
     #[test]
     fn memory_and_answers_are_bounded_and_lines_that_are_gone_are_counted() {
-        let mut recent = Recent::new();
+        let mut recent = Recent::new(7);
         for n in 0..5_000 {
             recent.keep(
                 jiff::Timestamp::UNIX_EPOCH,
@@ -229,14 +259,17 @@ mod tests {
         assert!(kept > 200, "{kept}");
         let wanted = LogWanted {
             limit: 100,
-            after: Some(10),
+            after: Some(recent.place(10)),
             level: None,
             text: None,
         };
         let tail = recent.tail(&wanted);
         assert_eq!(tail.missed, 5_000 - kept - 10);
         assert!(serde_json::to_string(&tail).unwrap().len() < 64 << 10);
-        assert_eq!(tail.next, tail.lines.last().unwrap().number.to_string());
+        assert_eq!(
+            tail.next,
+            recent.place(tail.lines.last().unwrap().number).to_string()
+        );
         recent.keep(jiff::Timestamp::UNIX_EPOCH, Level::INFO, "x".repeat(MOST_BYTES));
         assert!(recent.lines.is_empty(), "a line that is longer than all may be");
     }
