@@ -128,6 +128,7 @@ export function wantLogIn(): void {
 
 /** Finds out whether the viewer is let in, and what it may do. */
 export async function meet(patience = PATIENCE_MS): Promise<void> {
+  const before = [...box.rights].join();
   try {
     // A browser asks for the key where a command is refused; what the session says, it leaves to the page.
     if (proof === "key") await answer(await send("api/v1/stream.list?limit=1", {}, patience));
@@ -144,7 +145,7 @@ export async function meet(patience = PATIENCE_MS): Promise<void> {
   }
   const why = box.rights.has("watch") ? "" : t("no_watch");
   letIn(why === "", why);
-  tell(changed);
+  if (before !== [...box.rights].join()) tell(changed);
 }
 
 function letIn(isLetIn: boolean, why: string): void {

@@ -75,7 +75,9 @@ function manage(name: (typeof MANAGED)[number]): End {
     try {
       const { SCREENS } = await import("./manage");
       stop();
-      if (!isOver) end = SCREENS[name](root);
+      // It may have been asked for twice: the box went and came back meanwhile.
+      if (isOver || end) return;
+      end = SCREENS[name](root);
     } catch (error) {
       say(said, box.isThere && error instanceof Error ? error.message : t("box_away"));
     }

@@ -44,8 +44,12 @@ export class Lane {
   }
 
   /** Asks for the tape of a view. */
-  async load(view: View, now: number): Promise<void> {
-    const got = await tapeOf(this.stream, wanted(view, this.canvas.clientWidth), now);
+  load(view: View, now: number): Promise<Tape> {
+    return tapeOf(this.stream, wanted(view, this.canvas.clientWidth), now);
+  }
+
+  /** Has this tape from now on. */
+  take(got: Tape): void {
     this.tape = { ...got, gaps: [...carriedGaps(this.tape, got), ...got.gaps] };
   }
 

@@ -14,6 +14,8 @@ import { t } from "../words";
 import { acts } from "./acts";
 import { deliveryWord, links, marks, nameOf, stateChip } from "./states";
 
+const NO_FORM = { facts: "", isDirty: () => false };
+
 /** Shows the screen. Gives what ends it. */
 export function recordingScreen(root: HTMLElement, id: string): () => void {
   const heading = h("h1", { tabindex: -1 }, t("recording"));
@@ -24,12 +26,23 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
   let one: Recording | null = null;
   let playing: Playing | null = null;
   let rights = [...box.rights].join();
-  let isOver = false;
+  let form = NO_FORM;
+  let [isOver, isGone, asked] = [false, false, 0];
 
+  const renewForm = (one: Recording) => {
+    const may = box.rights.has("moderate");
+    const facts = JSON.stringify([may, one.title, one.description, one.tags, one.category, one.notes]);
+    // What is being written in the form stays.
+    if (facts === form.facts || (may && (form.isDirty() || parts.edit.contains(document.activeElement)))) return;
+    form = { facts, isDirty: edit(parts.edit, one, () => void load()) };
+  };
   const load = async () => {
+    const turn = ++asked;
     try {
       const got: Recording = await ask("recording.get", { recording: id });
-      if (isOver) return;
+      // An answer of before it went may come late.
+      if (isOver || (isGone && turn !== asked)) return;
+      isGone = can.element.hidden = false;
       const before = one;
       one = got;
       fill(heading, theirs(nameOf(got)));
@@ -37,10 +50,10 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
       if (before === null || (before.state === "open") !== (got.state === "open") || got.state === "expired") play();
       about(parts.about, got);
       can.show(got);
-      // What is being written in the form stays.
-      if (before === null || !parts.edit.contains(document.activeElement)) edit(parts.edit, got, () => void load());
+      renewForm(got);
     } catch (error) {
-      if (isOver) return;
+      // Of what is gone nothing else is said: an event about its end asks for it once more.
+      if (isOver || isGone) return;
       if (error instanceof Refused && error.status === 404 && one) gone();
       else say(said, error instanceof Error ? error.message : String(error));
     }
@@ -49,7 +62,9 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
   const gone = () => {
     playing?.stop();
     playing = one = null;
-    [...Object.values(parts), can.element].forEach((part) => fill(part));
+    form = NO_FORM;
+    isGone = can.element.hidden = true;
+    Object.values(parts).forEach((part) => fill(part));
     say(said, t("not_here_any_more"));
   };
   const play = () => {
@@ -79,7 +94,7 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
       if (rights !== [...box.rights].join()) about(parts.about, one);
       rights = [...box.rights].join();
       can.show(one);
-      if (!parts.edit.contains(document.activeElement)) edit(parts.edit, one, () => void load());
+      renewForm(one);
     }),
     onEvent((told) => (told.kind === "reset" || told.event.data?.["recording"] === id) && void load()),
   ];
@@ -142,14 +157,20 @@ function about(root: HTMLElement, one: Recording): void {
   );
 }
 
-function edit(root: HTMLElement, one: Recording, saved: () => void): void {
-  if (!box.rights.has("moderate")) return fill(root);
+/** Shows the form of what is written about a recording. Gives whether something was typed that is not saved. */
+function edit(root: HTMLElement, one: Recording, saved: () => void): () => boolean {
+  if (!box.rights.has("moderate")) {
+    fill(root);
+    return NO_FORM.isDirty;
+  }
   const title = h("input", { maxlength: 64, value: one.title ?? "" });
   const description = h("input", { maxlength: 512, value: one.description ?? "" });
   const tags = h("input", { value: one.tags.join(", ") });
   const category = h("input", { value: one.category ?? "" });
   const notes = h("textarea", { rows: Math.min(10, one.notes.length + 2), placeholder: "12.5 " + t("note") });
   notes.value = one.notes.map((note) => `${note.at_s} ${note.text}`).join("\n");
+  const typed = () => JSON.stringify([title, description, tags, category, notes].map((one) => one.value));
+  let kept = typed();
   const said = h("p", { class: "said", role: "status" });
   const button = h("button", {}, t("save"));
   const body = () => ({
@@ -164,8 +185,10 @@ function edit(root: HTMLElement, one: Recording, saved: () => void): void {
     event.preventDefault();
     button.disabled = true;
     say(said, t("waits"));
+    const sent = typed();
     try {
       await ask("recording.set", body());
+      kept = sent;
       say(said, t("saved"));
       (document.activeElement as HTMLElement | null)?.blur();
       saved();
@@ -176,6 +199,7 @@ function edit(root: HTMLElement, one: Recording, saved: () => void): void {
   };
   const fields = [field(t("title"), title), field(t("description"), description), field(t("tags"), tags), field(t("category"), category), field(t("notes_about"), notes)];
   fill(root, h("h2", {}, t("edit")), h("form", { class: "edit", submit }, ...fields, h("div", { class: "row" }, button, commandButton(() => ["recording.set", body()])), said));
+  return () => typed() !== kept;
 }
 
 /** Notes as they are written: a line for each, its seconds in front. */

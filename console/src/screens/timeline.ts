@@ -67,18 +67,28 @@ export function timelineScreen(root: HTMLElement, stream: string, query: URLSear
   const load = async () => {
     clearTimeout(timer);
     const turn = ++asked;
-    try {
-      await Promise.all(lanes.map((lane) => lane.load(view, boxNow())));
-      if (isOver || turn !== asked) return;
-      const none = lanes.every((lane) => lane.tape.spans.length === 0);
-      if (none || !isPlaying()) say(said, none ? t("no_tape") : "");
-      list();
-      redraw();
-    } catch (error) {
-      if (!isOver && turn === asked) say(said, error instanceof Error ? error.message : String(error));
-    }
+    const wrong: string[] = [];
+    const tapeFor = async (lane: Lane) => {
+      try {
+        return await lane.load(view, boxNow());
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        if (!wrong.includes(why)) wrong.push(why);
+        return null;
+      }
+    };
+    const tapes = await Promise.all(lanes.map(tapeFor));
+    // Another view was asked for meanwhile: its tape alone counts.
+    if (isOver || turn !== asked) return;
+    // A stream that fails keeps its tape, and the others get theirs.
+    lanes.forEach((lane, at) => tapes[at] && lane.take(tapes[at]));
+    const none = lanes.every((lane) => lane.tape.spans.length === 0);
+    if (wrong.length > 0) say(said, wrong.join(" "));
+    else if (none || !isPlaying()) say(said, none ? t("no_tape") : "");
+    list();
+    redraw();
     // What is recorded now grows at the end.
-    if (!isOver && turn === asked && view.to > boxNow() - HOUR) timer = window.setTimeout(() => (document.hidden ? later() : void load()), EVERY_MS);
+    if (view.to > boxNow() - HOUR) timer = window.setTimeout(() => (document.hidden ? later() : void load()), EVERY_MS);
   };
   const later = () => {
     clearTimeout(timer);

@@ -70,6 +70,17 @@ fn a_recording_is_found_played_described_and_shared() {
         tab.value("document.querySelector('form.edit textarea').value.length"),
         65_538
     );
+    // What is not saved stays, too, when an event comes.
+    let set = tab.value(
+        "await fetch('api/v1/recording.review', { method: 'POST', headers: { 'Content-Type': 'application/json' }, \
+         body: JSON.stringify({ recording: location.hash.split('/').pop(), status: 'pass', reason: 'from elsewhere' }) }).then(reply => reply.text())",
+    );
+    assert!(set.as_str().unwrap().contains("\"ok\":true"), "{set}");
+    tab.wait_text("from elsewhere");
+    assert_eq!(
+        tab.value("document.querySelector('form.edit textarea').value.length"),
+        65_538
+    );
 
     tab.press("Share");
     tab.press_in("dialog", "Make the link");
@@ -204,6 +215,19 @@ fn recordings_are_put_together_reviewed_and_deleted() {
     tab.press("Delete for good");
     tab.wait_text("Compositions that need its footage:");
     tab.press_in("dialog", "Close");
+    tab.wait_text("The recording is not on the box any more.");
+    // Also when it is asked for once more.
+    let asked =
+        "performance.getEntriesByType('resource').filter(one => one.name.endsWith('/recording.get')).length";
+    let before = tab.value(asked);
+    for (offline, shown) in [(true, "!"), (false, "")] {
+        let network =
+            json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        tab.ask("Network.emulateNetworkConditions", network);
+        tab.wait(&format!("{shown}document.querySelector('.lost').hidden"));
+    }
+    tab.wait(&format!("{asked} > {before}"));
+    tab.pause(300);
     tab.wait_text("The recording is not on the box any more.");
     tab.is_clean();
     guest.is_clean();
