@@ -111,6 +111,11 @@ impl Held {
         self.closed.is_empty() && self.recordings.is_empty()
     }
 
+    /// True where some tape is blocked, of whichever stream.
+    pub fn blocks_some(&self) -> bool {
+        !self.blocked.is_empty()
+    }
+
     /// True for a recording that viewers do not get: it is held back itself, or some of its tape is blocked.
     pub fn has(&self, recording: RecordingId, ranges: &[TapeSpan]) -> bool {
         self.recordings.contains(&recording) || ranges.iter().any(|range| self.is_blocked(range))
@@ -269,6 +274,14 @@ impl Held {
     /// What a block of a range holds back, for tests of other rooms.
     pub(crate) fn by_a_block_of(range: TapeSpan) -> Self {
         Self::of([(RecordingId::from_bytes([1; 16]), range, ReviewStatus::Block)])
+    }
+
+    /// The same, beside a recording that is to be reviewed.
+    pub(crate) fn by_a_block_beside(waiting: (RecordingId, TapeSpan), blocked: TapeSpan) -> Self {
+        Self::of([
+            (waiting.0, waiting.1, ReviewStatus::Review),
+            (RecordingId::from_bytes([1; 16]), blocked, ReviewStatus::Block),
+        ])
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::delivered::{events, push, rows};
+use crate::support::delivered::{events, publish, push, rows, send};
 use crate::support::http::get;
+use crate::support::programme::Programme;
 use crate::support::proxy::{Link, Proxy};
 use crate::support::webhook::{Call, HANG_UP, Webhook};
 use crate::support::{Service, home, typed, wait_until};
@@ -144,6 +145,53 @@ fn a_service_sees_frames_of_a_recording_and_nothing_else_and_its_answer_holds() 
     let _service = Service::start_with(home.path(), &sections(&webhook.url("/review")));
     wait_until("a look", || health(home.path())["waiting"] == 0);
     assert_eq!(webhook.calls().len(), 1);
+}
+
+#[test]
+fn a_service_sees_no_frame_of_tape_that_another_recording_blocks() {
+    let (home, webhook) = (home(), Webhook::start());
+    webhook.answer(|_| Some(202));
+    let service = Service::start_with(home.path(), &sections(&webhook.url("/")));
+    let (mut client, programme, mut next) = (
+        publish(&service, "live/cam"),
+        Programme::marked("live/cam", 0, 0),
+        0,
+    );
+    let mut until = |seconds| send(&mut client, &programme, &mut next, seconds);
+    until(6);
+    let begun = typed(home.path(), &["recording", "start", "live/cam"]);
+    let blocked = begun["recordings"][0].as_str().unwrap().to_owned();
+    until(12);
+    typed(home.path(), &["recording", "stop", &blocked]);
+    until(20);
+    client.unpublish("cam").unwrap();
+    let of_rule = |call: &Call| call.json()["recording"] != json!(blocked);
+    wait_until("the question", || webhook.calls().iter().any(of_rule));
+    let call = webhook.calls().into_iter().find(of_rule).unwrap();
+    let row = typed(home.path(), &["recording", "get", &blocked]);
+    let micros = |time: &str| time.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+    let [from, to] = ["start", "end"].map(|name| micros(row[name].as_str().unwrap()));
+    // The pictures, by the times that they are of; one at a border may belong to either side.
+    let mut pictures: Vec<_> = Vec::new();
+    for path in frames(&call) {
+        let got = get(service.http(), &path, &[]);
+        assert_eq!(got.status, 200, "{path}");
+        let at = micros(got.header("x-edgereel-time").unwrap());
+        if [from, to].iter().all(|border| (at - border).abs() > 200_000) {
+            pictures.push((path, (from..to).contains(&at)));
+        }
+    }
+    let count = |inside: bool| pictures.iter().filter(|(_, is)| *is == inside).count();
+    assert!(count(true) > 0 && count(false) > 0, "{from} {to}: {pictures:?}");
+    typed(home.path(), &["recording", "review", "block", &blocked]);
+    for (path, is_blocked) in &pictures {
+        let status = get(service.http(), path, &[]).status;
+        assert_eq!(
+            status,
+            if *is_blocked { 403 } else { 200 },
+            "{path}, {from} {to}: {pictures:?}"
+        );
+    }
 }
 
 #[test]

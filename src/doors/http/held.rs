@@ -25,7 +25,23 @@ pub(super) struct Grant {
 
 /// Which tape a viewer does not get. None: it gets all.
 #[derive(Clone)]
-pub(super) struct Sight(Option<watch::Receiver<Arc<Held>>>);
+pub(super) struct Sight(Option<Hidden>);
+
+/// What is held back, and from whom.
+#[derive(Clone)]
+struct Hidden {
+    held: watch::Receiver<Arc<Held>>,
+    who: Who,
+}
+
+/// From whom tape is held back. The later ones are shown less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    /// Who is asked about a recording that is to be reviewed: it gets that one, and nothing that is blocked.
+    Asked,
+    /// Whoever else watches.
+    Anybody,
+}
 
 /// What a response is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +55,7 @@ pub(super) enum Of {
 /// The tape of a response that is being sent.
 #[derive(Clone)]
 pub(super) struct Guard {
-    held: watch::Receiver<Arc<Held>>,
+    hidden: Hidden,
     /// What was held back at the last look.
     known: Arc<Held>,
     ranges: Arc<[TapeSpan]>,
@@ -49,8 +65,16 @@ pub(super) struct Guard {
 impl Sight {
     /// What a viewer sees of this media.
     pub(super) fn of(door: &Door, viewer: &Viewer, what: &What<'_>) -> Self {
-        let sees_all = viewer.may(Right::Moderate, what) || viewer.reviews(what);
-        Self((!sees_all).then(|| door.held.clone()))
+        let who = if viewer.reviews(what) {
+            Who::Asked
+        } else {
+            Who::Anybody
+        };
+        let hidden = || Hidden {
+            held: door.held.clone(),
+            who,
+        };
+        Self((!viewer.may(Right::Moderate, what)).then(hidden))
     }
 
     /// All there is.
@@ -60,66 +84,59 @@ impl Sight {
 
     /// What both see.
     pub(super) fn and(self, other: Self) -> Self {
-        Self(self.0.or(other.0))
+        let both = self.0.into_iter().chain(other.0);
+        Self(both.max_by_key(|hidden| hidden.who))
     }
 
     /// Refuses a recording that is held back itself.
     pub(super) fn recording(&self, row: &RecordingRow) -> Result<(), Refusal> {
-        let status = row.review.as_ref().map(|review| review.status);
-        match status.filter(|_| self.0.is_some()) {
+        let Some(hidden) = &self.0 else { return Ok(()) };
+        match row.review.as_ref().map(|review| review.status) {
             Some(ReviewStatus::Block) => Err(not_had(row, "is blocked")),
-            Some(ReviewStatus::Review) => Err(not_had(row, "is to be reviewed first")),
-            Some(ReviewStatus::Pass) | None => Ok(()),
+            Some(ReviewStatus::Review) if hidden.who == Who::Anybody => {
+                Err(not_had(row, "is to be reviewed first"))
+            }
+            Some(ReviewStatus::Review | ReviewStatus::Pass) | None => Ok(()),
         }
     }
 
     /// Refuses tape of which some is held back.
     pub(super) fn tape(&self, ranges: &[TapeSpan], of: Of) -> Result<(), Refusal> {
         match &self.0 {
-            Some(held) if is_held(&held.borrow(), ranges, of) => Err(hidden(of)),
+            Some(is) if is.is_held(&is.held.borrow(), ranges, of) => Err(hidden(of)),
             Some(_) | None => Ok(()),
         }
     }
 
     /// True where the viewer does not get some tape of a stream, whichever that is.
     pub(super) fn hides_some(&self, stream: &StreamName) -> bool {
-        let held = self.0.as_ref().map(watch::Receiver::borrow);
-        held.is_some_and(|held| held.closes_some(stream))
+        let hidden = self.0.as_ref();
+        hidden.is_some_and(|hidden| hidden.held.borrow().closes_some(stream))
     }
 
     /// True for tape of a stream of which some is held back.
     pub(super) fn hides_of_stream(&self, stream: &StreamName, from: Micros, to: Micros, of: Of) -> bool {
-        let Some(held) = &self.0 else { return false };
-        let held = held.borrow();
+        let Some(hidden) = &self.0 else { return false };
+        let held = hidden.held.borrow();
         // No name is copied where nothing is held back.
         let range = || TapeSpan {
             stream: stream.clone(),
             from,
             to,
         };
-        !held.is_empty() && is_held(&held, &[range()], of)
+        !held.is_empty() && hidden.is_held(&held, &[range()], of)
     }
 
     /// The guard of a response that sends this tape.
     pub(super) fn guard(&self, ranges: Vec<TapeSpan>, of: Of) -> Option<Guard> {
-        let held = self.0.clone()?;
         Some(Guard {
             // What is held back since the request was asked for is found at the first piece.
             known: Arc::default(),
-            held,
+            hidden: self.0.clone()?,
             ranges: ranges.into(),
             of,
         })
     }
-}
-
-/// Refuses a recording that is blocked, to whom what is to be reviewed is shown.
-pub(super) fn not_blocked(row: &RecordingRow) -> Result<(), Refusal> {
-    let status = row.review.as_ref().map(|review| review.status);
-    if status == Some(ReviewStatus::Block) {
-        return Err(not_had(row, "is blocked"));
-    }
-    Ok(())
 }
 
 fn not_had(row: &RecordingRow, why: &str) -> Refusal {
@@ -143,25 +160,27 @@ pub(super) fn hidden(of: Of) -> Refusal {
     })
 }
 
-/// Of what nobody knows the tape, nothing is shown while anything is held back.
-fn is_held(held: &Held, ranges: &[TapeSpan], of: Of) -> bool {
-    if ranges.is_empty() {
-        return !held.is_empty();
-    }
-    match of {
-        Of::Stream => ranges.iter().any(|range| held.is_closed(range)),
-        Of::Recording(recording) => held.has(recording, ranges),
+impl Hidden {
+    /// True where some of this tape is held back. Of what nobody knows the tape, nothing is shown while anything is held back.
+    fn is_held(&self, held: &Held, ranges: &[TapeSpan], of: Of) -> bool {
+        match (self.who, of) {
+            (Who::Asked, _) if ranges.is_empty() => held.blocks_some(),
+            (Who::Asked, _) => ranges.iter().any(|range| held.is_blocked(range)),
+            (Who::Anybody, _) if ranges.is_empty() => !held.is_empty(),
+            (Who::Anybody, Of::Stream) => ranges.iter().any(|range| held.is_closed(range)),
+            (Who::Anybody, Of::Recording(recording)) => held.has(recording, ranges),
+        }
     }
 }
 
 impl Guard {
     /// True from the moment on at which some of the tape is held back.
     pub(super) fn is_held(&mut self) -> bool {
-        let now = self.held.borrow();
+        let now = self.hidden.held.borrow();
         if Arc::ptr_eq(&now, &self.known) {
             return false;
         }
-        if is_held(&now, &self.ranges, self.of) {
+        if self.hidden.is_held(&now, &self.ranges, self.of) {
             return true;
         }
         self.known = Arc::clone(&now);
@@ -197,13 +216,42 @@ mod tests {
         }
     }
 
+    fn sight(held: &watch::Receiver<Arc<Held>>, who: Who) -> Sight {
+        let held = held.clone();
+        Sight(Some(Hidden { held, who }))
+    }
+
+    #[test]
+    fn who_is_asked_about_a_recording_gets_it_but_for_what_is_blocked_of_its_tape() {
+        let recording = RecordingId::from_bytes([9; 16]);
+        let (all, of) = (range(0, 30_000_000), Of::Recording(recording));
+        let beside = |blocked| Arc::new(Held::by_a_block_beside((recording, all.clone()), blocked));
+        let (sender, held) = watch::channel(beside(range(40_000_000, 50_000_000)));
+        let (asked, anybody) = (sight(&held, Who::Asked), sight(&held, Who::Anybody));
+        let still = |at| [range(at, at + 1)];
+        assert!(asked.tape(&still(12_000_000), of).is_ok() && anybody.tape(&still(12_000_000), of).is_err());
+        let mut sent = asked.guard(still(12_000_000).to_vec(), of).unwrap();
+        let mut before = asked.guard(still(5_000_000).to_vec(), of).unwrap();
+        assert!(!sent.is_held() && !before.is_held());
+        // Another recording with some of its tape is blocked.
+        sender.send_replace(beside(range(10_000_000, 20_000_000)));
+        assert_eq!(asked.tape(&still(12_000_000), of).unwrap_err().status, 403);
+        assert!(sent.is_held() && !before.is_held());
+        for at in [5_000_000, 25_000_000] {
+            assert!(asked.tape(&still(at), of).is_ok(), "{at}");
+        }
+        // What is of no known tape fails closed, and who is asked about one stream alone gets no more of another.
+        assert!(asked.tape(&[], of).is_err() && asked.clone().and(Sight::all()).tape(&[all], of).is_err());
+        assert!(asked.and(anybody).tape(&still(5_000_000), of).is_err());
+    }
+
     #[tokio::test]
     async fn a_response_breaks_off_when_its_tape_is_held_back() {
         let (sender, held) = watch::channel(Arc::new(Held::default()));
         let recording = RecordingId::from_bytes([9; 16]);
         for of in [Of::Stream, Of::Recording(recording)] {
             sender.send_replace(Arc::default());
-            let sight = Sight(Some(held.clone()));
+            let sight = sight(&held, Who::Anybody);
             let guard = sight.guard(vec![range(0, 9_000_000)], of);
             let flow = Flow::new(8 << 20, 16, None);
             let body = FileBody::new(Arc::new(Zeros), 0, 64 << 20, (flow, Pace::File)).guarded(guard);

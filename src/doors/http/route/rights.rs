@@ -10,7 +10,7 @@ use crate::access::viewer::{By, MediaAddress, Viewer, What};
 use crate::config::stream_path;
 use crate::doors::http::answer::Refusal;
 use crate::doors::http::files::{self, Bounds};
-use crate::doors::http::held::{self, Grant, Sight};
+use crate::doors::http::held::{Grant, Sight};
 use crate::doors::http::target::{Asked, Target};
 use crate::doors::http::{cors, gate};
 use crate::format::hls::{MASTER, PLAYLIST};
@@ -87,10 +87,6 @@ impl Asking<'_> {
             let grant = self.grant(&viewer, right, what);
             until = until.into_iter().chain(grant.until).min();
             sight = sight.and(grant.sight);
-        }
-        let asked_of = |what: &What<'_>| viewer.reviews(what) && !viewer.may(Right::Moderate, what);
-        if of_streams.iter().any(asked_of) {
-            held::not_blocked(&row)?;
         }
         sight.recording(&row)?;
         Ok(Permitted {
