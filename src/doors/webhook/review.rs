@@ -346,6 +346,11 @@ fn read(status: StatusCode, body: &[u8]) -> Result<Said, Fault> {
         status: answer.status,
         reason: answer.reason,
         asks: false,
+    if body.trim_ascii().is_empty() {
+        let text =
+            format!("it answered {status} without a review; where the review comes later, it answers 202");
+        return Err(Fault::Wrong(text));
+    }
     }))
 }
 
@@ -372,8 +377,8 @@ mod tests {
             let body = format!("{{\"status\":\"{word}\",\"reason\":null}}");
             assert_eq!(said(201, body.as_bytes()), Ok(Said::Review(Review::of(status))));
         }
-        for (status, body) in [(202, &b"{\"status\":\"pass\"}"[..]), (204, b""), (200, b" \r\n")] {
-            assert_eq!(said(status, body), Ok(Said::Later));
+        for body in [&b"{\"status\":\"pass\"}"[..], b"", b"ok"] {
+            assert_eq!(said(202, body), Ok(Said::Later));
         }
     }
 
@@ -391,6 +396,9 @@ mod tests {
             (200, b"{\"status\":1}", "no review"),
             (200, b"{\"status\":\"pass\",\"reason\":\"\"}", "no review"),
             (200, b"{\"status\":\"pass\",\"reason\":\"a\\nb\"}", "no review"),
+            (200, b"", "without a review"),
+            (200, b" \r\n", "202"),
+            (204, b"", "without a review"),
             (200, long.as_bytes(), "128"),
             (200, &[b'x'; MOST_ANSWER + 1], "more than 4096"),
             (302, b"", "redirects are not followed"),
