@@ -72,6 +72,8 @@ impl Writer {
         let listeners = self.book.listeners.clone().map(OutboxChange::Rejoin);
         again.extend(listeners.map(|all| Op::Change(Change::Outbox(all))));
         let entered = again.len();
+        // What is held back is read anew of this journal, whose rows may be of other recordings.
+        self.reviewed = None;
         self.book.reopen(journal, again);
         if let Err(error) = self.commit(Vec::new()) {
             // The store can be read and not written. The next attempt enters the publishes that are live then.
@@ -79,7 +81,6 @@ impl Writer {
             return Err(error);
         }
         self.progress.journal = self.book.journal.identity().unwrap_or(self.progress.journal);
-        self.reviewed = None;
         self.publish_held();
         self.away = None;
         tracing::warn!(dir = %self.env.settings.dir.display(), "the store is back: {report}");
