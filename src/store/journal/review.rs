@@ -139,12 +139,11 @@ pub(super) fn forget_without_tape(db: &Connection) -> Result {
     execute(db, &sql, [])
 }
 
-/// Notes in memory which rows of `reviewed` change, for this connection: the triggers and the table are its own, and a transaction that
+/// Notes which rows of `reviewed` change, for this connection: the triggers and the table are its own, and a transaction that
 /// is taken back takes its notes back.
 pub(super) fn watch(db: &Connection) -> Result {
     db.execute_batch(
-        "PRAGMA temp_store = memory;
-         CREATE TEMP TABLE reviewed_changed (id BLOB PRIMARY KEY) WITHOUT ROWID;
+        "CREATE TEMP TABLE reviewed_changed (id BLOB PRIMARY KEY) WITHOUT ROWID;
          CREATE TEMP TRIGGER reviewed_put AFTER INSERT ON main.reviewed BEGIN
              INSERT OR IGNORE INTO reviewed_changed VALUES (new.id); END;
          CREATE TEMP TRIGGER reviewed_set AFTER UPDATE ON main.reviewed BEGIN
