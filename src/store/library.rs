@@ -326,9 +326,15 @@ impl Library {
         self.journal().sharing_tape(recording, most)
     }
 
-    /// Up to so many recordings that are over, and of which a service is to say whether viewers may have them.
-    pub fn to_ask(&self, most: usize) -> Result<Vec<RecordingId>, StoreError> {
-        self.journal().to_ask(most)
+    /// Up to so many recordings that are over, and of which a service is to say whether viewers may have them, the oldest first. Each
+    /// has its place in the list; those behind the place `after` are given.
+    pub fn to_ask(&self, after: i64, most: usize) -> Result<Vec<(i64, RecordingId)>, StoreError> {
+        self.journal().to_ask(after, most)
+    }
+
+    /// How many recordings that list has, counted up to `most`.
+    pub fn waiting_to_ask(&self, most: usize) -> Result<usize, StoreError> {
+        self.journal().waiting_to_ask(most)
     }
 
     /// All categories, by id.

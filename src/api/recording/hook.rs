@@ -11,7 +11,9 @@ use crate::model::{About, Review, ReviewStatus, Right, Rights, Title, recording_
 use crate::store::RecordingRow;
 
 /// Most recordings that are looked at in one go.
-const MOST: usize = 1_000;
+const PAGE: usize = 100;
+/// Recordings that wait are counted up to this number.
+const COUNTED: usize = 1_000;
 /// Most frames that a question names.
 const FRAMES: u32 = 10;
 /// How long the token of a question is valid, in microseconds.
@@ -47,10 +49,28 @@ struct Frame {
     url: String,
 }
 
+/// Some of the recordings that are over, and of which the hook is to say whether viewers may have them.
+pub struct ToAsk {
+    /// The oldest first, each with its place.
+    pub page: Vec<(i64, RecordingId)>,
+    /// No more are behind these.
+    pub is_last: bool,
+    /// How many there are in all, counted up to 1,000.
+    pub waiting: usize,
+}
+
 impl Api {
-    /// Recordings that are over, and of which the hook is to say whether viewers may have them: the oldest first.
-    pub async fn to_ask(&self) -> Result<Vec<RecordingId>, Failure> {
-        self.read(|library| library.to_ask(MOST)).await
+    /// Recordings that the hook is to be asked about, behind a place; all are behind 0.
+    pub async fn to_ask(&self, after: i64) -> Result<ToAsk, Failure> {
+        self.read(move |library| {
+            let page = library.to_ask(after, PAGE)?;
+            Ok(ToAsk {
+                is_last: page.len() < PAGE,
+                waiting: library.waiting_to_ask(COUNTED)?,
+                page,
+            })
+        })
+        .await
     }
 
     /// The question about a recording, with a token for its stills that is new. None where there is nothing to ask any more.

@@ -9,6 +9,7 @@
 mod offer;
 mod review;
 mod run;
+mod turns;
 
 pub use review::{HookSettings, ReviewHook};
 

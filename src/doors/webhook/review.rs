@@ -3,7 +3,6 @@
 //! The journal says which recordings are to be asked about, so nothing is forgotten: not over a restart, nor where the service is away
 //! for weeks. What failed, and when it is tried again, is known in memory alone: a start tries all at once.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::offer::{Door, signed};
+use super::turns::{Turn, Turns};
 use crate::api::{Api, HookStatus};
 use crate::config::HookUrl;
 use crate::media::RecordingId;
@@ -144,7 +144,7 @@ async fn run(
             api: api.clone(),
             state: state.clone(),
             away: None,
-            failed: BTreeMap::new(),
+            turns: Turns::default(),
         };
         worker.work(progress.clone(), again.clone())
     };
@@ -157,6 +157,8 @@ enum Fault {
     Away(String),
     /// It is about this recording.
     Wrong(String),
+    /// The box cannot ask, or cannot note the answer.
+    Here(String),
 }
 
 /// What a service says.
@@ -174,8 +176,7 @@ struct Worker {
     state: State,
     /// The service is away: when it is asked again, and why.
     away: Option<(Instant, String)>,
-    /// Recordings without a usable answer: when each is asked about again, and why.
-    failed: BTreeMap<RecordingId, (Instant, String)>,
+    turns: Turns,
 }
 
 impl Worker {
@@ -191,7 +192,7 @@ impl Worker {
                 more = has_ended(&mut progress, ended) => if !more { return },
                 () = again.notified() => {
                     self.away = None;
-                    self.failed.clear();
+                    self.turns = Turns::default();
                 }
                 () = sleep(wait) => {}
             }
@@ -200,53 +201,49 @@ impl Worker {
 
     /// Asks about one recording, if one is due. Gives the time until the next look.
     async fn step(&mut self) -> Duration {
-        let waiting = match self.api.to_ask().await {
-            Ok(waiting) => waiting,
+        let found = match self.api.to_ask(self.turns.after()).await {
+            Ok(found) => found,
             Err(failure) => {
                 tracing::debug!("{TASK}: the journal cannot be read: {}", failure.message);
                 return PAUSE;
             }
         };
-        self.failed.retain(|id, _| waiting.contains(id));
         let now = Instant::now();
-        let away = self
-            .away
-            .as_ref()
-            .map(|(until, _)| *until)
-            .filter(|until| *until > now);
-        let is_due = |id: &&RecordingId| self.failed.get(id).is_none_or(|(due, _)| *due <= now);
-        let due = waiting.iter().find(is_due).copied().filter(|_| away.is_none());
-        self.say(waiting.len());
-        let Some(id) = due else {
-            let next = self.failed.values().map(|(due, _)| *due).min();
-            let next = away.or(next).filter(|_| !waiting.is_empty());
-            return next.map_or(LOOK, |next| {
-                next.saturating_duration_since(now).clamp(MOMENT, LOOK)
-            });
+        self.say(found.waiting);
+        let until = |next: Instant| next.saturating_duration_since(now).clamp(MOMENT, LOOK);
+        if let Some((next, _)) = self.away.as_ref().filter(|(next, _)| *next > now) {
+            return until(*next);
+        }
+        let tries = self.away.is_some();
+        let id = match self.turns.next(&found.page, found.is_last, (now, tries)) {
+            Turn::Ask(id) => id,
+            Turn::ReadOn => return Duration::ZERO,
+            Turn::Wait(next) => {
+                self.say(found.waiting);
+                return next.map_or(LOOK, until);
+            }
         };
         match self.ask(id).await {
             Ok(()) => {
-                self.failed.remove(&id);
-                if self.away.take().is_some() {
-                    tracing::info!("{} answers again", self.settings.url);
-                }
+                self.turns.settled(id);
+                self.is_back();
             }
             Err(fault) => self.note(id, fault),
         }
-        self.say(waiting.len());
+        self.say(found.waiting);
         Duration::ZERO
     }
 
     /// Asks about a recording, and notes the answer.
     async fn ask(&mut self, id: RecordingId) -> Result<(), Fault> {
-        let later = |failure: crate::api::Failure| Fault::Away(failure.message);
-        let Some(body) = self.api.question(id).await.map_err(later)? else {
+        let here = |failure: crate::api::Failure| Fault::Here(failure.message);
+        let Some(body) = self.api.question(id).await.map_err(here)? else {
             return Ok(());
         };
         let url = self.settings.url.expose();
         let url: reqwest::Url = url
             .parse()
-            .map_err(|_| Fault::Away("the address is none".to_owned()))?;
+            .map_err(|_| Fault::Here("the address is none".to_owned()))?;
         let request = self.door.post(url);
         let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
         let request = signed(request, self.settings.key.as_deref(), body);
@@ -260,36 +257,52 @@ impl Worker {
             Said::Review(review) => Some(review),
             Said::Later => None,
         };
-        self.api.hook_says(id, review).await.map_err(later)
+        self.api.hook_says(id, review).await.map_err(here)
     }
 
     fn note(&mut self, id: RecordingId, fault: Fault) {
-        let due = Instant::now() + self.settings.every;
-        let url = &self.settings.url;
+        let (url, every) = (&self.settings.url, self.settings.every);
         match fault {
-            Fault::Away(reason) => {
-                let reason = format!("{url} is not asked about recordings that are held back: {reason}");
+            Fault::Away(why) => {
+                let reason = format!("{url} is not asked about recordings that are held back: {why}");
                 if self.away.is_none() {
                     tracing::warn!("{reason}; edgereel tries again, and they stay held back");
                 }
-                self.away = Some((due, reason));
+                self.away = Some((Instant::now() + every, reason));
+                // Where it is this recording that keeps the service from answering, the next try is about another one.
+                let reason = format!("{url} gave no answer about recording {id}: {why}");
+                self.turns.failed(id, every * 2, reason);
             }
-            Fault::Wrong(reason) => {
-                let reason = format!("{url} gave no usable answer about recording {id}: {reason}");
-                if !self.failed.contains_key(&id) {
+            Fault::Wrong(why) => {
+                let reason = format!("{url} gave no usable answer about recording {id}: {why}");
+                if !self.turns.is_known(&reason) {
                     tracing::warn!("{reason}; edgereel asks again, and the recording stays held back");
                 }
-                self.failed.insert(id, (due, reason));
-                // It answers.
-                self.away = None;
+                self.turns.failed(id, every, reason);
+                self.is_back();
             }
+            Fault::Here(why) => {
+                // Often it is the same for all.
+                let reason = format!("a review is not asked for, or not noted: {why}");
+                if !self.turns.is_known(&reason) {
+                    tracing::warn!("{reason}; edgereel tries again, and recording {id} stays held back");
+                }
+                self.turns.failed(id, every, reason);
+            }
+        }
+    }
+
+    /// The service answers.
+    fn is_back(&mut self) {
+        if self.away.take().is_some() {
+            tracing::info!("{} answers again", self.settings.url);
         }
     }
 
     /// Says how it goes.
     fn say(&self, waiting: usize) {
-        let failed = self.failed.values().next_back();
-        let fault = self.away.as_ref().or(failed).filter(|_| waiting > 0);
+        let fault = self.away.as_ref().or(self.turns.fault());
+        let fault = fault.filter(|_| waiting > 0);
         let mut now = self.state.now();
         now.waiting = waiting;
         now.next = fault.map(|(due, _)| *due);
@@ -334,8 +347,13 @@ fn read(status: StatusCode, body: &[u8]) -> Result<Said, Fault> {
         let text = format!("its answer has more than {MOST_ANSWER} bytes");
         return Err(Fault::Wrong(text));
     }
-    if status == StatusCode::ACCEPTED || body.trim_ascii().is_empty() {
+    if status == StatusCode::ACCEPTED {
         return Ok(Said::Later);
+    }
+    if body.trim_ascii().is_empty() {
+        let text =
+            format!("it answered {status} without a review; where the review comes later, it answers 202");
+        return Err(Fault::Wrong(text));
     }
     let answer: Answer = serde_json::from_slice(body).map_err(|error| {
         let why = error.to_string();
@@ -346,11 +364,6 @@ fn read(status: StatusCode, body: &[u8]) -> Result<Said, Fault> {
         status: answer.status,
         reason: answer.reason,
         asks: false,
-    if body.trim_ascii().is_empty() {
-        let text =
-            format!("it answered {status} without a review; where the review comes later, it answers 202");
-        return Err(Fault::Wrong(text));
-    }
     }))
 }
 
@@ -361,7 +374,7 @@ mod tests {
     fn said(status: u16, body: &[u8]) -> Result<Said, String> {
         read(StatusCode::from_u16(status).unwrap(), body).map_err(|fault| match fault {
             Fault::Away(reason) => format!("away: {reason}"),
-            Fault::Wrong(reason) => reason,
+            Fault::Wrong(reason) | Fault::Here(reason) => reason,
         })
     }
 
@@ -387,6 +400,9 @@ mod tests {
         let long = format!("{{\"status\":\"pass\",\"reason\":\"{}\"}}", "x".repeat(129));
         for (status, body, word) in [
             (200, &b"ok"[..], "no review"),
+            (200, b"", "without a review"),
+            (200, b" \r\n", "202"),
+            (204, b"", "without a review"),
             (200, b"\xff\xfe", "no review"),
             (200, b"null", "no review"),
             (200, b"{}", "status"),
@@ -396,9 +412,6 @@ mod tests {
             (200, b"{\"status\":1}", "no review"),
             (200, b"{\"status\":\"pass\",\"reason\":\"\"}", "no review"),
             (200, b"{\"status\":\"pass\",\"reason\":\"a\\nb\"}", "no review"),
-            (200, b"", "without a review"),
-            (200, b" \r\n", "202"),
-            (204, b"", "without a review"),
             (200, long.as_bytes(), "128"),
             (200, &[b'x'; MOST_ANSWER + 1], "more than 4096"),
             (302, b"", "redirects are not followed"),

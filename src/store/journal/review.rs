@@ -49,6 +49,10 @@ pub(super) const UNBLOCKED: &str = "NOT EXISTS (SELECT 1 FROM reviewed b INDEXED
     AND NOT EXISTS (SELECT 1 FROM recordings p CROSS JOIN reviewed b INDEXED BY reviewed_blocked ON b.review = 2
         AND b.stream = p.stream AND b.start < p.end - 100000 AND b.end > p.start + 100000 WHERE p.whole = r.recording)";
 
+/// Recordings that are over, and of which a service is to say whether viewers may have them.
+const ASKED: &str =
+    "recordings INDEXED BY recordings_asks WHERE asks AND asks = 1 AND state = 'closed' AND review = 1";
+
 /// Notes what a review says. What is held back is not delivered: what was begun is given up. `tell` is the time of the event.
 pub(super) fn review(
     db: &Connection,
@@ -242,14 +246,26 @@ impl Journal {
         Ok(found.flatten())
     }
 
-    /// Recordings that are over, and of which a service is to say whether viewers may have them.
-    pub(in crate::store) fn to_ask(&self, most: usize) -> std::result::Result<Vec<RecordingId>, StoreError> {
-        let sql = "SELECT id FROM recordings INDEXED BY recordings_asks
-             WHERE asks AND asks = 1 AND state = 'closed' AND review = 1 ORDER BY recording LIMIT ?1";
+    /// Recordings that are over, and of which a service is to say whether viewers may have them: those behind a place of the list,
+    /// each with its own.
+    pub(in crate::store) fn to_ask(
+        &self,
+        after: i64,
+        most: usize,
+    ) -> std::result::Result<Vec<(i64, RecordingId)>, StoreError> {
+        let sql = format!("SELECT recording, id FROM {ASKED} AND recording > ?1 ORDER BY recording LIMIT ?2");
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.all(sql, params![most], |row| {
-            Ok(RecordingId::from_bytes(self.col(row, 0)?))
+        self.all(&sql, params![after, most], |row| {
+            Ok((self.col(row, 0)?, RecordingId::from_bytes(self.col(row, 1)?)))
         })
+    }
+
+    /// How many there are of them, counted up to `most`.
+    pub(in crate::store) fn waiting_to_ask(&self, most: usize) -> std::result::Result<usize, StoreError> {
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {ASKED} LIMIT ?1)");
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let count = self.one(&sql, params![most], |row| self.col::<i64>(row, 0))?;
+        Ok(usize::try_from(count.unwrap_or_default()).unwrap_or_default())
     }
 
     /// Some of the other recordings that have tape of a recording, or nearly, with their reviews.

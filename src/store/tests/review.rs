@@ -245,7 +245,18 @@ fn the_hook_is_asked_of_what_a_template_held_back_until_somebody_said_something(
             .chain([a.record(id(4), 0), a.append(0), a.append(1)])
             .collect(),
     );
-    let to_ask = |rig: &Rig| rig.library().to_ask(9).unwrap();
+    let to_ask = |rig: &Rig| {
+        let library = rig.library();
+        // A page of one after the other.
+        let (mut after, mut all) = (0, Vec::new());
+        while let Some((place, id)) = library.to_ask(after, 1).unwrap().pop() {
+            all.push(id);
+            after = place;
+        }
+        assert_eq!(library.waiting_to_ask(9).unwrap(), all.len());
+        assert_eq!(library.waiting_to_ask(1).unwrap(), all.len().min(1));
+        all
+    };
     // What is recorded is not asked of, and what a person reviewed meanwhile neither.
     review(&mut rig, id(3), said(Waits, ""), false).unwrap();
     assert_eq!(to_ask(&rig), []);
