@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Api;
-use super::answer::Failure;
+use super::answer::{Code, Failure};
 use super::arguments::{Limit, time, typed};
 use super::command::{AFTER, Command, Effect, Kind, Reach, Right, carries_out, takes};
 use super::paged::fitting;
@@ -169,7 +169,7 @@ impl Entry {
                         self.object.insert((*name).to_owned(), made);
                     }
                 }
-                "ok"
+                self.of_list(value)
             }
             Err(failure) => {
                 let code = failure.code.as_str();
@@ -186,6 +186,27 @@ impl Entry {
             object: Value::Object(self.object.clone()).to_string(),
             outcome,
         });
+    }
+
+    /// The outcome of a command about several recordings, of which the answer has a result or an error for each: where all were
+    /// refused, the code of the first. The entry names those that were.
+    fn of_list(&mut self, answer: &Value) -> &'static str {
+        let each = answer.get("reviews").and_then(Value::as_array);
+        let each = each.map_or(&[][..], Vec::as_slice);
+        let (mut refused, mut first) = (Vec::new(), None);
+        for one in each {
+            if let Some(error) = one.get("error") {
+                first = first.or_else(|| error.get("code")?.as_str());
+                refused.extend(one.get("recording").and_then(told));
+            }
+        }
+        let is_all = !refused.is_empty() && refused.len() == each.len();
+        if !refused.is_empty() {
+            self.object.insert("refused".to_owned(), refused.into());
+        }
+        let codes = Code::ALL.map(Code::as_str);
+        let code = codes.into_iter().find(|code| is_all && first == Some(*code));
+        code.unwrap_or("ok")
     }
 
     /// Writes to the journal. If that fails, the command is carried out all the same, and the log has it.

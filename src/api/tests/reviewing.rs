@@ -87,6 +87,19 @@ async fn each_recording_of_a_list_is_reviewed_and_what_is_refused_is_named() {
         assert_eq!(review["ok"], !review["result"].is_null());
     }
     assert_eq!(reviews[1]["error"]["code"], "not_found");
+    let audited = async || {
+        let list = asked(&the_box.api, "audit.list", &json!({ "limit": 1 })).await;
+        let entry = &list["result"]["entries"][0];
+        (entry["outcome"].clone(), entry["object"]["refused"].clone())
+    };
+    let (outcome, refused) = audited().await;
+    let named: Vec<_> = refused.as_array().unwrap().iter().map(Value::as_str).collect();
+    assert_eq!((outcome, named.len()), (json!("ok"), 5));
+    assert_eq!(named[..3], [Some("nothing"), Some(""), Some("01")]);
+    reviewed(&the_box.api, &["nothing", "01"]).await;
+    assert_eq!(audited().await, (json!("not_found"), json!(["nothing", "01"])));
+    reviewed(&the_box.api, &[&two]).await;
+    assert_eq!(audited().await, (json!("ok"), Value::Null));
     assert_eq!(reviews[6]["result"]["recording"], two.as_str());
     assert_eq!(reviews[6]["result"]["reason"], "why");
     let held = the_box.api.held();
