@@ -43,7 +43,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
         )
         .of(Values::Words(&["2h", "24h", "7d", "forever"])),
     ],
-    carry_out: carries_out!(create -> TokenMade),
+    carry_out: carries_out!(create -> TokenMade, secret),
 }];
 
 /// How long a token is valid.
@@ -232,6 +232,11 @@ mod tests {
         assert_eq!(claims.rights.to_string(), "watch");
         assert_eq!(claims.expires, Some(NOW + 86_400_000_000));
         assert_eq!((claims.from, claims.to), (None, None));
+    }
+
+    #[test]
+    fn a_token_is_a_secret_that_is_remembered_nowhere() {
+        assert!(COMMANDS.iter().all(Command::is_secret));
     }
 
     #[test]
