@@ -127,6 +127,10 @@ fn carry(mut client: TcpStream, to: SocketAddr, link: &Mutex<Link>, free: &Mutex
         let Ok(count) = client.read(&mut buffer) else {
             break;
         };
+        // The link may have died while the connection was idle.
+        while matches!(*link.lock().unwrap(), Link::Dead) {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
         if count == 0 || server.write_all(&buffer[..count]).is_err() {
             break;
         }
