@@ -30,6 +30,8 @@ export const box = {
   isLetIn: null as boolean | null,
   why: "",
   rights: new Set<Right>(),
+  /** The name of the viewer, as the box says it. */
+  viewer: "",
   /** The clock of the box minus the browser's, where they are apart. */
   clockApartMs: null as number | null,
   knowsTheTime: true,
@@ -64,7 +66,7 @@ export async function ask<T>(command: string, body: object = {}, patience = PATI
   const headers = { "Content-Type": "application/json" };
   const reply = await send("api/v1/" + command, { method: "POST", headers, body: JSON.stringify(body) }, patience);
   // What the viewer may do has changed under the page, or it holds for other streams alone.
-  if (reply.status === 403) void meet().catch(() => {});
+  if (reply.status === 403) doubt();
   return (await answer<{ result: T }>(reply)).result;
 }
 
@@ -132,8 +134,9 @@ export async function meet(patience = PATIENCE_MS): Promise<void> {
   try {
     // A browser asks for the key where a command is refused; what the session says, it leaves to the page.
     if (proof === "key") await answer(await send("api/v1/stream.list?limit=1", {}, patience));
-    const known = await answer<{ rights: Right[] }>(await send("api/v1/session"));
+    const known = await answer<{ viewer: string; rights: Right[] }>(await send("api/v1/session"));
     box.rights = new Set(known.rights);
+    box.viewer = known.viewer;
   } catch (error) {
     // Without an answer nothing is known.
     if (!(error instanceof Refused)) return;
@@ -148,6 +151,17 @@ export async function meet(patience = PATIENCE_MS): Promise<void> {
   if (before !== [...box.rights].join()) tell(changed);
 }
 
+let isAsked = false;
+
+/** Asks once more whether the viewer is let in, and what it may do: the box refused something, or ended its events. */
+export function doubt(): void {
+  if (box.isLetIn !== true || isAsked) return;
+  isAsked = true;
+  void meet()
+    .catch(() => {})
+    .finally(() => (isAsked = false));
+}
+
 function letIn(isLetIn: boolean, why: string): void {
   if (box.isLetIn === isLetIn && box.why === why) return;
   box.isLetIn = isLetIn;
@@ -158,8 +172,9 @@ function letIn(isLetIn: boolean, why: string): void {
 async function answer<T>(reply: Response): Promise<T> {
   if (reply.ok) return (await reply.json()) as T;
   const refused = await refusal(reply);
-  // A session that ended, or a key that was taken away: the form says so. Who comes for the first time needs no reason.
-  if (reply.status === 401) letIn(false, proof === "none" ? "" : refused.message);
+  // A session that ended, or a key that was taken away: the form says so. Who comes for the first time needs no reason, and a
+  // reason that is shown stays.
+  if (reply.status === 401 && box.isLetIn !== false) letIn(false, proof === "none" ? "" : refused.message);
   throw refused;
 }
 
@@ -187,6 +202,7 @@ export function heard(reply: Response, began: number): void {
   lastAnswer = performance.now();
   const date = Date.parse(reply.headers.get("Date") ?? "");
   if (!Number.isNaN(date)) clock(date, (began + Date.now()) / 2);
+  if (reply.status === 401) doubt();
   if (box.isThere) return;
   box.isThere = true;
   tell(changed);

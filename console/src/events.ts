@@ -1,7 +1,7 @@
 // The events of the box: one connection for the whole page, only while somebody looks at it. Events of the time in between are
 // asked for by the id of the last one.
 
-import { box, credentials, heard, missed, onBack, onChange } from "./box";
+import { box, credentials, doubt, heard, missed, onBack, onChange } from "./box";
 
 /** An event. */
 export interface Told {
@@ -57,8 +57,9 @@ async function read(): Promise<void> {
     heard(reply, began);
     if (reply.ok && reply.body) {
       await pieces(reply.body.getReader(), ours);
-      // It ended by itself: the box stops, or takes the viewer's right away. The next question says which.
     }
+    // It ended by itself: the box stops, or takes the viewer's right away.
+    doubt();
   } catch {
     if (!ours.signal.aborted) missed();
   }

@@ -2,12 +2,14 @@
 
 import { box, boxNow, isKnown, logIn, logInByKey, logOut, meet, onBack, onChange, wantLogIn, watch } from "./box";
 import { field, fill, h, say } from "./dom";
+import { screenGoes } from "./drafts";
 import { readEvents } from "./events";
 import { parsePlace } from "./places";
 import { basketScreen } from "./screens/basket";
 import { eventsScreen } from "./screens/events";
 import { recordingScreen } from "./screens/recording";
 import { recordingsScreen } from "./screens/recordings";
+import { sharedScreen } from "./screens/shared";
 import { streamsScreen } from "./screens/streams";
 import { timelineScreen } from "./screens/timeline";
 import { moment } from "./show";
@@ -40,7 +42,9 @@ function show(): void {
   const { screen, what, query } = parsePlace(location.hash);
   const managed = MANAGED.find((one) => one === screen);
   const name = managed ?? (screen in SCREENS ? screen : "streams");
-  const wanted = box.isLetIn === null ? "" : box.isLetIn ? location.hash + "|" : "login|" + box.why;
+  // What is shared needs no login: the link opens it.
+  const isShared = screen === "shared";
+  const wanted = isShared ? location.hash + "|shared" : box.isLetIn === null ? "" : box.isLetIn ? location.hash + "|" : "login|" + box.why;
   links.hidden = box.isLetIn !== true;
   const who = document.querySelector<HTMLElement>("button.who");
   if (who) {
@@ -56,9 +60,11 @@ function show(): void {
   if (wanted === shown || wanted === "") return;
   const isFirst = shown === "";
   shown = wanted;
+  screenGoes(!isShared && box.isLetIn === false && box.why !== "");
   end?.();
   end = null;
-  if (box.isLetIn) end = managed ? manage(managed) : (SCREENS[name] as Screen)(main, what, query);
+  if (isShared) end = sharedScreen(main, what, query);
+  else if (box.isLetIn) end = managed ? manage(managed) : (SCREENS[name] as Screen)(main, what, query);
   else loginForm();
   document.title = (main.querySelector("h1")?.textContent ?? "") + " – edgereel";
   // Who moves with the keyboard or hears the page begins at the new screen's heading.

@@ -9,6 +9,10 @@ export const timelineLink = (stream: string): string => "#/timeline/" + encodeUR
 /** The address of the time lines of several streams in step. */
 export const togetherLink = (streams: string[]): string => "#/timeline?" + streams.map((one) => "s=" + encodeURIComponent(one)).join("&");
 
+/** The address of the page that plays what a token opens, for whoever has it. */
+export const sharedLink = (path: string, until: string | null): string =>
+  "#/shared?of=" + encodeURIComponent(path) + (until === null ? "" : "&until=" + encodeURIComponent(until));
+
 /** The words of an address: the screen, and what it shows. */
 export function parsePlace(hash: string): { screen: string; what: string; query: URLSearchParams } {
   const [path = "", query = ""] = hash.replace(/^#?\/?/, "").split("?");

@@ -1,6 +1,7 @@
 // Plays an address in a video element: a file, or HLS by the browser's own player or by hls.js, which is loaded when it is
 // needed for the first time.
 
+import { doubt } from "./box";
 import { address } from "./show";
 
 const HLS = "application/vnd.apple.mpegurl";
@@ -72,7 +73,12 @@ export interface Options {
 /** Plays a file. */
 export function playFile(video: HTMLVideoElement, path: string, failed: () => void): Playing {
   let isOver = false;
-  const error = () => !isOver && failed();
+  const error = () => {
+    if (isOver) return;
+    // A browser does not tell what the box answered.
+    doubt();
+    failed();
+  };
   video.addEventListener("error", error);
   video.src = address(path);
   video.play().catch(() => {});
@@ -137,7 +143,9 @@ function byScript(Hls: HlsClass, video: HTMLVideoElement, path: string, options:
   hls.on("hlsError", (_, told) => {
     if (!told.fatal) return;
     if (told.type === "mediaError") return hls.recoverMediaError();
-    options.failed?.(told.response?.code ?? 0);
+    const status = told.response?.code ?? 0;
+    if (status === 401 || status === 403) doubt();
+    options.failed?.(status);
     // The box restarts, or the stream is not on the air yet.
     clearTimeout(again);
     again = window.setTimeout(() => hls.loadSource(address(path)), AGAIN_MS);

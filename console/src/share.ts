@@ -4,6 +4,7 @@ import type { Token } from "./answers";
 import { ask } from "./box";
 import { commandButton } from "./command";
 import { copyable, dialog, field, fill, h, say } from "./dom";
+import { sharedLink } from "./places";
 import { moment } from "./show";
 import { t } from "./words";
 
@@ -28,9 +29,11 @@ export function share(title: string, shared: Shared): void {
     say(made, t("waits"));
     try {
       const token: Token = await ask("token.create", body());
-      const link = linkOf(token, shared.path);
+      const base = baseOf(token);
+      const path = `t/${token.token}/${shared.path}`;
       const until = token.expires === null ? "" : t("valid_until", { time: moment(token.expires) });
-      fill(made, copyable(t("link"), link), h("p", {}, until, " ", t("link_secret")));
+      const links = [copyable(t("link"), base + sharedLink(path, token.expires)), copyable(t("link_media"), new URL(path, base).href)];
+      fill(made, ...links, h("p", {}, until, " ", t("link_secret")));
     } catch (error) {
       say(made, error instanceof Error ? error.message : String(error));
     }
@@ -42,9 +45,8 @@ export function share(title: string, shared: Shared): void {
 
 // The address by which this page was reached reaches the box. That of the loopback reaches it from here alone: the box may know
 // another one then.
-function linkOf(token: Token, path: string): string {
+function baseOf(token: Token): string {
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   const known = token.url?.split("/t/")[0];
-  const base = isHere && known !== undefined ? known + "/" : document.baseURI.split("#")[0];
-  return new URL(`t/${token.token}/${path}`, base).href;
+  return isHere && known !== undefined ? known + "/" : new URL(".", document.baseURI).href;
 }

@@ -3,12 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { box } from "../src/box";
 import { quoted, typed } from "../src/command";
+import { draft, screenGoes } from "../src/drafts";
 import { parse } from "../src/events";
-import { parsePlace } from "../src/places";
+import { parsePlace, sharedLink } from "../src/places";
 import { fits } from "../src/screens/events";
 import { searchOf } from "../src/screens/recordings";
 import { notesOf } from "../src/screens/recording";
+import { isShared } from "../src/screens/shared";
 import { bytes, length, streamPath } from "../src/show";
 import { LONGEST_MS, SHORTEST_MS, ticks, timeAt, zoomed } from "../src/timeline/scale";
 import { shared } from "../src/timeline/selection";
@@ -40,6 +43,37 @@ test("hours of a week are read as the box writes them, and written as it reads t
   }
   assert.deepEqual(linesOf(emptyWeek()), []);
   assert.equal(typed("task.create", { stream: "live/a", weekly: ["Sat,Sun 10:00-12:00", "Mon 08:00-09:00"] }), "edgereel ctl task.create stream=live/a 'weekly=Sat,Sun 10:00-12:00' 'weekly=Mon 08:00-09:00'");
+});
+
+test("a link that was changed leads to nothing but what a token opens", () => {
+  for (const path of ["t/AQx_-9/r/1.mp4", "t/AQ/s/live/a%20b/master.m3u8?start=1", "t/AQ/live/cam1.m3u8"]) assert.ok(isShared(path), path);
+  const others = ["", "t/", "t/AQ", "t/AQ/", "r/1.mp4", "/t/AQ/r/1.mp4", "//a.test/t/AQ/r/1", "http://a.test/t/AQ/r/1", "javascript:1", "t/../api/v1/session", "t/AQ/../../api/v1/session", "t/%2e%2e/api/v1"];
+  for (const path of others) assert.ok(!isShared(path), path);
+  assert.deepEqual(parsePlace(sharedLink("t/AQ/r/1.mp4?from=1&to=2", "2026-01-01T00:00:00Z")).query.get("of"), "t/AQ/r/1.mp4?from=1&to=2");
+});
+
+test("what is typed when a session ends is there again for the same viewer, and what was not touched is what the box says", () => {
+  const field = (value: string) => ({ value, isConnected: true, closest: () => null, dispatchEvent: () => true }) as unknown as HTMLInputElement;
+  const type = (viewer: string, isSessionOver: boolean) => {
+    box.viewer = viewer;
+    const [title, tags] = [field("old"), field("a")];
+    draft("recording 1", [title, tags]);
+    title.value = "half a ti";
+    screenGoes(isSessionOver);
+  };
+  const found = (viewer: string) => {
+    box.viewer = viewer;
+    const fields = [field("old"), field("b")];
+    draft("recording 1", fields);
+    screenGoes(false);
+    return fields.map((one) => one.value).join();
+  };
+  type("ann", false);
+  assert.equal(found("ann"), "old,b");
+  type("ann", true);
+  assert.equal(found("bob"), "old,b");
+  assert.equal(found("ann"), "half a ti,b");
+  assert.equal(found("ann"), "old,b");
 });
 
 test("notes have their seconds in front", () => {

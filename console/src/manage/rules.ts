@@ -3,6 +3,7 @@
 import { ask } from "../box";
 import { action, commandButton } from "../command";
 import { type Child, dialog, field, fill, h } from "../dom";
+import { draft } from "../drafts";
 import { timelineLink } from "../places";
 import { address, bytes, moment } from "../show";
 import type { Channel, Push, Rule, Task, Template } from "./answers";
@@ -173,6 +174,7 @@ function ruleForm(done: () => void): HTMLElement {
     record: h("select", { name: "record" }, ...Object.entries(RECORD).map(([value, word]) => h("option", { value }, m(word)))),
     domain: h("input", { name: "domain", maxlength: 253 }),
   };
+  draft("rule", Object.values(inputs));
   const put = doing(m("put_rule"), () => ["rule.put", filled(inputs)], done);
   return h(
     "form",
@@ -201,6 +203,7 @@ function taskForm(done: () => void): HTMLElement {
     once.hidden = kind.value !== "once";
     weekly.hidden = kind.value !== "weekly";
   });
+  draft("task", [stream, name, template, kind, start, end, zone]);
   const body = (): [string, Body] => {
     const found = filled({ stream, template, name });
     if (kind.value === "weekly") {
@@ -230,6 +233,7 @@ function taskForm(done: () => void): HTMLElement {
 /** A command whose arguments are written as JSON: `docs/mqtt.md` and the help of the command name them. */
 function jsonForm(command: string, example: Body, done: () => void): HTMLElement {
   const text = h("textarea", { rows: 6, name: "json", spellcheck: "false", dir: "ltr", maxlength: 60_000 }, JSON.stringify(example, null, 1));
+  draft(command, [text]);
   const body = (): [string, Body] => {
     let read: unknown;
     try {

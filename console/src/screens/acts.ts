@@ -5,6 +5,7 @@ import { basketButton, basketLink } from "../basket";
 import { box } from "../box";
 import { action } from "../command";
 import { type Child, dialog, field, fill, h } from "../dom";
+import { draft } from "../drafts";
 import { length } from "../show";
 import { t } from "../words";
 import { links, made, nameOf } from "./states";
@@ -48,6 +49,7 @@ export function acts(video: () => HTMLVideoElement | null, changed: () => void):
 function partsOf(one: Recording, video: () => HTMLVideoElement | null, said: Element): Child[] {
   const [from, to] = [h("input", { type: "number", step: "any" }), h("input", { type: "number", step: "any" })];
   const note = h("input", { maxlength: 128 });
+  draft(`part ${one.id}`, [from, to, note]);
   const now = () => Math.round((video()?.currentTime ?? 0) * 1000) / 1000;
   const number = (input: HTMLInputElement) => (Number.isNaN(input.valueAsNumber) ? null : input.valueAsNumber);
   const set = (input: HTMLInputElement, label: string) => h("button", { type: "button", class: "quiet", click: () => (input.valueAsNumber = now()) }, label);
@@ -69,6 +71,7 @@ function partsOf(one: Recording, video: () => HTMLVideoElement | null, said: Ele
 
 function moderation(one: Recording, said: Element, changed: () => void): Child[] {
   const reason = h("input", { maxlength: 128 });
+  draft(`review ${one.id}`, [reason]);
   const status = (to: (typeof STATUSES)[number]) => {
     const of = (): [string, Record<string, unknown>] => ["recording.review", { recording: one.id, status: to, ...(reason.value.trim() !== "" && { reason: reason.value.trim() }) }];
     return action(t(`review_${to}`), of, (result) => {

@@ -4,6 +4,7 @@ import { type Piece, inBasket, rangesOf, setBasket, swapped } from "../basket";
 import { box, onChange } from "../box";
 import { action } from "../command";
 import { type Child, field, fill, h, theirs } from "../dom";
+import { draft } from "../drafts";
 import { recordingLink } from "../places";
 import { length } from "../show";
 import { t } from "../words";
@@ -20,6 +21,7 @@ export function basketScreen(root: HTMLElement): () => void {
   const list = h("ol", { class: "basket" });
   const none = h("p", { class: "none" }, t("basket_empty"));
   const title = h("input", { maxlength: 64 });
+  draft("basket", [title]);
   const said = h("div", { role: "status" });
   const form = h("div", { class: "edit" });
   const show = () => {

@@ -5,6 +5,7 @@ import { Refused, ask, box, onBack, onChange } from "../box";
 import { commandButton } from "../command";
 import { type Child, copyable, field, fill, h, say, theirs } from "../dom";
 import { downloadLink } from "../download";
+import { draft } from "../drafts";
 import { onEvent } from "../events";
 import { timelineLink } from "../places";
 import { type Playing, playFile, playHls } from "../player";
@@ -169,8 +170,10 @@ function edit(root: HTMLElement, one: Recording, saved: () => void): () => boole
   const category = h("input", { value: one.category ?? "" });
   const notes = h("textarea", { rows: Math.min(10, one.notes.length + 2), placeholder: "12.5 " + t("note") });
   notes.value = one.notes.map((note) => `${note.at_s} ${note.text}`).join("\n");
-  const typed = () => JSON.stringify([title, description, tags, category, notes].map((one) => one.value));
+  const written = [title, description, tags, category, notes];
+  const typed = () => JSON.stringify(written.map((one) => one.value));
   let kept = typed();
+  draft(`recording ${one.id}`, written);
   const said = h("p", { class: "said", role: "status" });
   const button = h("button", {}, t("save"));
   const body = () => ({

@@ -46,6 +46,7 @@ fn each_screen_keeps_wcag_in_both_schemes() {
         "#/basket".to_owned(),
         "#/timeline/live%2Fcam2".to_owned(),
         "#/timeline?s=live%2Fcam2&s=live%2Fcam1".to_owned(),
+        "#/shared?of=half".to_owned(),
     ];
     let mut all = Vec::new();
     for scheme in ["light", "dark"] {
@@ -53,7 +54,7 @@ fn each_screen_keeps_wcag_in_both_schemes() {
         tab.wait("document.querySelector('form.login')");
         all.push((format!("log in, {scheme}"), found(&mut tab)));
         super::log_in(&mut tab, "staff");
-        if screens.len() == 3 {
+        if screens.len() == 4 {
             let links = tab.value("[...document.querySelectorAll('nav a')].map(one => one.hash)");
             screens.extend(
                 links

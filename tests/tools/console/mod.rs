@@ -1,6 +1,7 @@
 //! The console of the box in a browser: each screen and each button, with real publishers.
 
 mod accessible;
+mod ended;
 mod events;
 mod frame;
 mod limits;
@@ -81,6 +82,16 @@ impl Box {
         let mut tab = Tab::open(&self.url(path));
         log_in(&mut tab, viewer);
         tab
+    }
+
+    /// Has the service read its configuration again, with a text in place of another one.
+    #[track_caller]
+    fn reload(&self, before: &str, after: &str) {
+        let path = self.home.path().join("edgereel.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        assert!(config.contains(before), "{config}");
+        std::fs::write(&path, config.replace(before, after)).unwrap();
+        self.service.signal(nix::sys::signal::Signal::SIGHUP);
     }
 
     /// Kills the service.

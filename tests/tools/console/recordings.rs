@@ -85,7 +85,7 @@ fn a_recording_is_found_played_described_and_shared() {
     tab.press("Share");
     tab.press_in("dialog", "Make the link");
     tab.wait("document.querySelector('dialog code')");
-    let link = tab.value("document.querySelector('dialog .copyable code').textContent");
+    let link = tab.value("document.querySelectorAll('dialog .copyable code')[1].textContent");
     let link = link.as_str().unwrap();
     let path = link.strip_prefix(&this.url("")).expect("an address of the box");
     let got = http::get(this.port.address(), path, &[("Range", "bytes=0-9")]);

@@ -109,7 +109,7 @@ fn a_time_line_shows_gaps_and_plays_keeps_and_shares_any_part() {
     tab.press_in(".selection", "Share");
     tab.press_in("dialog", "Make the link");
     tab.wait("document.querySelector('dialog .copyable code')");
-    let link = tab.value("document.querySelector('dialog .copyable code').textContent");
+    let link = tab.value("document.querySelectorAll('dialog .copyable code')[1].textContent");
     let path = link
         .as_str()
         .unwrap()
