@@ -164,14 +164,14 @@ fn a_peer_that_misbehaves_with_time_shift_leaves_nothing_behind_and_holds_nobody
     }
 
     // It asks for many ranges that nobody asked for before.
-    let before = service.resident();
+    let before = service.own_memory();
     let now = jiff::Timestamp::now().as_second();
     for number in 0..RANGES {
         let (from, to) = (now - 3_600 - number as i64, now + 60 + number as i64);
         let path = format!("/live/old.m3u8?start={from}.{number}&end={to}");
         assert!(text(door, &path).contains("#EXTINF"), "{path}");
     }
-    let more = service.resident().saturating_sub(before);
+    let more = service.own_memory().saturating_sub(before);
     assert!(more < MEMORY, "{more} bytes more");
     // The publisher was not held up, and everything is given back.
     pusher.done();

@@ -251,6 +251,11 @@ impl Service {
         self.memory("VmHWM:")
     }
 
+    /// The service's memory of its own, in bytes.
+    pub(crate) fn own_memory(&self) -> u64 {
+        own_memory(self.child.id()).unwrap_or(0)
+    }
+
     /// The most memory that the service ever had for itself, in bytes. Resident pages of the program's own file do not count:
     /// they are 20 MiB of a debug build and grow with the code. If the system took some of those pages back, the value is too
     /// high rather than too low.
@@ -266,10 +271,7 @@ impl Service {
     }
 
     fn memory(&self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix(field));
-        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        kib.unwrap_or(0) * 1024
+        memory(self.child.id(), field).unwrap_or(0)
     }
 
     fn pid(&self) -> Pid {
@@ -292,6 +294,20 @@ impl Drop for Service {
             assert!(is_well, "a defect was found; the service said:\n{said}");
         }
     }
+}
+
+/// The memory of a process of its own, in bytes. None when it has ended. Mapped pages of files do not count: the system takes them
+/// back when it needs memory, and of a debug build they are 100 MB.
+pub(crate) fn own_memory(process: u32) -> Option<u64> {
+    memory(process, "RssAnon:")
+}
+
+/// A field of `/proc/PID/status` that has kilobytes, in bytes.
+fn memory(process: u32, field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// The storage directory of the service in this home.

@@ -7,11 +7,12 @@ use crate::programs::FFPROBE;
 use crate::session::Session;
 use crate::support::cli::{command, finish};
 use crate::support::rtmp::Rtmp;
+use crate::support::service::own_memory;
 use crate::support::{home, sample};
 
 /// How many times the clip of 20 s is sent.
 const LOOPS: u32 = 360;
-/// The most that an export may have resident beside its program.
+/// The most memory of its own that an export may have.
 const EXPORT_MEMORY: u64 = 16 << 20;
 
 #[test]
@@ -89,7 +90,7 @@ fn two_hours_unpaced_are_one_mp4() {
     assert!((seconds(video) - length).abs() < 0.001, "{probed:#}");
 }
 
-/// Exports. Returns the most resident memory that was seen.
+/// Exports. Returns the most memory of its own that was seen.
 fn export_watched(session: &Session, out: &std::path::Path) -> u64 {
     let mut command = command();
     command
@@ -102,21 +103,15 @@ fn export_watched(session: &Session, out: &std::path::Path) -> u64 {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let child = command.spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
+    let id = child.id();
     let watch = std::thread::spawn(move || {
         let mut peak = 0;
-        // Its own memory: how much of the program's file is mapped is a matter of the page cache, and a debug build has 120 MB of it.
-        while let Some(kib) = std::fs::read_to_string(&status).ok().as_deref().and_then(own) {
-            peak = peak.max(kib * 1024);
+        while let Some(now) = own_memory(id) {
+            peak = peak.max(now);
             std::thread::park_timeout(std::time::Duration::from_millis(2));
         }
         peak
     });
     finish(child, "the export").ok();
     watch.join().unwrap()
-}
-
-fn own(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }

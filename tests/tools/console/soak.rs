@@ -48,7 +48,7 @@ fn a_page_that_is_open_for_long_does_not_grow() {
     screens
         .iter()
         .for_each(|screen| shown(&mut tab, screen, Duration::from_secs(5)));
-    let (first, service) = (heap(&mut tab), this.service.resident() as i64);
+    let (first, service) = (heap(&mut tab), this.service.own_memory() as i64);
     tab.requests.clear();
     let received = tab.received;
     for screen in screens {
@@ -56,7 +56,7 @@ fn a_page_that_is_open_for_long_does_not_grow() {
         println!(
             "{screen}: the heap has {} kB, the service {} kB",
             heap(&mut tab) / 1024,
-            this.service.resident() / 1024
+            this.service.own_memory() / 1024
         );
     }
     let rate = |bytes: u64, time: Duration| bytes as f64 * 60.0 / time.as_secs_f64();
@@ -85,7 +85,7 @@ fn a_page_that_is_open_for_long_does_not_grow() {
     );
     println!(
         "the service grew by {} kB (bar for a page {})",
-        (this.service.resident() as i64 - service) / 1024,
+        (this.service.own_memory() as i64 - service) / 1024,
         MOST_SERVICE / 1024
     );
     println!("new connections for events while it was shown: {events}");
