@@ -4,7 +4,7 @@ use std::path::Path;
 
 use md5::{Digest as _, Md5};
 
-use crate::support::http::{Reply, get};
+use crate::support::http::{Reply, ask, get};
 use crate::support::{Service, edgereel_of, home, record_sample, typed};
 
 const KEY: &str = "7d1f0c5ae29b4f63886b0e4f9a2c51d7";
@@ -195,4 +195,30 @@ fn a_signature_on_a_playlist_holds_for_its_chunks_and_is_in_no_log() {
     assert_eq!(get(door, &format!("{path}?{old}"), &[]).status, 403);
     let log = service.log_with(&["/r/"]);
     assert!(!log.contains(&sum) && !log.contains("s3cret"), "{log}");
+}
+
+/// Each takes 8 MiB for a moment. The C library keeps such memory, in another place each time, unless it is asked for in another way.
+#[test]
+fn logins_leave_no_memory_behind() {
+    let home = home();
+    let mut command = crate::support::cli::command();
+    command.arg("hash-password");
+    let hash = crate::support::cli::fed(command, b"a long password").ok().text();
+    let ann = format!("[[viewer]]\nname = \"ann\"\npassword = \"{}\"\n", hash.trim());
+    let service = Service::start_with(home.path(), &sections(&ann));
+    let door = service.http();
+    let log_in = |password: &str| {
+        let body = format!("{{\"name\":\"ann\",\"password\":\"{password}\"}}");
+        let json = [("Content-Type", "application/json")];
+        ask(door, "POST", "/api/v1/session", &json, body.as_bytes()).status
+    };
+    // What a connection and a thread that reads take is there before anything is compared.
+    assert_eq!(log_in("a long password"), 204);
+    let before = service.own_memory();
+    for _ in 0..8 {
+        assert_eq!(log_in("a long password"), 204);
+    }
+    assert_eq!(log_in("another password"), 401);
+    let more = service.own_memory().saturating_sub(before);
+    assert!(more < 4 << 20, "{more} bytes more");
 }

@@ -1,6 +1,6 @@
 //! Passwords of viewers, by argon2id (RFC 9106).
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq as _;
 
@@ -11,6 +11,12 @@ const MEMORY: u32 = 8 << 10;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const HASH: usize = 32;
+
+/// The least address space of a computation, in blocks. glibc maps an allocation of more than 32 MiB by itself, and unmaps it when it
+/// is freed (`DEFAULT_MMAP_THRESHOLD_MAX` in mallopt(3)). A smaller one comes out of the heap from the second time on, at another
+/// place than the one before since it is aligned, and the heap keeps it: after ten logins 72 MiB. What is not used of it takes no
+/// memory.
+const LEAST_SPACE: usize = (33 << 20) / Block::SIZE;
 
 /// The longest password, in bytes.
 pub(super) const MAX_PASSWORD: usize = 512;
@@ -69,6 +75,19 @@ fn computed(known: &PasswordHash, password: &[u8]) -> Option<Vec<u8>> {
     let mut hash = vec![0; known.hash.len().max(16)];
     let params = Params::new(known.memory, known.passes, known.lanes, Some(hash.len())).ok()?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    argon2.hash_password_into(password, &known.salt, &mut hash).ok()?;
+    let mut memory = blocks(argon2.params().block_count())?;
+    argon2
+        .hash_password_into_with_memory(password, &known.salt, &mut hash, &mut memory)
+        .ok()?;
     Some(hash)
+}
+
+/// The memory of a computation, which goes back to the system with it. None where the system has no more.
+fn blocks(count: usize) -> Option<Vec<Block>> {
+    let mut blocks = Vec::new();
+    // A system that counts address space as memory may have this much less than it has memory.
+    let reserved = blocks.try_reserve_exact(count.max(LEAST_SPACE));
+    reserved.or_else(|_| blocks.try_reserve_exact(count)).ok()?;
+    blocks.resize(count, Block::new());
+    Some(blocks)
 }
