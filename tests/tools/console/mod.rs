@@ -19,10 +19,13 @@ use tempfile::TempDir;
 
 use crate::programs::FFMPEG;
 use crate::support::port::Port;
+use crate::support::service::data_dir;
 use crate::support::{Flv, Pusher, Service, home};
 pub(crate) use tab::Tab;
 
 const TOKEN_KEY: &str = "b94e2f07c1a8436d9f50e7732bd6481c";
+/// What the systemd unit has in the environment: memory is measured as boxes have it.
+const UNIT: [(&str, &str); 1] = [("MALLOC_ARENA_MAX", "1")];
 /// What `edgereel hash-password` made of [`PASSWORD`].
 const HASH: &str =
     "$argon2id$v=19$m=8192,t=2,p=1$y3fxr2xMQN7yD7lmil3YuQ$im/Pef9cTHfOr6ggWNluWtl5eZ96yuesJq1JuyIITJM";
@@ -122,7 +125,8 @@ struct Down {
 impl Down {
     #[track_caller]
     fn start(self) -> Box {
-        let service = Service::start_with(self.home.path(), &self.config);
+        let home = self.home.path();
+        let service = Service::start_on(home, &data_dir(home), ("", &self.config), &UNIT);
         Box { down: self, service }
     }
 }
