@@ -49,6 +49,8 @@ export interface Recording {
   protected: boolean;
   name: string | null;
   origin: string;
+  /** Of a composition that has an MP4 alone: a time lapse, or recordings in step. */
+  form?: "in_step" | { lapse: object };
   formats: string[];
   title: string | null;
   description: string | null;

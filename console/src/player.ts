@@ -1,7 +1,7 @@
 // Plays an address in a video element: a file, or HLS by the browser's own player or by hls.js, which is loaded when it is
 // needed for the first time.
 
-import { doubt } from "./box";
+import { doubt, send } from "./box";
 import { address } from "./show";
 
 const HLS = "application/vnd.apple.mpegurl";
@@ -62,13 +62,38 @@ export interface Playing {
 export interface Options {
   /** The moment to begin at, in milliseconds since 1970: the playlist begins there or a little before. */
   at?: number;
-  /** Whether the times of pictures are to be known: hls.js knows them, browsers mostly not. */
-  dated?: boolean;
+  /**
+   * Whether hls.js is to play it, where it can. It knows the times of pictures, which browsers mostly do not, and goes to any
+   * place behind a change of the picture size; Chromium's own player goes to where the size changes.
+   */
+  byScript?: boolean;
   /** Called when the box says that it does not play, with the status of its answer, or 0. */
   failed?: (status: number) => void;
   /** Called when it plays again after that. */
   plays?: () => void;
 }
+
+/** What the box says of a file: the status, the number of files that it is one of, and its words where it refuses. */
+export interface Told {
+  status: number;
+  parts: number;
+  why: string;
+}
+
+/** Asks the box of a file. */
+export async function told(path: string, init: RequestInit = {}): Promise<Told> {
+  const reply = await send(path, { headers: { Range: "bytes=0-0" }, ...init });
+  const { status } = reply;
+  if (reply.ok) {
+    void reply.body?.cancel();
+    return { status, parts: Number(reply.headers.get("X-Edgereel-Parts") ?? 1), why: "" };
+  }
+  const read = (await reply.json().catch(() => ({}))) as { error?: { message?: string } };
+  return { status, parts: 1, why: read.error?.message ?? "" };
+}
+
+/** The master playlist of the recording that a file is of, which has all of its files. */
+export const playlistOf = (file: string): string => file.replace(/\.mp4(\?.*)?$/, "/master.m3u8");
 
 /** Plays a file. */
 export function playFile(video: HTMLVideoElement, path: string, failed: () => void): Playing {
@@ -99,7 +124,7 @@ export function playHls(video: HTMLVideoElement, path: string, options: Options 
   const onPlays = () => options.plays?.();
   video.addEventListener("playing", onPlays);
   const mse = "MediaSource" in window || "ManagedMediaSource" in window;
-  const native = video.canPlayType(HLS) !== "" && !(options.dated && mse);
+  const native = video.canPlayType(HLS) !== "" && !(options.byScript && mse);
   const byHlsJs = async () => {
     try {
       const Hls = await hlsJs();

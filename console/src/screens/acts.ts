@@ -40,7 +40,8 @@ export function acts(video: () => HTMLVideoElement | null, changed: () => void):
     if (is === shown) return;
     shown = is;
     const isThere = one.state !== "expired";
-    fill(parts, ...(isThere && box.rights.has("operate") ? partsOf(one, video, said) : []));
+    // Of a time lapse, and of recordings in step, there are no parts.
+    fill(parts, ...(isThere && !one.form && box.rights.has("operate") ? partsOf(one, video, said) : []));
     fill(moderate, ...(isThere && box.rights.has("moderate") ? moderation(one, said, changed) : []));
   };
   return { element: h("div", {}, parts, moderate, said), show };

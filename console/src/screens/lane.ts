@@ -77,7 +77,7 @@ export class Lane {
     this.video.hidden = false;
     this.video.playbackRate = 1;
     this.picture.element.hidden = true;
-    this.playing = playHls(this.video, streamPath(this.stream) + "/master.m3u8" + query, { ...told, ...(at !== undefined && { at }), dated: true });
+    this.playing = playHls(this.video, streamPath(this.stream) + "/master.m3u8" + query, { ...told, ...(at !== undefined && { at }), byScript: true });
   }
 
   /** The moment that plays. */

@@ -8,7 +8,7 @@ import { downloadLink } from "../download";
 import { draft } from "../drafts";
 import { onEvent } from "../events";
 import { timelineLink } from "../places";
-import { type Playing, playFile, playHls } from "../player";
+import { type Playing, playFile, playHls, playlistOf, told } from "../player";
 import { address, bytes, length, moment, tracks } from "../show";
 import { share } from "../share";
 import { t } from "../words";
@@ -79,11 +79,29 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
     say(said, "");
     const video = h("video", { controls: true, playsinline: true, "aria-label": t("picture") });
     fill(parts.player, video, h("div", { class: "row" }, ...(one.notes ?? []).map((note) => noteButton(note, video))));
-    const failed = () => say(said, t("plays_not_here"));
-    const hls = `r/${one.id}/master.m3u8`;
-    const byHls = () => playHls(video, hls, { failed, plays: () => say(said, "") });
+    const file = `r/${one.id}.mp4`;
+    const isShown = () => !isOver && video.isConnected;
+    const refused = (why: string) => fill(said, t("plays_not_here"), " ", h("span", { lang: "en" }, theirs(why)));
+    // A browser does not tell why a file does not play: the box may.
+    const failed = () => {
+      refused("");
+      told(file).then(({ why }) => isShown() && refused(why), () => {});
+    };
+    const byHls = (byScript = false) => playHls(video, playlistOf(file), { byScript, failed: () => say(said, t("plays_not_here")), plays: () => say(said, "") });
     // What is open grows in HLS, and what is encrypted has no other form.
-    playing = one.state === "open" || one.encrypted ? byHls() : playFile(video, `r/${one.id}.mp4`, failed);
+    if (one.state === "open" || one.encrypted) {
+      playing = byHls();
+      return;
+    }
+    const begin = async () => {
+      const { parts: files, why } = await told(file);
+      if (!isShown()) return;
+      // A file has one coding and one size. The first one would end where the next begins.
+      if (why !== "") refused(why);
+      else playing = files > 1 ? byHls(true) : playFile(video, file, failed);
+    };
+    // When the box is back, it is asked again.
+    begin().catch(() => {});
   };
   const ends = [
     onBack(() => {
@@ -142,7 +160,7 @@ function about(root: HTMLElement, one: Recording): void {
       const open = () => share(t("share"), { token: { recording: one.id }, path });
       buttons.push(h("button", { type: "button", click: open }, t("share")));
     }
-    buttons.push(copyable(t("address"), address(`r/${one.id}/master.m3u8`)));
+    buttons.push(copyable(t("address"), address(one.form ? `r/${one.id}.mp4` : `r/${one.id}/master.m3u8`)));
   }
   const deliveries = one.renditions.map((delivery) => {
     const state = h("span", { class: delivery.state === "failed" ? "chip bad" : "chip" }, deliveryWord(delivery.state));

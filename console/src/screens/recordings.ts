@@ -139,7 +139,8 @@ async function fillCategories(select: HTMLSelectElement, chosen: string): Promis
 function row(one: Recording, stops: (() => void)[]): HTMLElement {
   const picture = still("");
   picture.element.setAttribute("aria-hidden", "true");
-  const hasPicture = one.state !== "expired" && one.encrypted !== true && one.tracks.some((track) => track.kind === "video");
+  // A time lapse has no stills.
+  const hasPicture = one.state !== "expired" && one.encrypted !== true && typeof one.form !== "object" && one.tracks.some((track) => track.kind === "video");
   if (hasPicture) {
     // A still for what is looked at, and for nothing else.
     const sight = new IntersectionObserver((entries) => {
@@ -162,7 +163,7 @@ function row(one: Recording, stops: (() => void)[]): HTMLElement {
       h("p", { class: "small" }, theirs(one.stream), " · ", details.filter((text) => text !== "").join(" · ")),
       one.description !== null && h("p", { class: "clamped" }, theirs(one.description)),
       h("p", { class: "chips" }, stateChip(one), deliveryState(one), ...marks(one), ...one.tags.map((tag) => h("span", { class: "chip tag" }, theirs(tag)))),
-      one.state !== "expired" && basketButton(() => [{ recording: one.id, title: nameOf(one), from_s: null, to_s: null, note: "" }]),
+      one.state !== "expired" && !one.form && basketButton(() => [{ recording: one.id, title: nameOf(one), from_s: null, to_s: null, note: "" }]),
     ),
   );
 }

@@ -1,8 +1,8 @@
 // What somebody shared: it plays for whoever has the link, without a login, until the link ends.
 
-import { boxNow, onBack, send } from "../box";
+import { boxNow, onBack } from "../box";
 import { fill, h, say, theirs } from "../dom";
-import { type Playing, playFile, playHls } from "../player";
+import { type Playing, type Told, playFile, playHls, playlistOf, told } from "../player";
 import { moment } from "../show";
 import { t } from "../words";
 
@@ -36,7 +36,7 @@ export function sharedScreen(root: HTMLElement, _: string, query: URLSearchParam
   let isOver = false;
   let timer = 0;
 
-  const play = () => {
+  const play = (parts: number) => {
     const video = h("video", { controls: true, playsinline: true, "aria-label": t("picture") });
     fill(player, video);
     fill(over);
@@ -47,7 +47,8 @@ export function sharedScreen(root: HTMLElement, _: string, query: URLSearchParam
       void look();
     };
     video.addEventListener("playing", () => say(said, ""));
-    playing = /\.mp4(\?|$)/.test(path) ? playFile(video, path, () => failed()) : playHls(video, path, { failed });
+    const isFile = /\.mp4(\?|$)/.test(path);
+    playing = isFile && parts === 1 ? playFile(video, path, () => failed()) : playHls(video, isFile ? playlistOf(path) : path, { failed, byScript: isFile });
   };
   const ends = (...words: (Node | string)[]) => {
     playing?.stop();
@@ -62,12 +63,11 @@ export function sharedScreen(root: HTMLElement, _: string, query: URLSearchParam
     clearTimeout(timer);
     if (isOver) return;
     try {
-      const reply = document.hidden ? null : await send(path, { headers: { Range: "bytes=0-0" }, credentials: "omit" });
+      const now = document.hidden ? null : await told(path, { credentials: "omit" });
       if (isOver) return;
-      if (reply && reply.status >= 400 && reply.status < 500) return ends(...(await refused(reply, until <= boxNow())));
-      void reply?.body?.cancel();
-      if (reply?.ok && !playing) play();
-      else if (reply && !reply.ok && !playing) say(said, reply.status === 503 ? t("begins_soon") : t("box_answers", { status: reply.status }));
+      if (now && now.status >= 400 && now.status < 500) return ends(...refused(now, until <= boxNow()));
+      if (now && now.status < 400 && !playing) play(now.parts);
+      else if (now && now.status >= 500 && !playing) say(said, now.status === 503 ? t("begins_soon") : t("box_answers", { status: now.status }));
     } catch {
       // The line above says that the box is away.
     }
@@ -95,10 +95,8 @@ export function sharedScreen(root: HTMLElement, _: string, query: URLSearchParam
   };
 }
 
-async function refused(reply: Response, isExpired: boolean): Promise<(Node | string)[]> {
+function refused({ status, why }: Told, isExpired: boolean): (Node | string)[] {
   // What the box says of that is for who signs links.
   if (isExpired) return [t("link_over")];
-  const read = (await reply.json().catch(() => ({}))) as { error?: { message?: string } };
-  const word = reply.status === 404 || reply.status === 410 ? "not_here_any_more" : "link_over";
-  return [t(word), " ", h("span", { lang: "en" }, theirs(read.error?.message ?? ""))];
+  return [t(status === 404 || status === 410 ? "not_here_any_more" : "link_over"), " ", h("span", { lang: "en" }, theirs(why))];
 }

@@ -56,7 +56,8 @@ export async function tapeOf(stream: string, asked: View & { resolution_s: numbe
   ]);
   const noted = list.recordings.filter((one) => (one.more_notes ?? 0) > 0).slice(0, MOST_NOTED);
   const whole = await Promise.all(noted.map((one) => ask<Recording>("recording.get", { recording: one.id }).catch(() => one)));
-  const isShown = (one: Recording) => one.state !== "expired" && one.origin !== "clip";
+  // The ranges of a composition may be of any times, in any order.
+  const isShown = (one: Recording) => one.state !== "expired" && one.origin !== "clip" && one.origin !== "composition";
   return {
     from: asked.from,
     to: asked.to,

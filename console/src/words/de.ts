@@ -176,6 +176,7 @@ export const de: Words = {
   skip: "Zum Inhalt",
   so_late: "Vor {n} s.",
   so_many: "Aufnahmen auf dieser Seite: {n}.",
+  so_many_files: "Codec oder Bildgröße ändern sich darin, daher sind es {n} Dateien:",
   sort: "Sortieren nach",
   sort_bytes: "Größe",
   sort_end: "Ende",

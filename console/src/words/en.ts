@@ -176,6 +176,7 @@ export const en = {
   skip: "Skip to the content",
   so_late: "{n} s ago.",
   so_many: "Recordings on this page: {n}.",
+  so_many_files: "Codec or picture size change in it, so it is {n} files:",
   sort: "Sort by",
   sort_bytes: "size",
   sort_end: "end",

@@ -176,6 +176,7 @@ export const zh: Words = {
   skip: "跳到内容",
   so_late: "{n} 秒前。",
   so_many: "本页录制数：{n}。",
+  so_many_files: "其中编码或画面尺寸有变化，因此分为 {n} 个文件：",
   sort: "排序",
   sort_bytes: "大小",
   sort_end: "结束时间",

@@ -52,7 +52,8 @@ const PATHS: &[Path] = &[
         tag: "media",
         about: "A recording, or a part of it, as a file.",
         more: "The bytes are those of `edgereel export`. An open recording is as long as it is now; with `to` it is always the same file. The entity \
-               tag is strong, so a download goes on after a break (If-Range).",
+               tag is strong, so a download goes on after a break (If-Range). Where codec or picture size change in the middle of it, \
+               X-Edgereel-Parts says how many files there are.",
         right: Some(Right::Download),
         media_type: "video/mp4",
         parameters: FILE,

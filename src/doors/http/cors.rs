@@ -50,7 +50,8 @@ impl Sharing {
                 set(answer, ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             }
         }
-        let exposed = "Content-Range, Content-Length, Accept-Ranges, ETag, Date, X-Edgereel-Time";
+        let exposed =
+            "Content-Range, Content-Length, Accept-Ranges, ETag, Date, X-Edgereel-Time, X-Edgereel-Parts";
         answer
             .headers_mut()
             .insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));

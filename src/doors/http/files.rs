@@ -25,6 +25,9 @@ use crate::media::{Micros, RecordingId, TrackKind};
 use crate::model::{When, recording_path};
 use crate::store::{Deletion, Library, LibrarySource, RecordingRow, RecordingState, StoreError};
 
+/// The header with the number of files, where there are several.
+const PARTS: &str = "x-edgereel-parts";
+
 /// The part of a recording that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
@@ -155,6 +158,10 @@ pub(super) async fn file(
         guard: grant.sight.guard(laid.ranges.clone(), Of::Recording(row.id)),
     };
     let mut answer = send(door, &sent, how);
+    // A player of the first file would be at its end, and say nothing of the others.
+    if laid.parts > 1 {
+        set(&mut answer, PARTS, &laid.parts.to_string());
+    }
     if query.is_set("download") {
         let name = format!("attachment; filename=\"{}\"", stored_name(row, format));
         set(&mut answer, CONTENT_DISPOSITION, &name);
@@ -223,17 +230,20 @@ async fn find(
         let ranges = of
             .ranges_of(&view, is_part)
             .map_err(|error| of_store(&error.into()))?;
-        lay_out(view, format, range.part, is_labelled.then_some((&of, is_part))).map(|(plan, source)| {
-            LaidFile {
-                etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
-                plan,
-                source,
-                // The times of a film are not those of its tape.
-                end: if of.form.is_joined() { end } else { of.end },
-                ranges,
-                front: Front::default(),
-            }
-        })
+        lay_out(view, format, range.part, is_labelled.then_some((&of, is_part))).map(
+            |(plan, source, parts)| {
+                LaidFile {
+                    parts,
+                    etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
+                    plan,
+                    source,
+                    // The times of a film are not those of its tape.
+                    end: if of.form.is_joined() { end } else { of.end },
+                    ranges,
+                    front: Front::default(),
+                }
+            },
+        )
     };
     let file = Arc::new(door.read(read).await?);
     door.keep(key, version, Layout::File(file.clone()));
@@ -293,7 +303,7 @@ fn lay_out(
     format: FileFormat,
     part: usize,
     labelled: Option<(&RecordingRow, bool)>,
-) -> Result<(Plan, LibrarySource), Refusal> {
+) -> Result<(Plan, LibrarySource, usize), Refusal> {
     let view = match format {
         FileFormat::M4a | FileFormat::Adts => view.only(TrackKind::Audio),
         FileFormat::Mp4 | FileFormat::Fmp4 | FileFormat::Flv => view,
@@ -315,7 +325,7 @@ fn lay_out(
         None => Labels::default(),
     };
     let plan = Plan::labelled(format, view, &labels).map_err(|error| of_file(&error))?;
-    Ok((plan, source))
+    Ok((plan, source, count))
 }
 
 /// The response with a file, or the part of it that the headers ask for.

@@ -75,6 +75,8 @@ pub(super) struct LaidFile {
     pub(super) etag: String,
     /// UTC of the end of the last sample, in microseconds.
     pub(super) end: Micros,
+    /// The number of files that it is one of: each coding and picture size has its own.
+    pub(super) parts: usize,
     /// The tape that it has.
     pub(super) ranges: Vec<TapeSpan>,
     pub(super) front: Front,

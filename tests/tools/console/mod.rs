@@ -1,6 +1,7 @@
 //! The console of the box in a browser: each screen and each button, with real publishers.
 
 mod accessible;
+mod changes;
 mod ended;
 mod events;
 mod frame;
@@ -143,22 +144,16 @@ fn log_in(tab: &mut Tab, viewer: &str) {
 
 /// So many seconds of a moving picture with a tone, with a keyframe each second.
 fn clip(folder: &Path, seconds: u32) -> PathBuf {
-    let path = folder.join("clip.flv");
+    sized_clip(folder, seconds, "320x180")
+}
+
+/// The same in another size.
+fn sized_clip(folder: &Path, seconds: u32, size: &str) -> PathBuf {
+    let path = folder.join(format!("clip-{size}.flv"));
+    let picture = format!("testsrc2=size={size}:rate=25");
     let (seconds, out) = (seconds.to_string(), path.to_str().unwrap());
     let sources = [
-        "-v",
-        "error",
-        "-y",
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc2=size=320x180:rate=25",
-        "-f",
-        "lavfi",
-        "-i",
-        "sine",
-        "-t",
-        &seconds,
+        "-v", "error", "-y", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", "sine", "-t", &seconds,
     ];
     let codecs = [
         "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-bf", "0", "-g", "25", "-c:a",
