@@ -87,7 +87,11 @@ fn blocks(count: usize) -> Option<Vec<Block>> {
     let mut blocks = Vec::new();
     // A system that counts address space as memory may have this much less than it has memory.
     let reserved = blocks.try_reserve_exact(count.max(LEAST_SPACE));
-    reserved.or_else(|_| blocks.try_reserve_exact(count)).ok()?;
+    if let Err(error) = reserved.or_else(|_| blocks.try_reserve_exact(count)) {
+        // Whoever logs in is told that the password is wrong.
+        tracing::error!("a password cannot be checked: {error}");
+        return None;
+    }
     blocks.resize(count, Block::new());
     Some(blocks)
 }
