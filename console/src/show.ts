@@ -26,16 +26,30 @@ export function rate(bitsPerSecond: number): string {
   return bitsPerSecond >= 1e6 ? number(bitsPerSecond / 1e6, 1) + " Mbit/s" : number(bitsPerSecond / 1e3, 0) + " kbit/s";
 }
 
-/** A moment with its zone. */
-export function moment(time: string | number): string {
-  const options: Intl.DateTimeFormatOptions = { dateStyle: "medium", timeStyle: "long" };
-  return new Intl.DateTimeFormat(language(), options).format(new Date(time));
+// Making one takes longer than a hundred texts by it.
+const dates = new Map<string, Intl.DateTimeFormat>();
+
+const FORMS = {
+  moment: { dateStyle: "medium", timeStyle: "long" },
+  time: { timeStyle: "long" },
+  minute: { timeStyle: "short" },
+  second: { timeStyle: "medium" },
+  day: { weekday: "short", day: "numeric", month: "short" },
+} as const;
+
+/** A time in one of the forms that the page has. */
+export function timeAs(form: keyof typeof FORMS, time: string | number): string {
+  const key = language() + form;
+  const made = dates.get(key) ?? new Intl.DateTimeFormat(language(), FORMS[form]);
+  dates.set(key, made);
+  return made.format(new Date(time));
 }
 
+/** A moment with its zone. */
+export const moment = (time: string | number): string => timeAs("moment", time);
+
 /** The time of day with its zone. */
-export function timeOfDay(time: number): string {
-  return new Intl.DateTimeFormat(language(), { timeStyle: "long" }).format(new Date(time));
-}
+export const timeOfDay = (time: number): string => timeAs("time", time);
 
 /** As in h264 1920×1080, aac. */
 export function tracks(all: Track[]): string {

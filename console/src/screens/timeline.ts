@@ -49,13 +49,18 @@ export function timelineScreen(root: HTMLElement, stream: string, query: URLSear
   const holding = h("button", { type: "button", class: "quiet", "aria-pressed": "false", hidden: true, click: () => hold(!isHeld) }, t("hold"));
   const button = (label: string, press: () => void, more: object = {}) => h("button", { type: "button", class: "quiet", click: press, ...more }, label);
 
-  // Pictures of the time line are drawn when something has changed, once for each picture of the browser.
+  // What has changed is shown once for each picture of the browser: a mouse moves more often than that.
   let isDue = false;
+  const changed = { cursor: false, selection: false };
   const redraw = () => {
     if (isDue || isOver) return;
     isDue = true;
     requestAnimationFrame(() => {
       isDue = false;
+      if (isOver) return;
+      if (changed.cursor && cursor !== null) tellPoint(cursor);
+      if (changed.selection) tellSelection();
+      changed.cursor = changed.selection = false;
       lanes.forEach((lane) => lane.draw({ view, now: boxNow(), cursor, playing: isAlone ? lane.date() : clock, selected }));
     });
   };
@@ -106,20 +111,21 @@ export function timelineScreen(root: HTMLElement, stream: string, query: URLSear
 
   const point = (time: number | null) => {
     cursor = time;
-    if (time !== null) {
-      const near = ((view.to - view.from) * NEAR_PX) / Math.max(1, width());
-      const texts = lanes.map((lane) => {
-        const { gap, clip, note, delivery } = foundAt(lane.tape, time, near);
-        const what = [gap && t("gap_because", { why: gap.text || t("unknown") }), clip && t("clip_is", { name: clip.text }), note?.text, delivery && deliveryWord(delivery)];
-        const found = what.filter((one) => one !== undefined);
-        lane.canvas.setAttribute("aria-valuenow", String(Math.round(placeOf(view, time) * 1000)));
-        lane.canvas.setAttribute("aria-valuetext", [timeOfDay(time), ...found].join(", "));
-        if (!gap && !isPlaying()) void lane.scrub(time);
-        return isAlone || found.length === 0 ? found : [lane.stream + ":", ...found];
-      });
-      fill(at, moment(time), " ", ...texts.flat().map((one) => h("span", {}, theirs(one), " ")));
-    }
+    changed.cursor = true;
     redraw();
+  };
+  const tellPoint = (time: number) => {
+    const near = ((view.to - view.from) * NEAR_PX) / Math.max(1, width());
+    const texts = lanes.map((lane) => {
+      const { gap, clip, note, delivery } = foundAt(lane.tape, time, near);
+      const what = [gap && t("gap_because", { why: gap.text || t("unknown") }), clip && t("clip_is", { name: clip.text }), note?.text, delivery && deliveryWord(delivery)];
+      const found = what.filter((one) => one !== undefined);
+      lane.canvas.setAttribute("aria-valuenow", String(Math.round(placeOf(view, time) * 1000)));
+      lane.canvas.setAttribute("aria-valuetext", [timeOfDay(time), ...found].join(", "));
+      if (!gap && !isPlaying()) void lane.scrub(time);
+      return isAlone || found.length === 0 ? found : [lane.stream + ":", ...found];
+    });
+    fill(at, moment(time), " ", ...texts.flat().map((one) => h("span", {}, theirs(one), " ")));
   };
 
   const play = (path: string, from: number | undefined, shown: string) => {
@@ -156,13 +162,16 @@ export function timelineScreen(root: HTMLElement, stream: string, query: URLSear
   };
   const select = (part: View | null) => {
     selected = part;
-    selection.hidden = part === null;
-    if (part) {
-      const playPart = () => play(`?start=${iso(part.from)}&end=${iso(part.to)}`, part.from, t("plays_from", { time: moment(part.from) }));
-      const hands = { play: playPart, clear: () => select(null), made: later };
-      fill(selection, ...lanes.flatMap((lane) => [!isAlone && h("h3", {}, theirs(lane.stream)), ...selectionPanel(lane.stream, part, lane.tape, hands)]));
-    }
+    changed.selection = true;
     redraw();
+  };
+  const tellSelection = () => {
+    const part = selected;
+    selection.hidden = part === null;
+    if (!part) return;
+    const playPart = () => play(`?start=${iso(part.from)}&end=${iso(part.to)}`, part.from, t("plays_from", { time: moment(part.from) }));
+    const hands = { play: playPart, clear: () => select(null), made: later };
+    fill(selection, ...lanes.flatMap((lane) => [!isAlone && h("h3", {}, theirs(lane.stream)), ...selectionPanel(lane.stream, part, lane.tape, hands)]));
   };
 
   // The same in words, for whoever does not see the picture, and to go from one to the next.

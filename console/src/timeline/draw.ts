@@ -1,6 +1,6 @@
 // Draws a time line. Nothing is decided here.
 
-import { language } from "../words";
+import { timeAs } from "../show";
 import { type View, placeOf, ticks } from "./scale";
 import type { Bar, Mark, Tape } from "./tape";
 
@@ -64,14 +64,12 @@ export function draw(canvas: HTMLCanvasElement, drawn: Drawn): void {
 
 function ruler(context: CanvasRenderingContext2D, view: View, width: number, x: (time: number) => number, colours: Colours): void {
   const { times, step } = ticks(view, width);
-  const options: Intl.DateTimeFormatOptions = step < 60_000 ? { timeStyle: "medium" } : { timeStyle: "short" };
-  const clock = new Intl.DateTimeFormat(language(), options);
-  const day = new Intl.DateTimeFormat(language(), { weekday: "short", day: "numeric", month: "short" });
+  const clock = step < 60_000 ? "second" : "minute";
   for (const time of times) {
     const midnight = new Date(time).setHours(0, 0, 0, 0) === time;
     context.fillStyle = colours.line;
     context.fillRect(x(time), 0, 1, HEIGHT);
-    label(context, (midnight ? day : clock).format(time), x(time) + 4, RULER / 2, Math.min(86, width - x(time) - 6), midnight ? colours.text : colours.soft);
+    label(context, timeAs(midnight ? "day" : clock, time), x(time) + 4, RULER / 2, Math.min(86, width - x(time) - 6), midnight ? colours.text : colours.soft);
   }
 }
 

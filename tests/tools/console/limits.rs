@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use serde_json::json;
 
+use super::figures::draws_once_a_picture;
 use super::{Box, Tab, clip, log_in};
 use crate::support::{Pusher, edgereel, wait_all_closed};
 
@@ -192,5 +193,12 @@ fn a_day_of_ten_thousand_recordings_and_four_streams_is_shown() {
         "a day of four streams with 10,000 recordings: {bytes} bytes, the slowest answer after {slowest} ms"
     );
     assert!(bytes <= 50_000, "{bytes} bytes");
+    for (what, press) in [
+        ("the hours of four streams are dragged", "0.08"),
+        ("a part is selected in four streams", "0.4"),
+        ("the pointer moves over four streams", "null"),
+    ] {
+        draws_once_a_picture(&mut tab, what, press);
+    }
     tab.is_clean();
 }

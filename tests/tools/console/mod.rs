@@ -4,6 +4,7 @@ mod accessible;
 mod changes;
 mod ended;
 mod events;
+mod figures;
 mod frame;
 mod limits;
 mod manage;
