@@ -24,3 +24,4 @@ pub mod store;
 pub mod timeshift;
 pub mod tls;
 mod watch;
+pub mod worker;

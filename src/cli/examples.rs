@@ -353,6 +353,19 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "media-worker",
+        &[
+            (
+                "edgereel media-worker --check",
+                "See whether ffmpeg is there and makes pictures",
+            ),
+            (
+                "edgereel media-worker --listen /run/edgereel-media/media.sock",
+                "Serve on a box without systemd",
+            ),
+        ],
+    ),
+    (
         "device",
         &[("edgereel device stats", "Storage, streams, delivery, memory")],
     ),

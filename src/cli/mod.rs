@@ -16,6 +16,7 @@ mod hash_password;
 mod hidden;
 mod interrupt;
 mod ls;
+mod media_worker;
 mod offline;
 mod open;
 mod output;
@@ -59,6 +60,7 @@ enum Command {
     /// Send an FLV or MP4 file over RTMP.
     Publish(publish::Publish),
     HashPassword(hash_password::HashPassword),
+    MediaWorker(media_worker::MediaWorker),
     Ctl(ctl::Ctl),
     Completions(completions::Completions),
 }
@@ -79,6 +81,7 @@ impl Arguments {
             Command::Verify(command) => command.run(),
             Command::Publish(command) => command.run(),
             Command::HashPassword(command) => command.run(),
+            Command::MediaWorker(command) => command.run(),
             Command::Ctl(command) => command.run(),
             Command::Completions(command) => command.run(),
         }

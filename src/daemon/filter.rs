@@ -11,7 +11,7 @@ use crate::config::nearest;
 const LONGEST: usize = 1_024;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The rooms of this program: the names behind `edgereel::`.
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 20] = [
     "access",
     "api",
     "channel",
@@ -31,6 +31,7 @@ const ROOMS: [&str; 19] = [
     "timeshift",
     "tls",
     "watch",
+    "worker",
 ];
 /// The doors: the names behind `edgereel::doors::`.
 const DOORS: [&str; 5] = ["rtmp", "http", "mqtt", "socket", "webhook"];

@@ -60,6 +60,7 @@ is_of /etc/edgereel/edgereel.toml 640 root:edgereel
 is_of /etc/edgereel/credentials 700 root:root
 is "$(getent passwd edgereel | cut -d: -f6)" /var/lib/edgereel
 [ -L /etc/systemd/system/multi-user.target.wants/edgereel.service ] || die "it is not enabled"
+[ -L /etc/systemd/system/sockets.target.wants/edgereel-media.socket ] || die "the media worker is not enabled"
 setpriv --reuid edgereel --regid edgereel --clear-groups edgereel check-config | grep -q 'dir = "/var/lib/edgereel/store"' ||
   die "the service does not read its configuration"
 
@@ -85,6 +86,7 @@ esac
 END
 chmod +x /usr/bin/systemctl
 dpkg --no-triggers --install edgereel.deb
+told | grep -qw 'start edgereel-media.socket' || die "the media worker was not started: $(told)"
 told | grep -qw 'start edgereel.service' || die "it was not started: $(told)"
 
 step "a later release comes, with a new configuration file; the old one was edited"
@@ -108,6 +110,7 @@ step "it is removed"
 rm /tmp/told
 dpkg --no-triggers --remove edgereel
 told | grep -qw 'stop edgereel.service' || die "it was not stopped: $(told)"
+told | grep -q 'stop .*edgereel-media.socket' || die "the media worker was not stopped: $(told)"
 is "$(tail -n 1 /etc/edgereel/edgereel.toml)" '# mine'
 [ -s /var/lib/edgereel/store/tape/live+cam1/00000001.mp4 ] || die "the recording is gone"
 

@@ -97,6 +97,8 @@ fn the_package_has_everything_in_its_place() {
         ("/usr/bin/edgereel", "-rwxr-xr-x"),
         ("/etc/edgereel/edgereel.toml", "-rw-r--r--"),
         ("/usr/lib/systemd/system/edgereel.service", "-rw-r--r--"),
+        ("/usr/lib/systemd/system/edgereel-media.socket", "-rw-r--r--"),
+        ("/usr/lib/systemd/system/edgereel-media@.service", "-rw-r--r--"),
         ("/usr/lib/systemd/system-preset/80-edgereel.preset", "-rw-r--r--"),
         ("/usr/lib/sysusers.d/edgereel.conf", "-rw-r--r--"),
         ("/usr/lib/tmpfiles.d/edgereel.conf", "-rw-r--r--"),

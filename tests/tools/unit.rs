@@ -23,6 +23,9 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd")
 }
 
+/// The same of the media worker.
+const WORKER_EXPOSED_AT_MOST: &str = "--threshold=2";
+
 /// The unit, with a program that exists on this machine and with these examples, as systemd reads it.
 fn verify(examples: &[PathBuf]) -> Done {
     let home = home();
@@ -67,6 +70,23 @@ fn the_sandbox_is_as_tight_as_is_said() {
         EXPOSED_AT_MOST.as_ref(),
         unit.as_os_str(),
     ]);
+    assert_eq!(done.code, Some(0), "{}{}", done.text(), done.stderr);
+}
+
+#[test]
+fn systemd_understands_the_media_worker_and_its_sandbox_is_as_tight_as_is_said() {
+    let home = home();
+    let paths = ["edgereel-media.socket", "edgereel-media@.service"].map(|name| {
+        let unit = std::fs::read_to_string(folder().join(name)).unwrap();
+        let unit = unit.replace("/usr/bin/edgereel", env!("CARGO_BIN_EXE_edgereel"));
+        let path = home.path().join(name);
+        std::fs::write(&path, unit).unwrap();
+        path
+    });
+    nothing_is_said(ANALYZE.run(["verify".as_ref(), paths[0].as_os_str(), paths[1].as_os_str()]));
+    let words = ["security", "--offline=true", "--no-pager", WORKER_EXPOSED_AT_MOST];
+    let words = words.iter().map(AsRef::as_ref).chain([paths[1].as_os_str()]);
+    let done = ANALYZE.run(words);
     assert_eq!(done.code, Some(0), "{}{}", done.text(), done.stderr);
 }
 

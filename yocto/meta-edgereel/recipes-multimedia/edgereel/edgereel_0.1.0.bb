@@ -50,6 +50,8 @@ CARGO_BUILD_FLAGS:append = " --config ${S}/.cargo/config.toml"
 
 do_install:append() {
     install -D -m 0644 ${S}/systemd/edgereel.service ${D}${systemd_system_unitdir}/edgereel.service
+    install -D -m 0644 ${S}/systemd/edgereel-media.socket ${D}${systemd_system_unitdir}/edgereel-media.socket
+    install -D -m 0644 ${S}/systemd/edgereel-media@.service ${D}${systemd_system_unitdir}/edgereel-media@.service
     install -D -m 0644 ${S}/systemd/edgereel.sysusers ${D}${nonarch_libdir}/sysusers.d/edgereel.conf
     install -D -m 0644 ${S}/systemd/edgereel.tmpfiles ${D}${nonarch_libdir}/tmpfiles.d/edgereel.conf
     # No preset: systemd.bbclass writes one from SYSTEMD_AUTO_ENABLE, and ours would be read before it.
@@ -77,7 +79,9 @@ install_all() {
     done
 }
 
+SYSTEMD_PACKAGES = "${PN} ${PN}-media"
 SYSTEMD_SERVICE:${PN} = "edgereel.service"
+SYSTEMD_SERVICE:${PN}-media = "edgereel-media.socket"
 
 # A configuration belongs to the group, and its package may be the first to come: the group is made by whichever does.
 USERADD_PACKAGES = "${PN} ${PN}-config"
@@ -85,9 +89,10 @@ GROUPADD_PARAM:${PN} = "--system edgereel"
 GROUPADD_PARAM:${PN}-config = "--system edgereel"
 USERADD_PARAM:${PN} = "--system --gid edgereel --no-create-home --home-dir ${localstatedir}/lib/edgereel --shell /sbin/nologin edgereel"
 
-PACKAGE_BEFORE_PN += "${PN}-config ${PN}-zsh-completion ${PN}-fish-completion"
+PACKAGE_BEFORE_PN += "${PN}-config ${PN}-media ${PN}-zsh-completion ${PN}-fish-completion"
 
 FILES:${PN} += "${nonarch_libdir}/sysusers.d ${nonarch_libdir}/tmpfiles.d ${systemd_system_unitdir}"
+FILES:${PN}-media = "${systemd_system_unitdir}/edgereel-media.socket ${systemd_system_unitdir}/edgereel-media@.service"
 FILES:${PN}-config = "${sysconfdir}/edgereel/edgereel.toml"
 FILES:${PN}-zsh-completion = "${datadir}/zsh"
 FILES:${PN}-fish-completion = "${datadir}/fish"
@@ -97,3 +102,8 @@ CONFFILES:${PN}-config = "${sysconfdir}/edgereel/edgereel.toml"
 # A fleet has a configuration of its own: it names the package here.
 VIRTUAL-RUNTIME_edgereel-config ??= "${PN}-config"
 RRECOMMENDS:${PN} += "${VIRTUAL-RUNTIME_edgereel-config}"
+
+# Pictures: the worker is the same program. ffmpeg wants LICENSE_FLAGS_ACCEPTED "commercial", so it is recommended alone: without it, the
+# worker says what is missing.
+RDEPENDS:${PN}-media += "${PN}"
+RRECOMMENDS:${PN}-media += "ffmpeg"
