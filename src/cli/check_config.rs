@@ -22,6 +22,13 @@ impl CheckConfig {
         for address in config.http.addresses(&machine()) {
             writeln!(out, "\n# note: viewers open {address}")?;
         }
+        if let Some(socket) = config.media.named().filter(|socket| !socket.exists()) {
+            writeln!(
+                out,
+                "\n# note: no media worker is at {} now, and without one there is no frame.jpg: docs/pictures.md",
+                socket.display()
+            )?;
+        }
         let now = jiff::Timestamp::now().as_microsecond();
         let of_file = self.store.advice(&config);
         let (path, text) = self.store.file()?;

@@ -108,6 +108,11 @@ const KEYS: &[Key] = &[
     },
     key!("encryption.key_url", true, encryption.key_url),
     Key {
+        name: "media.socket",
+        reloads: false,
+        differs: |old, new| old.media.socket() != new.media.socket(),
+    },
+    Key {
         name: "[sync] (that there is one, or none)",
         reloads: false,
         differs: |old, new| old.sync.is_some() != new.sync.is_some(),
@@ -172,6 +177,7 @@ impl Changes {
             device: old.device.clone(),
             storage: old.storage.clone(),
             control: old.control.clone(),
+            media: old.media.clone(),
             sync: match (&old.sync, new.sync) {
                 (Some(_), Some(new)) => Some(new),
                 (old, _) => old.clone(),

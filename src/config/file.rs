@@ -10,9 +10,9 @@ use super::mistake::explained;
 use super::place::{line_of_fault, line_of_key};
 use super::raw::{Fault, Raw};
 use super::{
-    ByteSize, Callback, ChannelSettings, Config, Control, Delivery, Device, EncryptionKeys, Http, Keep, Mqtt,
-    Publisher, ReviewSettings, Ring, Rtmp, Rule, Span, Storage, Task, Template, TemplateSource, Viewer,
-    callback, publisher, viewer,
+    ByteSize, Callback, ChannelSettings, Config, Control, Delivery, Device, EncryptionKeys, Http, Keep,
+    MediaSettings, Mqtt, Publisher, ReviewSettings, Ring, Rtmp, Rule, Span, Storage, Task, Template,
+    TemplateSource, Viewer, callback, publisher, viewer,
 };
 use crate::model::nearest;
 
@@ -23,7 +23,7 @@ const ENV_PREFIX: &str = "EDGEREEL__";
 const WITHOUT_FILE: &str = "[http]\nlisten = [\"127.0.0.1:8080\"]\n";
 
 /// Bytes of `sun_path` (unix(7)), without the zero at its end.
-const LONGEST_SOCKET: usize = 107;
+pub(super) const LONGEST_SOCKET: usize = 107;
 
 /// The error of a configuration that cannot be used, with its place.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -146,6 +146,7 @@ struct File {
     control: Control,
     channel: ChannelSettings,
     encryption: EncryptionKeys,
+    media: MediaSettings,
     sync: Delivery,
     mqtt: Mqtt,
     review: ReviewSettings,
@@ -220,6 +221,7 @@ impl File {
             control: self.control,
             channel: self.channel,
             encryption: self.encryption,
+            media: self.media,
             sync: self.sync.resolve()?,
             publishers,
             viewers,
@@ -270,6 +272,7 @@ fn check(config: &Config) -> Result<(), Refused> {
     config.rtmp.check(!config.publishers.is_empty())?;
     config.http.check(!config.viewers.is_empty())?;
     config.channel.check()?;
+    config.media.check()?;
     in_range(
         "storage.durability",
         config.storage.durability,

@@ -17,6 +17,7 @@ mod file;
 mod fuzz;
 mod http;
 mod listen;
+mod media;
 mod mistake;
 mod mqtt;
 mod place;
@@ -56,6 +57,7 @@ pub(crate) use file::explain;
 pub use fuzz::fuzz;
 pub use http::{BaseUrl, HostName, Http, Origin, RESERVED_APPS, WithoutClock, is_reserved, stream_path};
 pub use listen::Tls;
+pub use media::MediaSettings;
 pub use mqtt::{BrokerUrl, BrokerUrlError, Mqtt, MqttVersion};
 pub use publisher::{Hook, HookUrl, MAX_PUBLISHERS, Proof, Publisher, Required};
 pub use rate::{BitRate, BitRateError};
@@ -92,6 +94,8 @@ pub struct Config {
     pub channel: ChannelSettings,
     /// `[encryption]`
     pub encryption: EncryptionKeys,
+    /// `[media]`: the media worker.
+    pub media: MediaSettings,
     /// `[sync]`. Without it nothing is delivered.
     pub sync: Option<Delivery>,
     /// `[mqtt]`. Without it there is no broker.

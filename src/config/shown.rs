@@ -36,6 +36,7 @@ impl Config {
         section(&mut out, "control", &self.control);
         section(&mut out, "channel", &self.channel);
         section(&mut out, "encryption", &self.encryption);
+        section(&mut out, "media", &self.media);
         if let Some(sync) = &self.sync {
             section(&mut out, "sync", sync);
         }

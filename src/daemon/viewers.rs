@@ -12,6 +12,7 @@ use crate::https::with_causes;
 use crate::recorder::Recorder;
 use crate::store::{Clock, Store};
 use crate::tls::Identity;
+use crate::worker::MediaWorker;
 
 /// What happens where another program has a port that viewers are to connect to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +93,7 @@ async fn try_to_open(
         },
         delivers: config.sync.is_some(),
         machine: machine(),
+        worker: MediaWorker::new(config.media.socket().to_owned()),
     };
     let server = match (Server::bind(&config.http), taken_port) {
         (Err(error), TakenPort::IsReplaced) if error.is_taken() => Server::bind(&config.http.on_any_port()),

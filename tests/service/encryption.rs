@@ -194,6 +194,8 @@ fn nothing_gives_an_encrypted_recording_away_in_clear() {
         format!("/r/{id}.aac"),
         format!("/r/{id}/frame.mp4"),
         "/live/cam1/frame.mp4".to_owned(),
+        format!("/r/{id}/frame.jpg"),
+        "/live/cam1/frame.jpg".to_owned(),
         "/live/cam1/c/0.m4s".to_owned(),
         "/live/cam1/c/0-1.m4s".to_owned(),
     ] {

@@ -48,6 +48,7 @@ mod mqtt;
 mod mqtt_old;
 mod mqtt_requests;
 mod old_store;
+mod pictures;
 mod record;
 mod review;
 mod review_hook;

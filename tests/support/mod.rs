@@ -28,6 +28,7 @@ pub(crate) mod service;
 pub(crate) mod told;
 pub(crate) mod wait;
 pub(crate) mod webhook;
+pub(crate) mod worker;
 
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::programs::Program;
+use crate::programs::{CP, Program};
 use crate::support::{Done, cli, home, sample_path, wait_for};
 
 const NSPAWN: Program = systemd("systemd-nspawn", "systemd-container");
@@ -26,7 +26,8 @@ const fn systemd(name: &'static str, package: &'static str) -> Program {
 pub(crate) const CLIP: &str = "/root/sample.flv";
 
 /// The box boots only the service and what the service needs, not the other services of this machine.
-const TARGET: &str = "[Unit]\nRequires=basic.target\nWants=edgereel.service\nAfter=basic.target\n";
+const TARGET: &str =
+    "[Unit]\nRequires=basic.target\nWants=edgereel.service edgereel-media.socket\nAfter=basic.target\n";
 
 /// A box. It is shut down when this value is dropped.
 pub(crate) struct Booted {
@@ -196,6 +197,13 @@ fn furnish(folder: &Path, configuration: &str, drop_in: &str) {
     for copied in ["passwd", "group", "os-release", "ld.so.cache"] {
         fs::copy(Path::new("/etc").join(copied), root.join("etc").join(copied)).unwrap();
     }
+    // Libraries of ffmpeg are found by links in this folder.
+    CP.run([
+        "-a".as_ref(),
+        "/etc/alternatives".as_ref(),
+        root.join("etc").as_os_str(),
+    ])
+    .ok();
     fs::write(root.join("etc/machine-id"), "0123456789abcdef0123456789abcdef\n").unwrap();
     fs::write(root.join("etc/systemd/system/default.target"), TARGET).unwrap();
     fs::copy(sample_path(), root.join(&CLIP[1..])).unwrap();
@@ -208,6 +216,14 @@ fn furnish(folder: &Path, configuration: &str, drop_in: &str) {
         (
             ours.join("edgereel.service"),
             "lib/systemd/system/edgereel.service",
+        ),
+        (
+            ours.join("edgereel-media.socket"),
+            "lib/systemd/system/edgereel-media.socket",
+        ),
+        (
+            ours.join("edgereel-media@.service"),
+            "lib/systemd/system/edgereel-media@.service",
         ),
     ] {
         let place = usr.join(place);

@@ -70,6 +70,47 @@ fn the_sandboxed_service_records_and_a_stop_seals() {
     assert_eq!(about(&booted)["boot_id"], before["boot_id"]);
 }
 
+/// The worker decodes in its sandbox, and one that gets too little memory costs a picture and nothing else.
+#[test]
+fn the_sandboxed_worker_makes_pictures_and_runs_out_of_memory_alone() {
+    let booted = Booted::new("[http]\nlisten = [\"127.0.0.1:8080\"]\n", "");
+    let _push = Push::start(&booted);
+    let ask = |query: &str| {
+        let url = format!("http://127.0.0.1:8080/live/cam1/frame.jpg?{query}");
+        let words = ["curl", "-s", "-o", "/root/still.jpg", "-w", "%{http_code}", &url];
+        booted.run(&words).text()
+    };
+    let said = || booted.run(&["cat", "/root/still.jpg"]).ok().stdout;
+    wait_for("a picture", || match &*ask("width=160") {
+        // Nothing of the stream is on flash yet.
+        "404" => None,
+        other => Some(other.to_owned()),
+    });
+    let status = ask("width=160");
+    let journal = || booted.run(&["journalctl", "--no-pager", "--output=cat"]).text();
+    assert_eq!(
+        status,
+        "200",
+        "{}\n{}",
+        String::from_utf8_lossy(&said()),
+        journal()
+    );
+    assert_eq!(said()[..2], [0xff, 0xd8]);
+    let folder = "/run/systemd/system/edgereel-media@.service.d";
+    let small = format!(
+        "mkdir -p {folder} && printf '[Service]\\nLimitAS=64M\\n' > {folder}/small.conf && systemctl daemon-reload"
+    );
+    booted.run(&["sh", "-c", &small]).ok();
+    assert_eq!(ask("width=162"), "503");
+    let told = String::from_utf8(said()).unwrap();
+    assert!(told.contains("media worker"), "{told}");
+    assert!(
+        booted
+            .shows("StatusText")
+            .starts_with("1 on the air, 1 recording")
+    );
+}
+
 #[test]
 fn a_card_can_be_taken_out_and_put_back() {
     let booted = Booted::new("min_free = \"1 MiB\"\n", "");

@@ -44,6 +44,7 @@ mod numbered;
 mod onair;
 mod packaged;
 mod packets;
+mod pictures;
 mod players;
 mod power;
 mod programs;

@@ -133,6 +133,19 @@ const PATHS: &[Path] = &[
         codes: MEDIA,
     },
     Path {
+        path: "/r/{recording}/frame.jpg",
+        id: "picture",
+        tag: "media",
+        about: "The same picture of a recording as a JPEG.",
+        more: "The media worker decodes it: without one, and while it is too busy, the answer is 503 with the reason. X-Edgereel-Time says of when the \
+               picture is. The entity tag is a weak one.",
+        right: Some(Right::Watch),
+        media_type: "image/jpeg",
+        parameters: &["recording", "at", "width", "height", "quality"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
         path: "/{app}/{stream}.m3u8",
         id: "live",
         tag: "media",
@@ -189,6 +202,18 @@ const PATHS: &[Path] = &[
         right: Some(Right::Watch),
         media_type: "video/mp4",
         parameters: &["app", "stream", "at"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/{app}/{stream}/frame.jpg",
+        id: "live.picture",
+        tag: "media",
+        about: "The same picture of a stream as a JPEG.",
+        more: "As `/r/{recording}/frame.jpg`.",
+        right: Some(Right::Watch),
+        media_type: "image/jpeg",
+        parameters: &["app", "stream", "at", "width", "height", "quality"],
         ranges: false,
         codes: MEDIA,
     },
@@ -412,6 +437,14 @@ fn parameter(name: &str) -> Value {
         "from" => ("Where it begins; default the beginning.", moment()),
         "to" => ("Where it ends; default the end.", moment()),
         "at" => ("The time; default now.", moment()),
+        "width" | "height" => (
+            "The most pixels of this side, 8 to 8,192. The picture keeps its shape and is never enlarged. 0 and nothing: as it is.",
+            json!({ "type": "integer", "minimum": 0, "maximum": 8192 }),
+        ),
+        "quality" => (
+            "The quality of the JPEG; default 90.",
+            json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
+        ),
         "start" => (
             "The moment to play from: seconds since 1970, or a time with its offset.",
             json!({ "type": "string", "examples": ["2026-11-20T08:00:00Z", "1795161600"] }),
@@ -455,6 +488,9 @@ fn parameter(name: &str) -> Value {
         "starttime",
         "part",
         "download",
+        "width",
+        "height",
+        "quality",
     ]
     .contains(&name);
     json!({

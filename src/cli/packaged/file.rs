@@ -32,6 +32,10 @@ const SECTIONS: &[(&str, &str)] = &[
         "The keys of encrypted HLS, and where players of delivered files find them.",
     ),
     (
+        "[media]",
+        "How the media worker is reached, which makes pictures.",
+    ),
+    (
         "[sync]",
         "Where recordings are delivered to: a bucket that speaks S3, or a folder.",
     ),

@@ -13,6 +13,7 @@ use super::layouts::{Key, Layout, Layouts, Version};
 use super::leases::Leases;
 use super::live::{Dates, Inits};
 use super::packed::Packed;
+use super::pictures::Pictures;
 use super::seen::Seen;
 use super::server::address;
 use super::tally::Tally;
@@ -24,6 +25,7 @@ use crate::media::{Micros, StreamName};
 use crate::recorder::Recorder;
 use crate::store::{Clock, Held, Library, Reader, Store, StoreError};
 use crate::tls::Identity;
+use crate::worker::MediaWorker;
 
 /// The most reads of the journal at a time.
 const READERS: usize = 4;
@@ -60,6 +62,8 @@ pub struct Inside {
     pub machine: String,
     /// Recordings are delivered. Where they are not, events say where they play.
     pub delivers: bool,
+    /// The process that decodes pictures, if there is one.
+    pub worker: MediaWorker,
 }
 
 /// The door's state. One for all connections, on the door's thread.
@@ -69,6 +73,7 @@ pub(super) struct Door {
     pub(super) layouts: Layouts,
     pub(super) leases: Leases,
     pub(super) packed: Packed,
+    pub(super) pictures: Pictures,
     pub(super) seen: Seen,
     /// The dates that live playlists keep.
     pub(super) dates: Dates,
@@ -106,6 +111,7 @@ impl Door {
             layouts: Layouts::default(),
             leases: Leases::default(),
             packed: Packed::default(),
+            pictures: Pictures::of(inside.worker),
             seen: Seen::default(),
             dates: Dates::restored(&inside.dates),
             inits: Inits::default(),

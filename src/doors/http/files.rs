@@ -38,6 +38,7 @@ pub(super) struct Range {
 }
 
 /// A file that a response sends.
+#[derive(Clone)]
 pub(super) struct Sent {
     pub(super) source: Arc<dyn Source>,
     /// The tape that it is made of. None for what is in memory.

@@ -4,6 +4,7 @@
 //! /r/<recording>.mp4 .fmp4 .flv .m4a .aac      a recording as a file, any range of it
 //! /r/<recording>/master.m3u8                   a recording as HLS
 //! /<app>/<stream>.m3u8                         a stream as it is now, or as it was: `?start=…`, `?delay=…`
+//! /r/<recording>/frame.mp4 .jpg                a picture
 //! /k/<key>                                     a key of an encrypted recording
 //! /channel/<name>.m3u8                         recordings that are shown again at set times
 //! /t/<token>/…                                 the same, for whoever has the token
@@ -43,6 +44,7 @@ mod metrics;
 mod packed;
 mod page;
 mod patience;
+mod pictures;
 mod query;
 mod range;
 mod route;

@@ -24,7 +24,7 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// Decides on the part of a file of `len` bytes whose strong tag is `etag` (with its quotes).
+    /// Decides on the part of a file of `len` bytes whose tag is `etag` (with its quotes). A range goes on by a strong one alone.
     pub(super) fn of(headers: &HeaderMap, etag: &str, len: u64) -> Part {
         if let Some(wanted) = text(headers, &IF_MATCH)
             && !names(wanted, etag, false)
@@ -36,7 +36,8 @@ impl Part {
         }
         // A range of another version is of no use, so the client gets the whole file. A date is no strong validator here: two
         // layouts of one second can differ.
-        if text(headers, &IF_RANGE).is_some_and(|version| version.trim() != etag) {
+        let is_weak = etag.starts_with("W/");
+        if text(headers, &IF_RANGE).is_some_and(|version| is_weak || version.trim() != etag) {
             return Part::Whole;
         }
         match text(headers, &RANGE) {

@@ -158,9 +158,9 @@ impl Asking<'_> {
                 of.grant.sight.tape(&of.row.tape, Of::Recording(of.row.id))?;
                 encrypted::key(self.door, &of.row, (id, of.bounds), self.method)
             }
-            Target::Frame(recording) => {
+            Target::Frame(recording, shown) => {
                 let of = self.recording(asked, *recording, Right::Watch).await?;
-                let asked = (&query, of.bounds);
+                let asked = (&query, of.bounds, *shown);
                 let mut answer = still::of_recording(self.door, &of.row, asked, (&of.grant, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)

@@ -1,5 +1,5 @@
-//! One picture: the keyframe at a time or the last one before, as an MP4 that a browser decodes by itself. It comes off the tape or,
-//! of a stream that nobody records, out of memory.
+//! One picture: the keyframe at a time or the last one before, as an MP4 that a browser decodes by itself, or as a JPEG that the media
+//! worker makes. It comes off the tape or, of a stream that nobody records, out of memory.
 
 use std::sync::Arc;
 
@@ -11,13 +11,16 @@ use super::encrypted;
 use super::files::{Bounds, Reading, Sent, joined, of_file, of_store, send, view};
 use super::flow::Pace;
 use super::held::{Grant, Of};
+use super::pictures;
 use super::query::Query;
+use super::target::Shown;
 use crate::event::rfc3339;
 use crate::format::{Picture, Pictured, Still, TapeSource, View, VirtualFile as _};
 use crate::media::{Micros, StreamName, TrackKind};
 use crate::model::{Form, When};
 use crate::recorder::RingChunk;
 use crate::store::{Library, LibrarySource, RecordingRow, RecordingState, TapeSpan};
+use crate::worker::Wanted;
 
 /// The header that says when the picture is from, as RFC 3339.
 pub(super) const TIME: &str = "x-edgereel-time";
@@ -36,7 +39,7 @@ const WRITTEN: &str = "a time: write it as in 2026-11-20T08:00:00Z, or as a leng
 pub(super) async fn of_recording(
     door: &Arc<Door>,
     row: &RecordingRow,
-    (query, bounds): (&Query, Bounds),
+    (query, bounds, shown): (&Query, Bounds, Shown),
     (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
     encrypted::in_clear(door, row)?;
@@ -44,6 +47,7 @@ pub(super) async fn of_recording(
     if row.form != Form::InStep {
         joined(row)?;
     }
+    let wanted = wanted(query, shown)?;
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(row.end, |when| when.from(row.start));
     let at = allowed(at, bounds)?;
@@ -63,16 +67,18 @@ pub(super) async fn of_recording(
         }),
     };
     let name = recording.to_string();
-    answer(door, still, (&name, Of::Recording(row.id), bounds), (grant, how))
+    let of = (&*name, Of::Recording(row.id), bounds);
+    answer(door, (still, wanted), of, (grant, how)).await
 }
 
 /// Answers with a picture of a stream: the last one, or the one at `at`, which may count back from now.
 pub(super) async fn of_stream(
     door: &Arc<Door>,
     stream: &StreamName,
-    (query, bounds): (&Query, Bounds),
+    (query, bounds, shown): (&Query, Bounds, Shown),
     (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
+    let wanted = wanted(query, shown)?;
     let now = door.utc();
     let at = query.read::<When>("at", WRITTEN)?;
     let at = at.map_or(now, |when| when.before(now));
@@ -99,9 +105,17 @@ pub(super) async fn of_stream(
                 .as_ref()
                 .is_none_or(|taped| taped.still.utc() < newer.still.utc()) =>
         {
-            answer(door, Some(newer), of, how)
+            answer(door, (Some(newer), wanted), of, how).await
         }
-        _ => answer(door, taped, of, how),
+        _ => answer(door, (taped, wanted), of, how).await,
+    }
+}
+
+/// The JPEG that is asked for, where it is one.
+fn wanted(query: &Query, shown: Shown) -> Result<Option<Wanted>, Refusal> {
+    match shown {
+        Shown::Mp4 => Ok(None),
+        Shown::Jpeg => pictures::wanted(query).map(Some),
     }
 }
 
@@ -188,9 +202,9 @@ fn allowed(at: Micros, (earliest, latest): Bounds) -> Result<Micros, Refusal> {
     Ok(latest.map_or(at, |latest| at.min(latest)))
 }
 
-fn answer<S: TapeSource + Send + Sync + 'static>(
+async fn answer<S: TapeSource + Send + Sync + 'static>(
     door: &Arc<Door>,
-    found: Option<Found<S>>,
+    (found, wanted): (Option<Found<S>>, Option<Wanted>),
     (name, of, (earliest, _)): (&str, Of, Bounds),
     (grant, how): (&Grant, (&Method, &HeaderMap)),
 ) -> Result<Answer, Refusal> {
@@ -202,6 +216,7 @@ fn answer<S: TapeSource + Send + Sync + 'static>(
         ));
     };
     grant.sight.tape(&ranges, of)?;
+    let stream = ranges.first().map(|range| range.stream.clone());
     let utc = still.utc();
     let sent = Sent {
         len: still.len(),
@@ -214,7 +229,10 @@ fn answer<S: TapeSource + Send + Sync + 'static>(
         until: grant.until,
         guard: grant.sight.guard(ranges, of),
     };
-    let mut answer = send(door, &sent, how);
+    let mut answer = match wanted.zip(stream) {
+        None => send(door, &sent, how),
+        Some((wanted, stream)) => pictures::answer(door, (&stream, sent), wanted, how).await?,
+    };
     set(&mut answer, TIME, &rfc3339(utc));
     Ok(answer)
 }

@@ -55,8 +55,8 @@ pub(super) enum Target {
     Command(String),
     /// `/r/<recording>.<extension>`
     File(RecordingId, FileFormat),
-    /// `/r/<recording>/frame.mp4`: the keyframe at a time.
-    Frame(RecordingId),
+    /// `/r/<recording>/frame.mp4`, `/r/<recording>/frame.jpg`: the keyframe at a time.
+    Frame(RecordingId, Shown),
     /// `/r/<recording>/<name>`: a file of the recording's HLS.
     Folder(RecordingId, String),
     /// `/k/<key>`: a key of an encrypted recording.
@@ -108,8 +108,17 @@ pub(super) enum StreamFile {
     Init(String),
     /// `/<app>/<stream>/c/k/<key>/<file>`: a file that is encrypted with a key of the stream, or the key.
     Sealed(StreamKeyId, Sealed),
-    /// `/<app>/<stream>/frame.mp4`
-    Frame,
+    /// `/<app>/<stream>/frame.mp4`, `/<app>/<stream>/frame.jpg`
+    Frame(Shown),
+}
+
+/// What a keyframe is sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// A file with one picture, which the viewer decodes.
+    Mp4,
+    /// A picture, which the media worker has decoded.
+    Jpeg,
 }
 
 /// A file in the folder of a key.
@@ -148,7 +157,7 @@ impl Target {
         matches!(
             self,
             Target::File(..)
-                | Target::Frame(_)
+                | Target::Frame(..)
                 | Target::Folder(..)
                 | Target::Key(_)
                 | Target::Stream(..)
@@ -171,7 +180,7 @@ impl Target {
             Target::Session | Target::Command(_) => "api",
             Target::File(..) => "file",
             Target::Folder(..) | Target::Key(_) => "hls",
-            Target::Frame(_) | Target::Stream(_, StreamFile::Frame) => "frame",
+            Target::Frame(..) | Target::Stream(_, StreamFile::Frame(_)) => "frame",
             Target::Stream(..) | Target::OldTimeShift(_) => "live",
             Target::Channel(..) => "channel",
             Target::ShiftTimeline => "timeline",
@@ -221,7 +230,8 @@ impl Target {
                 let format = FileFormat::of_extension(extension)?;
                 Some(Target::File(id.parse().ok()?, format))
             }
-            Some((id, "frame.mp4")) => Some(Target::Frame(id.parse().ok()?)),
+            Some((id, "frame.mp4")) => Some(Target::Frame(id.parse().ok()?, Shown::Mp4)),
+            Some((id, "frame.jpg")) => Some(Target::Frame(id.parse().ok()?, Shown::Jpeg)),
             Some((id, name)) => {
                 (!name.is_empty() && !name.contains('/')).then_some(())?;
                 Some(Target::Folder(id.parse().ok()?, name.to_owned()))
@@ -248,8 +258,10 @@ impl Target {
         if let Some(stream) = path.strip_suffix("/master.m3u8").and_then(name) {
             return Some(Target::Stream(stream, StreamFile::Master));
         }
-        if let Some(stream) = path.strip_suffix("/frame.mp4") {
-            return Some(Target::Stream(name(stream)?, StreamFile::Frame));
+        for (file, shown) in [("/frame.mp4", Shown::Mp4), ("/frame.jpg", Shown::Jpeg)] {
+            if let Some(stream) = path.strip_suffix(file) {
+                return Some(Target::Stream(name(stream)?, StreamFile::Frame(shown)));
+            }
         }
         if let Some(stream) = path.strip_suffix(".m3u8") {
             return Some(Target::Stream(name(stream)?, StreamFile::Playlist));
@@ -328,7 +340,8 @@ mod tests {
             (&format!("/r/{ID}.mp4"), Target::File(id, FileFormat::Mp4)),
             (&format!("/r/{ID}.fmp4"), Target::File(id, FileFormat::Fmp4)),
             (&format!("/r/{ID}.aac"), Target::File(id, FileFormat::Adts)),
-            (&format!("/r/{ID}/frame.mp4"), Target::Frame(id)),
+            (&format!("/r/{ID}/frame.mp4"), Target::Frame(id, Shown::Mp4)),
+            (&format!("/r/{ID}/frame.jpg"), Target::Frame(id, Shown::Jpeg)),
             (
                 &format!("/r/{ID}/index.m3u8"),
                 Target::Folder(id, "index.m3u8".to_owned()),
@@ -410,7 +423,11 @@ mod tests {
             ("/compat/tencent/", Target::Compat(Cloud::Tencent)),
             (
                 "/live/k%C3%BCche/frame.mp4",
-                Target::Stream(stream("live/küche"), StreamFile::Frame),
+                Target::Stream(stream("live/küche"), StreamFile::Frame(Shown::Mp4)),
+            ),
+            (
+                "/live/room1/cam1/frame.jpg",
+                Target::Stream(stream("live/room1/cam1"), StreamFile::Frame(Shown::Jpeg)),
             ),
             (
                 "/channel/evening.m3u8",

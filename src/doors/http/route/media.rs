@@ -33,7 +33,7 @@ impl Asking<'_> {
             StreamFile::Chunk(_) | StreamFile::Joined(..) | StreamFile::Init(_) | StreamFile::Sealed(..) => {
                 of_any_time(stream)
             }
-            StreamFile::Playlist | StreamFile::Master | StreamFile::Frame => {
+            StreamFile::Playlist | StreamFile::Master | StreamFile::Frame(_) => {
                 of_stream(stream, self.door.utc())
             }
         };
@@ -44,9 +44,9 @@ impl Asking<'_> {
         let in_clear = || encrypted::stream_in_clear(self.door, stream);
         let encryption = || encrypted::of_stream(self.door, stream);
         let mut answer = match file {
-            StreamFile::Frame => {
+            StreamFile::Frame(shown) => {
                 in_clear()?;
-                still::of_stream(self.door, stream, (query, bounds), (&grant, how)).await?
+                still::of_stream(self.door, stream, (query, bounds, *shown), (&grant, how)).await?
             }
             StreamFile::Playlist => {
                 let encryption = encryption()?;

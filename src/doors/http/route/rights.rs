@@ -74,7 +74,7 @@ impl Asking<'_> {
         });
         let viewer = self.viewer(asked, media).await?;
         let row = row?;
-        let still = matches!(asked.target, Target::Frame(_));
+        let still = matches!(asked.target, Target::Frame(..));
         let streams = row.streams();
         let of_streams: Vec<What<'_>> = streams.map(|stream| of_row(&row, stream, still)).collect();
         let mut bounds: Bounds = (None, None);
