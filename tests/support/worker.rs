@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::cli::command;
 use super::wait::wait_until;
 
 /// `edgereel media-worker --listen`. It is killed when this is dropped.
@@ -15,7 +16,7 @@ impl Worker {
     /// Starts one that decodes by this program, and waits until it serves.
     #[track_caller]
     pub(crate) fn start(socket: &Path, program: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_edgereel"));
+        let mut command = command();
         command.args(["media-worker", "--listen"]).arg(socket);
         command.arg("--program").arg(program);
         let quiet = command
