@@ -15,6 +15,7 @@ import { isShared } from "../src/screens/shared";
 import { bytes, length, streamPath } from "../src/show";
 import { LONGEST_MS, SHORTEST_MS, ticks, timeAt, zoomed } from "../src/timeline/scale";
 import { shared } from "../src/timeline/selection";
+import { daysLeft } from "../src/manage/delivery";
 import { cut, lasts } from "../src/manage/parts";
 import { emptyWeek, linesOf, weekOf } from "../src/manage/week";
 import { de as manageDe } from "../src/manage/words/de";
@@ -74,6 +75,16 @@ test("what is typed when a session ends is there again for the same viewer, and 
   assert.equal(found("bob"), "old,b");
   assert.equal(found("ann"), "half a ti,b");
   assert.equal(found("ann"), "old,b");
+});
+
+test("days that are left are said as far as they are known", () => {
+  const day = 86_400;
+  assert.match(daysLeft(null, 0.5e12, day), /^Each TB .* lasts 48:00:00|^Each TB .* lasts 2 days/);
+  assert.match(daysLeft(20, 1e12, 10 * day), /^At least 80 % of its life are left\. Each TB .* lasts 10 days at this rate/);
+  assert.match(daysLeft(100, 1e12, 60), /^At least 0 % .* after an hour\.$/);
+  assert.match(daysLeft(101, 1e12, day), /replace it soon/);
+  assert.equal(daysLeft(null, 0, day), "Nothing is written.");
+  for (const odd of [daysLeft(null, 1, 3_600), daysLeft(0, 1e18, 1e9)]) assert.doesNotMatch(odd, /NaN|Infinity|\{/);
 });
 
 test("notes have their seconds in front", () => {

@@ -122,6 +122,21 @@ function failures(status: SyncStatus) {
   ];
 }
 
+const KNOWN_AFTER_S = 3_600;
+const TB = 1e12;
+
+/**
+ * How long the storage device lasts, as far as it can be said. Nobody tells the box how many bytes its maker allows, and a device
+ * that tells its wear tells tenths: so it is what each TB lasts, and the reader has the data sheet.
+ */
+export function daysLeft(lifeUsed: number | null, written: number, uptimeS: number): string {
+  if (lifeUsed !== null && lifeUsed > 100) return m("days_over");
+  const left = lifeUsed === null ? "" : m("life_left", { n: 100 - lifeUsed }) + " ";
+  if (uptimeS < KNOWN_AFTER_S) return left + m("days_not_yet");
+  if (written === 0) return left + m("days_nothing");
+  return left + m("days_each", { length: lasts((TB / written) * uptimeS) });
+}
+
 function spaceOf(store: StoreStatus, health: Health) {
   const { storage, streams, uptime_s } = health;
   const space = store.space;
@@ -149,6 +164,7 @@ function spaceOf(store: StoreStatus, health: Health) {
       [m("written"), m("written_is", { bytes: bytes(storage.written), length: lasts(uptime_s), day: bytes(written) })],
       [m("lost"), storage.lost > 0 ? bytes(storage.lost) : ""],
       [m("wear"), space ? (space.life_used === null ? m("wear_unknown") : life(space.life_used)) : ""],
+      [m("days_left"), space ? daysLeft(space.life_used, storage.written, uptime_s) : ""],
     ]),
   ];
 }

@@ -61,6 +61,7 @@ fn what_waits_and_what_failed_is_shown_and_sent_when_somebody_says_so() {
     tab.wait_text(STRANGE);
     tab.wait_text("recordings: 1, ");
     tab.wait_text("none: what the file system has is used");
+    tab.wait_text("How much is written a day is known after an hour.");
     tab.wait("document.querySelector('progress').value > 0");
 
     // Who may watch has no such screen, and the box says why where the address is typed.
