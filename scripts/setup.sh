@@ -223,6 +223,7 @@ case "${1:-}" in
     has cvlc || apt vlc-bin vlc-plugin-base -- "another player that people use"
     has gst-discoverer-1.0 || apt gstreamer1.0-plugins-base-apps -- "says how long GStreamer takes a file to be"
     has chromium || apt chromium -- "a browser, which plays what web pages show"
+    has firefox-esr || apt firefox-esr -- "another browser, in which the console is looked at"
     hls_js
     axe
     has mosquitto_sub || apt mosquitto-clients -- "speaks to the broker as people do"

@@ -37,6 +37,11 @@ pub(crate) const CHROMIUM: Program = Program {
     name: "chromium",
     package: "chromium",
 };
+/// The other browser of many people.
+pub(crate) const FIREFOX: Program = Program {
+    name: "firefox-esr",
+    package: "firefox-esr",
+};
 /// The shells whose completion is tested.
 pub(crate) const BASH: Program = Program {
     name: "bash",

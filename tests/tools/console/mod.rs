@@ -5,6 +5,7 @@ mod changes;
 mod ended;
 mod events;
 mod figures;
+mod firefox;
 mod frame;
 mod limits;
 mod manage;

@@ -11,9 +11,9 @@ use crate::programs::CHROMIUM;
 use crate::support::home;
 
 /// Long enough for anything on a busy machine. Only a failure waits for all of it.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 /// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(40);
+pub(super) const LOOK: Duration = Duration::from_millis(40);
 
 /// A tab.
 pub(crate) struct Tab {
