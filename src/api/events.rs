@@ -1,7 +1,7 @@
 //! Events as they come, for a caller that stays connected.
 
 use super::answer::{Code, Failure};
-use super::{Api, Scope};
+use super::{Api, JobNow, Scope};
 use crate::event::Posted;
 use crate::model::Right;
 use crate::store::{EventReader, NextEvent, Place};
@@ -53,6 +53,16 @@ impl Events {
     /// and then does not come back with a place that is gone.
     pub fn place(&self) -> Place {
         self.reader.place()
+    }
+
+    /// True when the caller may see a job.
+    pub fn sees(&self, now: &JobNow) -> bool {
+        let sees = |scope: &Scope| {
+            now.streams
+                .iter()
+                .all(|stream| scope.streams.has(stream.as_str()))
+        };
+        self.scope.as_ref().is_none_or(sees)
     }
 
     fn is_hidden(&self, event: &Posted) -> bool {

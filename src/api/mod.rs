@@ -25,6 +25,7 @@ mod figures;
 mod health;
 mod help;
 mod hls_keys;
+mod job;
 mod memory;
 #[cfg(test)]
 mod openapi;
@@ -69,6 +70,7 @@ pub use figures::{
     WaitingFigures,
 };
 pub use hls_keys::{HlsKeys, KeysAt, NoKey};
+pub use job::JobNow;
 pub use row::recording as recording_row;
 pub use scope::Scope;
 pub use stream::row as stream_row;
@@ -98,6 +100,7 @@ pub struct Api {
     memory: Memory,
     channels: channel::Channels,
     hls_keys: HlsKeys,
+    jobs: job::Jobs,
     pace: Arc<Mutex<Pace>>,
     /// The ticket of the request, if the request has an id and changes something.
     ticket: Option<Ticket>,
@@ -120,6 +123,7 @@ impl Api {
             memory: Memory::default(),
             channels: channel::Channels::default(),
             hls_keys: HlsKeys::default(),
+            jobs: job::Jobs::default(),
             pace: Arc::default(),
             ticket: None,
             caller: Caller::default(),

@@ -11,6 +11,7 @@ mod search;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub(super) use self::compose::{EXPORT, export};
 use self::compose::{compose, cut, mix, split, timelapse};
 use self::delete::delete;
 use self::facts::{set, tag};

@@ -3,7 +3,7 @@
 use super::answer::{Code, Failure};
 use super::command::Command;
 use super::{
-    audit, callback, category, channel, clip, device, help, recording, rule, store, stream, sync, task,
+    audit, callback, category, channel, clip, device, help, job, recording, rule, store, stream, sync, task,
     template, timeline, timeshift, token,
 };
 use crate::config;
@@ -13,6 +13,10 @@ use crate::config;
 pub const GROUPS: &[(&str, &str)] = &[
     ("recording", "Record streams; list, protect and delete recordings"),
     ("clip", "Make a recording of a part of a stream"),
+    (
+        "job",
+        "Show and cancel work that goes on behind its answer; export to the object store",
+    ),
     (
         "category",
         "Manage the tree of categories that recordings are filed in",
@@ -50,6 +54,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
     [
         recording::COMMANDS,
         clip::COMMANDS,
+        job::COMMANDS,
         category::COMMANDS,
         channel::COMMANDS,
         task::COMMANDS,

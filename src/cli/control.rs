@@ -18,9 +18,30 @@ use super::service::{NoService, ask, find_socket};
 use super::shown;
 use crate::api::{self, Argument, Command, GROUPS, Kind, Values, commands};
 
-/// Commands of the line that stand for another command with an argument set.
-const STANDS_FOR: &[(&str, &str, &str, &str, bool)] =
-    &[("recording", "unprotect", "recording.protect", "protected", false)];
+/// A command of the line that stands for another command.
+struct StandsFor {
+    group: &'static str,
+    name: &'static str,
+    command: &'static str,
+    /// An argument that it sets.
+    said: Option<(&'static str, bool)>,
+}
+
+/// Commands of the line that stand for another command. `edgereel export` itself makes a file on the box.
+const STANDS_FOR: &[StandsFor] = &[
+    StandsFor {
+        group: "recording",
+        name: "unprotect",
+        command: "recording.protect",
+        said: Some(("protected", false)),
+    },
+    StandsFor {
+        group: "job",
+        name: "export",
+        command: "export.create",
+        said: None,
+    },
+];
 
 /// Commands with an argument that holds a secret.
 const SECRETS: &[(&str, &str)] = &[("channel.push", "url")];
@@ -51,9 +72,11 @@ pub(super) fn groups() -> impl Iterator<Item = clap::Command> {
             let name = command.name.strip_prefix(group)?.strip_prefix('.')?;
             Some(one(name, command, None))
         });
-        let others = STANDS_FOR.iter().filter(|(of, ..)| of == group);
-        let others = others
-            .filter_map(|(_, name, command, said, _)| Some(one(name, api::command(command)?, Some(said))));
+        let others = STANDS_FOR.iter().filter(|of| of.group == *group);
+        let others = others.filter_map(|of| {
+            let said = of.said.map(|(argument, _)| argument);
+            Some(one(of.name, api::command(of.command)?, said))
+        });
         clap::Command::new(*group)
             .about(*about)
             .subcommand_required(true)
@@ -78,14 +101,9 @@ pub(super) fn run(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
         return None;
     }
     let (name, matches) = matches.subcommand()?;
-    let stands = STANDS_FOR
-        .iter()
-        .find(|(of, as_is, ..)| (*of, *as_is) == (group, name));
-    let full = stands.map_or_else(
-        || format!("{group}.{name}"),
-        |(_, _, command, ..)| (*command).to_owned(),
-    );
-    let said = stands.map(|(_, _, _, argument, value)| (*argument, *value));
+    let stands = STANDS_FOR.iter().find(|of| (of.group, of.name) == (group, name));
+    let full = stands.map_or_else(|| format!("{group}.{name}"), |of| of.command.to_owned());
+    let said = stands.and_then(|of| of.said);
     let command = api::command(&full)?;
     Some(carry_out(command, said, matches))
 }
@@ -324,6 +342,8 @@ fn argument(command: &Command, argument: &Argument) -> Arg {
     let arg = match argument.kind {
         Kind::Texts => arg.value_delimiter(',').action(ArgAction::Append),
         Kind::Lines => arg.action(ArgAction::Append),
+        // Some count from the end.
+        Kind::Seconds => arg.allow_negative_numbers(true),
         _ => arg,
     };
     if is_the_recording(command, argument) {

@@ -292,6 +292,23 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "job",
+        &[
+            (
+                "edgereel job export --recording last --from 60 --to 120 --title Goal",
+                "Make an MP4 of a minute, and deliver it to the object store",
+            ),
+            (
+                "edgereel job list --state delivering",
+                "How far the jobs are, and why they wait",
+            ),
+            (
+                "edgereel job cancel 01a1fe5e-3196",
+                "Give the upload up, and delete what was made",
+            ),
+        ],
+    ),
+    (
         "sync",
         &[
             ("edgereel sync status", "The state of delivery, and the reasons"),

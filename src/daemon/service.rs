@@ -48,6 +48,7 @@ pub struct Service {
     channels: JoinHandle<()>,
     /// The task that makes one recording more of each session that is over.
     sessions: JoinHandle<()>,
+    jobs: JoinHandle<()>,
     admission: Arc<Admission>,
     /// The certificate that RTMPS proves itself with.
     identity: Identity,
@@ -199,6 +200,7 @@ impl Service {
         self.time.abort();
         self.channels.abort();
         self.sessions.abort();
+        self.jobs.abort();
         self.recorder.stop();
         if let Some(stop) = self.stop_server.take() {
             let _ = stop.send(());

@@ -3,7 +3,7 @@
 use super::Event;
 
 /// The kinds of all events.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 32] = [
     "device.started",
     "device.stopping",
     "publish.started",
@@ -18,6 +18,7 @@ pub const KINDS: [&str; 31] = [
     "recording.failed",
     "recording.expired",
     "task.missed",
+    "job.ended",
     "channel.exception",
     "channel.push_failed",
     "media.evicted_undelivered",
@@ -55,6 +56,7 @@ impl Event {
             Event::RecordingFailed { .. } => "recording.failed",
             Event::RecordingExpired { .. } => "recording.expired",
             Event::TaskMissed(_) => "task.missed",
+            Event::JobEnded(_) => "job.ended",
             Event::ChannelException { .. } => "channel.exception",
             Event::ChannelPushFailed { .. } => "channel.push_failed",
             Event::MediaEvictedUndelivered(_) => "media.evicted_undelivered",

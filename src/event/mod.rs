@@ -9,6 +9,7 @@
 mod device;
 pub mod dialect;
 mod expired;
+mod job;
 mod kind;
 mod missed;
 mod publish;
@@ -18,6 +19,7 @@ mod short;
 pub use device::{DeviceStarted, JournalSetAside, Recovered, TapeSetAside};
 pub use dialect::{Dialect, Posted, Sender};
 pub use expired::{AskedBy, ExpiredBy};
+pub use job::{JobEnded, JobFile};
 pub use kind::KINDS;
 pub use missed::{Miss, TaskMissed};
 pub use publish::{PublishAbout, PublishOutcome, Recorded, RecordedBy};
@@ -145,6 +147,8 @@ pub enum Event {
     },
     /// The time of a task is over, and nothing was recorded in it.
     TaskMissed(Box<TaskMissed>),
+    /// A job is done, failed or was cancelled.
+    JobEnded(Box<JobEnded>),
     /// A channel leaves a recording out, because it is not on the box any more; or a channel that a template wants cannot be made, or
     /// nobody could see it, because the box was off.
     ChannelException {

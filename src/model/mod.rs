@@ -7,6 +7,7 @@ mod about;
 mod encrypt;
 mod facts;
 mod form;
+mod job;
 mod keep;
 mod key;
 mod nearest;
@@ -29,6 +30,7 @@ pub use facts::{
     Notes, Tags, Title, Words, misleads,
 };
 pub use form::Form;
+pub use job::{JobKind, JobState};
 pub use keep::Keep;
 pub use key::{KeyError, KeyFacts, KeyPattern, distinct};
 pub(crate) use nearest::nearest;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AuditChange, DeliveryChange, OutboxChange, Remembered, ToCompose};
+use super::{AuditChange, DeliveryChange, JobChange, OutboxChange, Remembered, ToCompose};
 use crate::event::Event;
 use crate::media::RecordingId;
 
@@ -54,6 +54,8 @@ pub enum Change {
     Remember(Remembered),
     /// Changes the list of commands that changed something.
     Audit(AuditChange),
+    /// Changes a job.
+    Job(JobChange),
 }
 
 impl Change {

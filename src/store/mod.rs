@@ -30,6 +30,7 @@
 //! | `composition` | recordings that are put together of ranges of tape |
 //! | `facts`, `sidecar`, `labels` | what people set of recordings; the files beside the tape that have it, too; where notes are in files |
 //! | `review` | which tape is held back from viewers |
+//! | `job` | work that goes on behind the answer of a command |
 //! | `wear` | what the storage device says of its wear |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
 //! | `verify` | checks every checksum, and every row against its file; makes the repairs that a start has no time for |
@@ -47,6 +48,7 @@ mod disk;
 mod error;
 mod facts;
 mod figures;
+mod job;
 mod journal;
 mod labels;
 mod library;
@@ -97,6 +99,7 @@ pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use facts::{CategoryChange, FactsCommand, FactsError};
 pub use figures::{KeptSpace, MissedCounts, RecordingCounts, TapeReach, Waiting, WaitingFormat};
+pub use job::{Job, JobChange, JobRow, MOST_OPEN as MOST_OPEN_JOBS};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use listed::ListedSegment;
 pub use open_tape::OpenTape;

@@ -42,6 +42,7 @@ mod hook;
 mod hostile;
 mod http;
 mod interruptions;
+mod jobs;
 mod links;
 mod metrics;
 mod mqtt;

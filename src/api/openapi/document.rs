@@ -17,6 +17,7 @@ pub(super) fn document() -> Value {
     let paths = commands::paths().into_iter().chain(media::paths());
     let tags = GROUPS.iter().map(|(name, about)| tag(name, about)).chain(
         [
+            ("export", "Files of recordings to the object store: jobs"),
             ("timeline", "Where there is tape of a stream"),
             ("help", "The commands"),
             ("events", "Events as they come"),

@@ -98,6 +98,7 @@ impl Service {
             (admission.clone(), pulse.clone()),
         )));
         broker::enroll(&config, &store);
+        api.begin_jobs();
         let control = match Control::start(&config, api.clone()).await {
             Ok(control) => control,
             Err(error) => {
@@ -138,6 +139,7 @@ impl Service {
         let time = tokio::task::spawn(recorder.clone().keep_time());
         let channels = tokio::task::spawn(api.clone().keep_channels());
         let sessions = tokio::task::spawn(api.clone().compose_sessions());
+        let jobs = tokio::task::spawn(api.clone().follow_jobs());
         let dates = opened.kept.get(DATES).cloned().unwrap_or_default();
         let viewing = viewers::open(
             (&config, tuning.taken_port),
@@ -168,6 +170,7 @@ impl Service {
             time,
             channels,
             sessions,
+            jobs,
             admission,
             identity,
             addresses,

@@ -5,6 +5,9 @@
 //! event: recording.closed       the kind
 //! data: {"specversion":"1.0",…} the event as a CloudEvent, on one line
 //!
+//! event: job                    how far a job is, every five seconds while some go on; without an id
+//! data: {"job":"…",…}           as job.get answers
+//!
 //! event: reset                  events are missing here: what the reader knows may be old
 //! ```
 
@@ -14,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::answer::{Answer, Refusal};
@@ -24,8 +27,9 @@ use super::door::Door;
 use super::gate;
 use super::query::Query;
 use crate::access::viewer::Viewer;
-use crate::api::{Caller, Events, Scope};
+use crate::api::{Caller, Events, JobNow, Scope};
 use crate::config::StreamSet;
+use crate::defect;
 use crate::event::{Dialect, Sender};
 use crate::model::Right;
 use crate::store::{NextEvent, Place};
@@ -68,7 +72,7 @@ pub(super) fn answer(
         viewer: viewer.clone(),
         shown: gate::Shown::of(client, headers),
     };
-    tokio::spawn(send(events, reader, sender));
+    tokio::spawn(send((events, api.jobs_now()), reader, sender));
     let mut answer = Response::new(Body::Pieces(pieces));
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -96,7 +100,11 @@ impl Reader {
 }
 
 /// Sends events until the reader is gone or is not let in any more, or the service ends.
-async fn send(mut events: Events, reader: Reader, pieces: mpsc::Sender<Bytes>) {
+async fn send(
+    (mut events, mut jobs): (Events, watch::Receiver<Arc<[JobNow]>>),
+    reader: Reader,
+    pieces: mpsc::Sender<Bytes>,
+) {
     // The reader knows at once that it is connected, and from where it goes on.
     let mut next = Some(format!(": edgereel\nretry: 2000\nid: {}\n\n", events.place()));
     loop {
@@ -104,6 +112,14 @@ async fn send(mut events: Events, reader: Reader, pieces: mpsc::Sender<Bytes>) {
             Some(text) => text,
             None => tokio::select! {
                 () = pieces.closed() => return,
+                Ok(()) = jobs.changed() => {
+                    let now = jobs.borrow_and_update().clone();
+                    let text = progress(&events, &now);
+                    if text.is_empty() {
+                        continue;
+                    }
+                    text
+                }
                 next = timeout(QUIET, events.next()) => match next {
                     Ok(Ok(NextEvent::Event { place, event })) => told(&place, &event, &reader.door.sender()),
                     Ok(Ok(NextEvent::Reset { place })) => {
@@ -124,6 +140,13 @@ async fn send(mut events: Events, reader: Reader, pieces: mpsc::Sender<Bytes>) {
             return;
         }
     }
+}
+
+/// How far the jobs are that the reader may see.
+fn progress(events: &Events, now: &[JobNow]) -> String {
+    let seen = now.iter().filter(|now| events.sees(now));
+    seen.map(|now| format!("event: job\ndata: {}\n\n", defect::json(&now.job)))
+        .collect()
 }
 
 fn told(place: &Place, event: &crate::event::Posted, of: &Sender) -> String {

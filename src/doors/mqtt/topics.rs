@@ -4,6 +4,7 @@
 //! <root>/status                 out, retained, and the last will
 //! <root>/health                 out, retained
 //! <root>/stream/<app>/<name>    out, retained until the stream is forgotten
+//! <root>/job/<id>               out, while the job goes on
 //! <root>/event/<kind>           out
 //! <root>/tencent/<event type>   out, where asked for
 //! <root>/aliyun/<event>         out, where asked for
@@ -48,6 +49,11 @@ impl Topics {
             }
         }
         topic
+    }
+
+    /// The topic of a job.
+    pub(super) fn job(&self, job: &str) -> String {
+        format!("{}/job/{job}", self.root)
     }
 
     /// The filter of all streams' topics.

@@ -59,6 +59,10 @@ impl Posted {
             #[serde(default)]
             origin: Option<String>,
         }
+        // What a job makes is put together.
+        if self.kind == "job.ended" {
+            return true;
+        }
         let about = serde_json::from_str(&self.body);
         about.is_ok_and(|About { origin }| origin.as_deref() == Some("composition"))
     }

@@ -14,6 +14,7 @@ mod clip;
 mod device;
 mod health;
 mod help;
+mod job;
 mod probe;
 mod recording;
 mod rule;
@@ -41,6 +42,7 @@ pub use health::{
     SyncHealth,
 };
 pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Values};
+pub use job::{Job, JobBegun, JobList, JobProgress};
 pub use probe::{Healthy, Ready, Why};
 pub use recording::{
     ComposedOf, Delivery, Gap, NotReviewed, Recording, RecordingComposed, RecordingDeleted, RecordingFacts,

@@ -157,6 +157,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Change(Change::Deliver(_)) => "deliver",
         Command::Change(Change::Outbox(_)) => "outbox",
         Command::Change(Change::Remember(_)) => "remember",
+        Command::Change(Change::Job(_)) => "job",
         Command::Change(Change::Audit(_)) => "audit",
         Command::Compose { .. } => "compose",
         Command::Facts(_) => "facts",

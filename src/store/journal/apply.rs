@@ -9,7 +9,7 @@ use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
 use super::{
-    audit, delivery, evict, facts, listeners, lists, owner, ranges, recordings, redate, review, shown,
+    audit, delivery, evict, facts, jobs, listeners, lists, owner, ranges, recordings, redate, review, shown,
     tallies, thin, tracks,
 };
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
@@ -217,6 +217,7 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
         Change::Outbox(change) => listeners::change(db, change),
         Change::Remember(request) => listeners::remember(db, request),
         Change::Audit(change) => audit::change(db, change),
+        Change::Job(change) => jobs::change(db, change),
     }
 }
 
@@ -307,6 +308,7 @@ fn sync_clock(db: &Connection, clock: &BootClock, utc: Micros) -> Result {
     )?;
     redate::redate(db, &clock.boot, moved)?;
     audit::redate(db, &clock.boot, moved)?;
+    jobs::redate(db, &clock.boot, moved)?;
     if !clock.synced {
         return Ok(());
     }

@@ -14,6 +14,7 @@ mod facts;
 pub(super) mod fault;
 mod figures;
 mod held;
+mod jobs;
 mod lead_in;
 mod listeners;
 mod lists;
@@ -356,6 +357,7 @@ impl Journal {
             apply::apply(&transaction, op, utc)?;
         }
         while tallies::add_up(&transaction)? {}
+        jobs::tell(&transaction, utc)?;
         #[cfg(test)]
         if let Some(code) = self.refusals.pop() {
             return Err(rusqlite::Error::SqliteFailure(

@@ -537,6 +537,39 @@ pub(super) const STEPS: &[&str] = &["
     -- asks: a template held the recording back, and nobody said anything of it yet.
     ALTER TABLE recordings ADD COLUMN asks INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX recordings_asks ON recordings (asks) WHERE asks;
+", "
+    -- Work that goes on behind the answer of a command. recording: what it makes, whose delivery ends it; streams: those of this
+    -- recording, as JSON. due: it is over, and the transaction that made it so writes the event of that. time, ended: UTC by the clock
+    -- of their boots.
+    CREATE TABLE jobs (
+        job       INTEGER PRIMARY KEY AUTOINCREMENT,
+        id        BLOB    NOT NULL UNIQUE,
+        kind      TEXT    NOT NULL,
+        recording BLOB    NOT NULL,
+        streams   TEXT    NOT NULL,
+        state     TEXT    NOT NULL DEFAULT 'delivering',
+        time      INTEGER NOT NULL,
+        boot_id   BLOB    NOT NULL,
+        ended     INTEGER,
+        ended_boot BLOB,
+        reason    TEXT,
+        due       INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX jobs_open ON jobs (recording) WHERE state = 'delivering';
+    CREATE INDEX jobs_cancelled ON jobs (recording) WHERE state = 'cancelled';
+    CREATE INDEX jobs_due ON jobs (job) WHERE due;
+    CREATE TRIGGER recordings_job_done AFTER UPDATE OF state ON recordings
+        WHEN new.composed AND new.state = 'delivered' AND old.state <> 'delivered' BEGIN
+        UPDATE jobs SET state = 'done', due = 1 WHERE recording = new.id AND state = 'delivering';
+    END;
+    CREATE TRIGGER recordings_job_expired AFTER UPDATE OF state ON recordings WHEN new.composed AND new.state = 'expired' BEGIN
+        UPDATE jobs SET state = 'failed', due = 1, reason = 'the time for which its recording is kept was over before it was delivered'
+            WHERE recording = new.id AND state = 'delivering';
+    END;
+    CREATE TRIGGER recordings_job_gone AFTER DELETE ON recordings WHEN old.composed BEGIN
+        UPDATE jobs SET state = 'failed', due = 1, reason = 'its recording was deleted or evicted before it was delivered'
+            WHERE recording = old.id AND state = 'delivering';
+    END;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -571,6 +604,7 @@ pub(super) const CHECKED: &[&str] = &[
     "deleted",
     "deleting",
     "audit",
+    "jobs",
 ];
 
 /// The version that a journal has; 0 is a new one.

@@ -16,6 +16,7 @@ mod faults;
 mod growing;
 mod in_step;
 mod instants;
+mod jobs;
 mod library;
 mod listed;
 mod listeners;

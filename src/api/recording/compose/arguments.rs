@@ -155,6 +155,50 @@ pub(in crate::api::recording) const TIMELAPSE: &[crate::api::Argument] = &[
     CUSTOM,
 ];
 
+pub(in crate::api) const EXPORT: &[crate::api::Argument] = &[
+    takes(
+        "recording",
+        Kind::Text,
+        "the recording, by its id or the beginning of it; or 'last'",
+    )
+    .of(Values::Recordings),
+    takes(
+        "from_s",
+        Kind::Seconds,
+        "its part from this moment on, as it plays; a negative one counts from its end",
+    ),
+    takes("to_s", Kind::Seconds, "its part up to this moment"),
+    takes(
+        "ranges",
+        Kind::Objects,
+        "or up to 500 ranges of recordings, as in [{\"recording\": \"ID\", \"from_s\": 60, \"to_s\": 120, \"note\": \"goal\"}]",
+    ),
+    takes(
+        "speed",
+        Kind::Number,
+        "a time lapse that is so many times faster, 2 to 3600",
+    ),
+    takes(
+        "fps",
+        Kind::Number,
+        "the most pictures of a second of the time lapse; default 30",
+    ),
+    takes(
+        "formats",
+        Kind::Texts,
+        "the files to make: mp4, hls, fmp4, flv, aac; default mp4",
+    )
+    .of(FORMATS),
+    TEMPLATE,
+    NAME,
+    TITLE,
+    DESCRIPTION,
+    TAGS,
+    CATEGORY,
+    NOTES,
+    CUSTOM,
+];
+
 /// A range as it is asked for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -319,6 +363,18 @@ arguments!(CutOut {
     recording: String,
     #[serde(default, deserialize_with = "ranges")]
     ranges: Vec<Part>,
+});
+arguments!(Export {
+    recording: Option<String>,
+    #[serde(default, deserialize_with = "ranges")]
+    ranges: Vec<Range>,
+    #[serde(default, deserialize_with = "moment")]
+    from_s: Option<Micros>,
+    #[serde(default, deserialize_with = "moment")]
+    to_s: Option<Micros>,
+    speed: Option<u32>,
+    #[serde(default = "usual_fps")]
+    fps: u32,
 });
 arguments!(Faster {
     recording: String,

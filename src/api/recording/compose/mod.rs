@@ -2,6 +2,7 @@
 //! media; and sessions that become one recording when they are over.
 
 mod arguments;
+mod export;
 mod making;
 mod mix;
 mod session;
@@ -13,10 +14,12 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+pub(in crate::api) use self::arguments::EXPORT;
 pub(super) use self::arguments::{COMPOSE, CUT, MIX, SPLIT, TIMELAPSE};
+pub(in crate::api) use self::export::export;
 pub(super) use self::mix::mix;
 
-use self::arguments::{Compose, CutOut, Faster, SplitUp, Wanted};
+use self::arguments::{Compose, CutOut, Faster, Range, SplitUp, Wanted};
 use self::making::{Asked, Tried, make, of_range, of_sources};
 use super::row_of;
 use crate::api::Api;
@@ -37,6 +40,11 @@ pub(super) async fn compose(api: &Api, arguments: Map<String, Value>) -> Result<
     if ranges.is_empty() {
         return Err(missing("ranges"));
     }
+    make(api, api.makes(), &ranges_of(api, ranges).await?, wanted).await
+}
+
+/// The recordings of ranges. Each is looked up once.
+async fn ranges_of(api: &Api, ranges: Vec<Range>) -> Result<Vec<Asked>, Failure> {
     let mut rows: HashMap<String, RecordingRow> = HashMap::new();
     let mut asked = Vec::with_capacity(ranges.len());
     for (number, range) in (1..).zip(ranges) {
@@ -56,7 +64,7 @@ pub(super) async fn compose(api: &Api, arguments: Map<String, Value>) -> Result<
             note: range.note,
         });
     }
-    make(api, api.makes(), &asked, wanted).await
+    Ok(asked)
 }
 
 pub(super) async fn cut(api: &Api, arguments: Map<String, Value>) -> Result<RecordingComposed, Failure> {
@@ -80,13 +88,7 @@ pub(super) async fn timelapse(
     arguments: Map<String, Value>,
 ) -> Result<RecordingComposed, Failure> {
     let (recording, speed, fps, from_s, to_s, wanted) = typed::<Faster>(arguments)?.apart();
-    let lapse = Lapse::new(speed, fps).map_err(|error| {
-        let about = match error {
-            NoLapse::Speed => "speed",
-            NoLapse::Fps => "fps",
-        };
-        Failure::bad(format!("{about}: {error}")).about(about)
-    })?;
+    let lapse = lapse_of(speed, fps)?;
     let row = row_of(api, recording).await?;
     api.expect_shown(&row)?;
     api.is_about(row.id);
@@ -100,6 +102,16 @@ pub(super) async fn timelapse(
         ..wanted
     };
     make(api, api.makes(), &[asked], wanted).await.map_err(of_one)
+}
+
+fn lapse_of(speed: u32, fps: u32) -> Result<Lapse, Failure> {
+    Lapse::new(speed, fps).map_err(|error| {
+        let about = match error {
+            NoLapse::Speed => "speed",
+            NoLapse::Fps => "fps",
+        };
+        Failure::bad(format!("{about}: {error}")).about(about)
+    })
 }
 
 /// The same failure of a command that takes one range of one recording.

@@ -23,7 +23,7 @@ struct Channel {
     parameters: &'static [(&'static str, &'static str)],
 }
 
-const CHANNELS: [Channel; 8] = [
+const CHANNELS: [Channel; 9] = [
     Channel {
         name: "status",
         address: "status",
@@ -54,6 +54,15 @@ const CHANNELS: [Channel; 8] = [
             ("app", "The stream's app, which may have several levels."),
             ("name", "The stream's name in its app."),
         ],
+    },
+    Channel {
+        name: "job",
+        address: "job/{job}",
+        about: "How far a job is, every five seconds while it goes on: as job.get answers. Its end is the event job.ended.",
+        action: "send",
+        qos: 0,
+        retain: false,
+        parameters: &[("job", "The job's id.")],
     },
     Channel {
         name: "event",

@@ -6,7 +6,7 @@ use super::dialects;
 use crate::api::described::{self, EventKind, schema};
 use crate::api::{self, Command};
 use crate::doors::mqtt::{Status, StreamState};
-use crate::model::reply::Health;
+use crate::model::reply::{Health, Job};
 
 /// A message of the door, for the document.
 pub(super) struct Message {
@@ -49,6 +49,7 @@ pub(super) fn all() -> Vec<Message> {
         told::<Status>("status", "status"),
         told::<Health>("health", "health"),
         told::<StreamState>("stream", "stream/#"),
+        told::<Job>("job", "job/+"),
     ];
     all.extend(described::kinds().into_iter().map(event));
     all.extend(dialects::all());

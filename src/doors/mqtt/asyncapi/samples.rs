@@ -1,12 +1,12 @@
 //! One of each event, and more of the events that may leave a field out.
 
 use crate::event::{
-    AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JournalSetAside, PublishAbout, PublishOutcome,
-    Recorded, RecordedBy, RecordingClosed, RecordingDelivered, RecordingReviewed, Recovered, TapeSetAside,
-    TaskMissed, rfc3339,
+    AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JobEnded, JobFile, JournalSetAside, PublishAbout,
+    PublishOutcome, Recorded, RecordedBy, RecordingClosed, RecordingDelivered, RecordingReviewed, Recovered,
+    TapeSetAside, TaskMissed, rfc3339,
 };
 use crate::format::Format;
-use crate::model::{About, Facts, Label, Origin, Reason, ReviewStatus};
+use crate::model::{About, Facts, JobState, Label, Origin, Reason, ReviewStatus};
 
 const STREAM: &str = "live/cam1";
 const RECORDING: &str = "019e7041-d8ea-7000-8000-0000000000aa";
@@ -18,6 +18,7 @@ pub(super) fn events() -> Vec<Event> {
     events.extend(publishes());
     events.extend(recordings());
     events.extend(tasks());
+    events.extend(jobs());
     events.extend(files());
     events.extend(trouble());
     events.extend(storage());
@@ -211,6 +212,32 @@ fn tasks() -> Vec<Event> {
     [missed, unnamed]
         .into_iter()
         .map(|missed| Event::TaskMissed(Box::new(missed)))
+        .collect()
+}
+
+fn jobs() -> Vec<Event> {
+    let done = JobEnded {
+        job: "01a1fe5e".into(),
+        state: JobState::Done,
+        stream: STREAM.into(),
+        recording: "01a1fe5e".into(),
+        files: vec![JobFile {
+            format: "mp4".into(),
+            part: 1,
+            url: "https://bucket.example.com/best.mp4".into(),
+            bytes: 7,
+        }],
+        ..JobEnded::default()
+    };
+    let failed = JobEnded {
+        state: JobState::Failed,
+        files: Vec::new(),
+        reason: Some("its recording was deleted or evicted before it was delivered".into()),
+        ..done.clone()
+    };
+    [done, failed]
+        .into_iter()
+        .map(|ended| Event::JobEnded(Box::new(ended)))
         .collect()
 }
 

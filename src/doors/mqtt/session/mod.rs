@@ -4,13 +4,14 @@
 mod events;
 mod state;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use rumqttc::v5::mqttbytes::v5::Publish;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
@@ -22,7 +23,7 @@ use super::queue::{Answered, RequestQueue};
 use super::request::{Asked, RESPONSE_TOPIC, read};
 use super::sender::OutboxSender;
 use super::streams::Streams;
-use crate::api::{Answer, Code, Failure};
+use crate::api::{Answer, Code, Failure, JobNow};
 use crate::defect;
 use crate::event::{Posted, rfc3339};
 use crate::model::reply::Health;
@@ -65,6 +66,8 @@ pub(super) struct Session<'a> {
     pulse: Pulse,
     /// The number of the last event about delivery.
     sync_event: u64,
+    /// How far jobs are.
+    jobs: watch::Receiver<Arc<[JobNow]>>,
     /// When something was last confirmed, or nothing was on its way.
     alive: Instant,
     /// Events are not sent before this.
@@ -98,6 +101,7 @@ impl<'a> Session<'a> {
             told_health: None,
             pulse: Pulse::default(),
             sync_event: 0,
+            jobs: shared.api.jobs_now(),
             alive: Instant::now(),
             hold: None,
             said_refused: None,
@@ -157,6 +161,7 @@ impl<'a> Session<'a> {
                 answered = self.requests.answered() => self.reply(answered),
                 rows = done(&mut self.reading) => self.take(rows),
                 health = done(&mut self.health) => self.say_health(health),
+                Ok(()) = self.jobs.changed() => self.say_jobs(),
                 more = self.subscription.changed() => {
                     if !more {
                         // The store is closed.

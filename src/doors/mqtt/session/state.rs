@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::{Session, boot_id, status};
+use crate::api::JobNow;
 use crate::defect;
 use crate::doors::mqtt::link::{Loss, Mark};
 use crate::doors::mqtt::message::StatusState;
@@ -80,6 +81,18 @@ impl Session<'_> {
         } else {
             Ok(())
         }
+    }
+
+    /// Publishes how far jobs are. Nobody needs what was published before the last time, so nothing of it is confirmed or retained.
+    pub(super) fn say_jobs(&mut self) -> Result<(), Loss> {
+        let now = self.jobs.borrow_and_update().clone();
+        for JobNow { job, .. } in now.iter() {
+            let (topic, body) = (self.shared.topics.job(&job.job), defect::json(job));
+            if self.link.has_room() && self.link.fits(&topic, body.len()) {
+                self.post(topic, body.into(), false, false, Mark::Other)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn say_status(&mut self, state: StatusState) {

@@ -1,0 +1,81 @@
+//! `export.create`: a recording of parts of others whose delivery is a job.
+
+use serde_json::{Map, Value};
+
+use super::arguments::{Export, Wanted};
+use super::making::{Asked, make};
+use super::{lapse_of, missing, of_one, ranges_of, row_of};
+use crate::api::Api;
+use crate::api::answer::{Code, Failure};
+use crate::api::arguments::typed;
+use crate::format::Format;
+use crate::model::reply::JobBegun;
+use crate::model::{Form, JobKind};
+use crate::store::{Job, JobChange, MOST_OPEN_JOBS};
+
+pub(in crate::api) async fn export(api: &Api, arguments: Map<String, Value>) -> Result<JobBegun, Failure> {
+    let (recording, ranges, from, to, speed, fps, wanted) = typed::<Export>(arguments)?.apart();
+    let is_one = recording.is_some();
+    let asked = match recording {
+        Some(_) if !ranges.is_empty() => {
+            let text = "either 'recording', or 'ranges' of several, not both";
+            return Err(Failure::bad(text).about("ranges"));
+        }
+        Some(recording) => {
+            let row = row_of(api, recording).await?;
+            api.expect_shown(&row)?;
+            vec![Asked {
+                row,
+                bounds: (from, to),
+                note: None,
+            }]
+        }
+        None if ranges.is_empty() => return Err(missing("recording")),
+        None if from.is_some() || to.is_some() => {
+            let text = "from_s: the ranges have times of their own";
+            return Err(Failure::bad(text).about("from_s"));
+        }
+        None => ranges_of(api, ranges).await?,
+    };
+    // Nothing would come of it.
+    api.uploader()?;
+    let wanted = Wanted {
+        form: speed.map_or(Ok(Form::Joined), |speed| lapse_of(speed, fps).map(Form::Lapse))?,
+        formats: wanted.formats.or_else(|| Some(vec![Format::Mp4])),
+        ..wanted
+    };
+    let id = api.makes();
+    let mut streams: Vec<_> = asked
+        .iter()
+        .flat_map(|asked| asked.row.streams().cloned())
+        .collect();
+    streams.dedup();
+    let open = api.read(|library| library.open_jobs()).await?;
+    if open.len() >= MOST_OPEN_JOBS && !open.iter().any(|row| row.job.id == id) {
+        let text = format!("{MOST_OPEN_JOBS} jobs go on already: wait for some, or cancel them (job.cancel)");
+        return Err(Failure::new(Code::Refused, text));
+    }
+    let job = Job {
+        id,
+        kind: JobKind::Export,
+        recording: id,
+        streams,
+        time: api.now(),
+        boot: api.clock.boot_id(),
+    };
+    // Before the recording: its delivery may be over at once.
+    api.change_job(JobChange::Begun(Box::new(job)))?;
+    match make(api, id, &asked, wanted).await {
+        Ok(made) => {
+            api.jobs.begin();
+            Ok(JobBegun {
+                job: id.to_string(),
+                made,
+            })
+        }
+        Err(failure) => {
+            api.change_job(JobChange::Withdrawn(id))?;
+            Err(if is_one { of_one(failure) } else { failure })
+        }
+    }
+}
