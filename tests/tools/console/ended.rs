@@ -12,6 +12,9 @@ const WATCH: &str = "may = [\"watch\", \"download\"]";
 const PLAYS: &str =
     "(video => video && video.currentTime > 0.3 && !video.paused)(document.querySelector('main video'))";
 
+/// The page of a link says that it has ended.
+const OVER: &str = "document.body.innerText.includes('This link does not work any more. Ask for a new one.')";
+
 /// The result of a command that the page gives.
 fn asked(tab: &mut Tab, command: &str, body: &serde_json::Value) -> serde_json::Value {
     tab.value(&format!(
@@ -67,19 +70,24 @@ fn a_shared_link_plays_without_a_login_and_says_when_it_has_ended() {
         (format!("r/{id}.mp4"), json!({"recording": id})),
         (part, json!({"stream": "live/cam1"})),
     ] {
-        let mut of = of;
-        of["valid"] = json!("20s");
-        let token = asked(&mut staff, "token.create", &of);
-        let path = format!("t/{}/{path}", token["token"].as_str().unwrap());
-        tab.run(&format!(
-            "location.hash = '#/shared?of=' + encodeURIComponent({}) + '&until=' + encodeURIComponent({})",
-            json!(path),
-            token["expires"]
-        ));
-        tab.wait(PLAYS);
-        let ended = tab
-            .wait("document.body.innerText.includes('This link does not work any more. Ask for a new one.')");
-        println!("{path:.40}…: said {ended:?} after it played");
+        // On a machine that is so busy that it ends before it plays, another one lasts longer.
+        for valid in ["20s", "80s"] {
+            let mut of = of.clone();
+            of["valid"] = json!(valid);
+            let token = asked(&mut staff, "token.create", &of);
+            let path = format!("t/{}/{path}", token["token"].as_str().unwrap());
+            tab.run(&format!(
+                "location.hash = '#/shared?of=' + encodeURIComponent({}) + '&until=' + encodeURIComponent({})",
+                json!(path),
+                token["expires"]
+            ));
+            tab.wait(&format!("{PLAYS} || {OVER}"));
+            if tab.value(OVER) == false {
+                break;
+            }
+        }
+        let ended = tab.wait(OVER);
+        println!("{path:.20}…: said {ended:?} after it played");
         assert_eq!(
             tab.value("[Date.now() >= Date.parse(new URLSearchParams(location.hash.split('?')[1]).get('until')), document.querySelectorAll('main video').length].join()"),
             "true,0",
@@ -96,7 +104,7 @@ fn a_shared_link_plays_without_a_login_and_says_when_it_has_ended() {
         tab.run("performance.clearResourceTimings()");
         tab.press("Try again");
         tab.wait("performance.getEntriesByType('resource').some(one => one.name.includes('/t/'))");
-        tab.wait_text("This link does not work any more. Ask for a new one.");
+        tab.wait(OVER);
     }
     // A link that somebody changed asks nothing of the box.
     tab.run("location.hash = '#/shared?of=api/v1/session'");
