@@ -29,6 +29,7 @@ pub(crate) fn closed_row() -> RecordingRow {
         stream: "live/cam1".parse().unwrap(),
         state: RecordingState::Closed,
         protected: false,
+        shown: false,
         paused: false,
         ending: false,
         spec: RecordingSpec::built_in(),

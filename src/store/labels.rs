@@ -133,6 +133,7 @@ mod tests {
             id: RecordingId::from_bytes([1; 16]),
             stream: "live/a".parse().unwrap(),
             state: RecordingState::Closed,
+            shown: false,
             protected: false,
             paused: false,
             ending: false,

@@ -61,6 +61,8 @@ pub struct RecordingRow {
     pub state: RecordingState,
     /// It is protected: never given up for space.
     pub protected: bool,
+    /// A channel shows it: it is not given up for space either.
+    pub shown: bool,
     /// Its publisher is gone, and may come back.
     pub paused: bool,
     /// It is open and its end is known: the rest of it is on its way to the tape.

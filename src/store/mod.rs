@@ -270,6 +270,14 @@ pub enum Command {
         /// The recording.
         recording: RecordingId,
     },
+    /// The same of a recording that goes because `whole` has its footage: a composition with a range of it, which is shown and stays.
+    /// Where that is not so any more, nothing happens, and nobody is told: who asks looks, and asks again.
+    DeleteBeside {
+        /// The recording.
+        recording: RecordingId,
+        /// The composition.
+        whole: RecordingId,
+    },
     /// Makes a composition. It is carried out as a change of facts is, and answered when it is durable.
     Compose {
         /// The composition.

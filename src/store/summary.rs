@@ -47,6 +47,7 @@ impl Summary {
                 stream: of.stream,
                 state: of.state,
                 protected: of.protected,
+                shown: of.shown,
                 paused: of.paused,
                 ending: of.state == RecordingState::Open && of.ends.is_some(),
                 spec: of.spec,

@@ -662,6 +662,36 @@ async fn a_piece_that_the_whole_does_not_have_and_pieces_of_a_whole_that_goes_st
 }
 
 #[tokio::test]
+#[tokio::test]
+async fn a_piece_whose_note_the_whole_does_not_have_and_one_that_a_channel_shows_stay() {
+    let the_box = a_box();
+    let whole = dropped_session(&the_box).await;
+    make_whole(&the_box, &[1, 2, 3]).await;
+    // The whole has as many notes as its pieces, and one of them only by its number.
+    let note = |text: &str| json!([{"at_s": 1, "text": text}]);
+    for (of, notes) in [
+        (id(1), note("goal")),
+        (id(2), note("set since")),
+        (
+            whole,
+            json!([{"at_s": 1, "text": "goal"}, {"at_s": 2, "text": "other"}]),
+        ),
+    ] {
+        let body = json!({"recording": of.to_string(), "notes": notes});
+        assert_eq!(the_box.ask("recording.set", &body).await["ok"], true);
+    }
+    let shown = crate::store::Change::Channel {
+        name: "again".to_owned(),
+        body: Some("{}".to_owned()),
+        shown: vec![id(3)],
+        tell: Vec::new(),
+    };
+    the_box.api.recorder.submit(Command::Change(shown)).await.unwrap();
+    let staying = [(2, "lacks one that was set since"), (3, "a channel shows it")];
+    expect(&the_box, &[id(2), id(3), whole], &staying).await;
+    the_box.done().await;
+}
+
 async fn a_session_with_a_piece_that_a_review_holds_back_becomes_no_recording_and_its_pieces_stay() {
     for (status, drops) in [
         ("review", true),

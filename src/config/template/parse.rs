@@ -336,6 +336,11 @@ impl TryFrom<TemplateSource> for Template {
                                compose_drop out";
                 return Err(refused("compose_drop", message.to_owned()));
             }
+            if source.pseudo_live.is_some() {
+                let message = "its recordings are shown again by a channel (pseudo_live), and what a channel shows is not deleted: leave \
+                               compose_drop out, or pseudo_live out and put a channel with the whole of each session";
+                return Err(refused("compose_drop", message.to_owned()));
+            }
         }
         if source.review == Some(ReviewWhen::Before) && source.pseudo_live.is_some() {
             let message = "recordings are reviewed before viewers get them (review), and a channel would begin without that: leave \

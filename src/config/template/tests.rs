@@ -150,4 +150,5 @@ fn pieces_are_deleted_only_where_the_whole_is_made_and_nobody_is_to_pass_them() 
     assert!(good.outputs.iter().all(|of| of.compose && of.compose_drop));
     assert!(refusal(&of("")).contains("without compose = true"));
     assert!(refusal(&of("compose = true\nreview = \"before\"")).contains("cannot be passed"));
+    assert!(refusal(&of("compose = true\npseudo_live = \"+2h\"")).contains("leave compose_drop out"));
 }

@@ -164,6 +164,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Adopt => "adopt",
         Command::Delete { .. } => "delete",
         Command::Report { .. } => "report",
+        Command::DeleteBeside { .. } => "delete beside",
     }
 }
 

@@ -120,6 +120,7 @@ pub(super) fn apply(db: &Connection, op: &Op, utc: Micros) -> Result {
         ),
         Op::Expire { id } => evict::expire(db, *id, "kept long enough", utc),
         Op::Delete { id } => evict::delete(db, *id, utc),
+        Op::DeleteBeside { id, whole } => evict::delete_beside(db, *id, *whole, utc),
         Op::Doom { id } => thin::doom(db, *id),
         Op::Listed { id } => thin::listed(db, *id),
         Op::Replay { id, parts } => thin::replay(db, *id, parts),

@@ -286,6 +286,7 @@ pub(super) fn watch_nobodys(db: &Connection, nobodys: &Cell<Micros>, op: &Op) ->
         | Op::ContinueRecording { id, .. }
         | Op::ExtendRecording { id, .. }
         | Op::Delete { id }
+        | Op::DeleteBeside { id, .. }
         | Op::ForgetRecording { id } => {
             let sql = "SELECT start FROM recordings WHERE id = ?1";
             let start = prepare(db, sql)?

@@ -73,6 +73,20 @@ pub(super) fn delete(db: &Connection, id: RecordingId, utc: Micros) -> Result {
     )
 }
 
+/// The same of a recording that goes because a composition has its footage. Whether that is so is asked in the transaction that deletes:
+/// the composition has a range of it, is neither gone nor going, and no review holds back one of the two. Where it is not so, nothing
+/// happens.
+pub(super) fn delete_beside(db: &Connection, id: RecordingId, whole: RecordingId, utc: Micros) -> Result {
+    let sql = "SELECT EXISTS (SELECT 1 FROM recordings r CROSS JOIN recordings w ON w.id = ?2
+        WHERE r.id = ?1 AND NOT r.protected AND ifnull(r.review, 0) = 0
+            AND w.composed AND w.state <> 'expired' AND ifnull(w.review, 0) = 0
+            AND EXISTS (SELECT 1 FROM recordings x WHERE x.whole = w.recording AND x.source = r.id)
+            AND NOT EXISTS (SELECT 1 FROM deleted d WHERE d.id = w.id)
+            AND NOT EXISTS (SELECT 1 FROM deleting d WHERE d.id = w.id))";
+    let has = prepare(db, sql)?.query_row(params![id.to_bytes(), whole.to_bytes()], |row| row.get(0))?;
+    if has { delete(db, id, utc) } else { Ok(()) }
+}
+
 /// Removes the media that only a composition needs, range by range: a range that is removed needs nothing any more. True when
 /// all are removed.
 fn remove_ranges(db: &Connection, composition: i64, deletion: &mut thin::Deletion) -> Result<bool> {

@@ -145,6 +145,11 @@ pub(in crate::store) enum Op {
     Delete {
         id: RecordingId,
     },
+    /// The same, where a composition has its footage and stays; else nothing.
+    DeleteBeside {
+        id: RecordingId,
+        whole: RecordingId,
+    },
     /// A recording is to be removed as soon as its open segments are sealed.
     Doom {
         id: RecordingId,
@@ -245,7 +250,7 @@ impl Op {
     /// The recording that this deletes.
     pub(in crate::store) fn deleted(&self) -> Option<RecordingId> {
         match self {
-            Self::Delete { id } => Some(*id),
+            Self::Delete { id } | Self::DeleteBeside { id, .. } => Some(*id),
             _ => None,
         }
     }

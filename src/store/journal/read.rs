@@ -102,6 +102,8 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) stream: StreamName,
     pub(in crate::store) state: RecordingState,
     pub(in crate::store) protected: bool,
+    /// A channel shows it.
+    pub(in crate::store) shown: bool,
     /// The publish is over, and another may go on with the recording.
     pub(in crate::store) paused: bool,
     /// Tape time at which an open recording will end, if that is known.
@@ -163,7 +165,7 @@ pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publis
 pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected & 1,
         paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom, r.runs, r.length, r.bytes, r.composed,
-        r.review, r.review_reason, r.form
+        r.review, r.review_reason, r.form, protected & 2
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";
 
@@ -510,6 +512,7 @@ impl Journal {
                 other => return Err(self.row_error(format!("recordings.state: {other}"))),
             },
             protected: self.col(row, 6)?,
+            shown: self.col::<i64>(row, 24)? != 0,
             paused: self.col(row, 7)?,
             exact: self.col(row, 8)?,
             spec: RecordingSpec::read(&self.col::<String>(row, 9)?),

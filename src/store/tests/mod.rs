@@ -3,6 +3,7 @@
 mod audit;
 mod away;
 mod batches;
+mod beside;
 mod busy;
 mod chunks;
 mod clock;

@@ -144,6 +144,7 @@ impl Writer {
             matches!(
                 op,
                 Op::Delete { .. }
+                    | Op::DeleteBeside { .. }
                     | Op::Change(Change::Protect { protected: true, .. } | Change::Channel { .. })
             )
         };

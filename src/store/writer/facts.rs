@@ -192,6 +192,16 @@ impl Writer {
         let other = change.category.iter().flatten().next();
         self.expect_category(other.filter(|category| before.category.as_ref() != Some(category)))?;
         let after = before.changed(change);
+    /// True where a change of what people set of one of these recordings waits for the commands before it.
+    pub(super) fn sets_something_of(&self, recordings: &[RecordingId]) -> bool {
+        self.facts.iter().any(|command| match command {
+            FactsCommand::Set { recording, .. } | FactsCommand::Review { recording, .. } => {
+                recordings.contains(recording)
+            }
+            FactsCommand::Categories { .. } => false,
+        })
+    }
+
         if after != known {
             self.write_recording(id, after.clone(), review, None)?;
         }

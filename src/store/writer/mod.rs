@@ -371,7 +371,14 @@ impl Writer {
             Command::Adopt => self.book.enter(Op::Adopt {
                 own: self.env.settings.own.clone(),
             }),
-            Command::Delete { recording } => self.delete(recording, batch),
+            Command::Delete { recording } => self.delete(recording, Op::Delete { id: recording }, batch),
+            Command::DeleteBeside { recording, whole } => {
+                // What people set of the two meanwhile is carried out behind the commit: who asks looks again then.
+                if !self.sets_something_of(&[recording, whole]) {
+                    let id = recording;
+                    self.delete(recording, Op::DeleteBeside { id, whole }, batch);
+                }
+            }
             Command::Report { event } => self.book.enter(Op::Report { event }),
         }
     }

@@ -97,7 +97,7 @@ impl Writer {
                     reason,
                 });
                 if doomed {
-                    self.delete(recording, batch);
+                    self.delete(recording, Op::Delete { id: recording }, batch);
                 }
             }
             Command::Clip {
@@ -148,9 +148,12 @@ impl Writer {
         }
     }
 
-    /// Deletes a recording on request.
-    pub(super) fn delete(&mut self, recording: RecordingId, batch: &mut Batch) {
+    /// Deletes a recording on request, by this row.
+    pub(super) fn delete(&mut self, recording: RecordingId, row: Op, batch: &mut Batch) {
+        let is_sure = matches!(row, Op::Delete { .. });
         match removal(self.removable(recording)) {
+            // It was closed when that was asked for, and goes on.
+            Removal::WhenClosed if !is_sure => {}
             Removal::WhenClosed => {
                 if let Some(growing) = self.streams.recordings.get_mut(&recording) {
                     growing.doomed = true;
@@ -159,9 +162,19 @@ impl Writer {
                 self.book.enter(Op::Doom { id: recording });
             }
             Removal::WhenSealed(stream) => {
-                self.streams.deletes.push((stream, recording));
-                // The row also serves after a power cut: the next start deletes the recording.
-                self.book.enter(Op::Doom { id: recording });
+                if is_sure {
+                    // The row also serves after a power cut: the next start deletes the recording.
+                    self.book.enter(Op::Doom { id: recording });
+                } else if self
+                    .streams
+                    .deletes
+                    .iter()
+                    .any(|(_, op)| op.deleted() == Some(recording))
+                {
+                    // It was asked for before, and waits.
+                    return;
+                }
+                self.streams.deletes.push((stream, row));
             }
             Removal::Now(ends) => {
                 if let Some(stream) = ends {
@@ -171,7 +184,7 @@ impl Writer {
                     // Later fragments may belong to another recording: they do not go into that segment.
                     batch.held.insert(stream);
                 }
-                self.book.enter(Op::Delete { id: recording });
+                self.book.enter(row);
                 self.space.look_soon();
             }
         }

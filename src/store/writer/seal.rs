@@ -115,7 +115,7 @@ impl Writer {
         }
         // From here on the journal knows how far the segment goes, and which recordings are to be deleted.
         let deletes = self.streams.deletes.extract_if(.., |(of, _)| *of == name);
-        self.book.pending.extend(deletes.map(|(_, id)| Op::Delete { id }));
+        self.book.pending.extend(deletes.map(|(_, op)| op));
     }
 
     /// Creates the file of a segment whose row is committed.

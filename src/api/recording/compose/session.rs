@@ -220,48 +220,70 @@ impl Api {
     ) -> Result<(bool, Vec<(RecordingId, &'static str)>), Failure> {
         let dropped = pieces.iter().filter(|piece| piece.spec.output.compose_drop);
         let ids: Vec<RecordingId> = dropped.map(|piece| piece.recording).rev().collect();
-        let found = self.read(move |library| {
-            let each = ids.into_iter().map(|id| {
-                let made = library.made_of(id, MOST_MADE)?;
-                Ok(library.recording(id)?.map(|row| (row, made)))
-            });
-            let each = each.collect::<Result<Vec<_>, StoreError>>()?;
-            // Last, so that a whole that goes meanwhile is not taken for one that stays.
-            let stays = library.deletion(whole)? == Deletion::None;
-            let row = library.recording(whole)?;
-            let row = row.filter(|row| stays && row.state != RecordingState::Expired);
-            Ok((row, each))
+        let all = ids.clone();
+        let needed = self.read(move |library| {
+            let rows = all.into_iter().map(|id| library.recording(id));
+            let rows: Vec<_> = rows.collect::<Result<_, StoreError>>()?;
+            Ok(texts(rows.iter().flatten()))
         });
-        let (row, found) = found.await?;
-        let found: Vec<_> = found.into_iter().flatten().collect();
-        let notes: usize = found.iter().map(|(row, _)| row.facts.notes.len()).sum();
-        let has = row.as_ref().map_or(0, |row| row.facts.notes.len());
-        let no_whole = match &row {
-            None => Some("that one is deleted, or is being deleted"),
-            Some(row) if self.is_held(row) => Some("a review holds that one back"),
-            Some(_) => None,
-        };
+        let needed = needed.await?;
         let (mut staying, mut are_gone) = (Vec::new(), true);
-        for (row, made) in found {
-            let is_in_whole = made.contains(&whole);
+        for id in ids {
+            // Each deletion takes a commit, so hundreds of them take minutes: what is true of the next one is read behind the one before.
+            let found = self.read(move |library| {
+                let made = library.made_of(id, MOST_MADE)?;
+                let piece = library.recording(id)?;
+                // Last, so that a whole that goes meanwhile is not taken for one that stays.
+                let stays = library.deletion(whole)? == Deletion::None;
+                let row = library.recording(whole)?;
+                Ok((
+                    piece,
+                    made,
+                    row.filter(|row| stays && row.state != RecordingState::Expired),
+                ))
+            });
+            let (Some(piece), made, row) = found.await? else {
+                continue;
+            };
             let is_needed = made.iter().any(|other| !of.wholes.values().any(|id| id == other));
-            let why = match no_whole {
-                Some(why) => Some(why),
-                None if !is_in_whole => Some("that one does not have it"),
-                None if self.is_held(&row) => Some("a review holds it back"),
-                None => stays(&row, notes > has, is_needed),
+            let why = match &row {
+                None => Some("that one is deleted, or is being deleted"),
+                Some(row) if self.is_held(row) => Some("a review holds that one back"),
+                Some(_) if !made.contains(&whole) => Some("that one does not have it"),
+                Some(_) if self.is_held(&piece) => Some("a review holds it back"),
+                Some(row) => stays(&piece, lacks(row, &piece, &needed), is_needed),
             };
             match why {
-                Some(why) => staying.push((row.id, why)),
+                Some(why) => staying.push((piece.id, why)),
                 None => {
                     are_gone = false;
-                    let delete = StoreCommand::Delete { recording: row.id };
+                    // The store looks again, in the transaction that deletes.
+                    let recording = piece.id;
+                    let delete = StoreCommand::DeleteBeside { recording, whole };
                     self.recorder.submit(delete).await?;
                 }
             }
         }
         Ok((are_gone, staying))
     }
+}
+
+/// How often each text is a note of these recordings.
+fn texts<'a>(rows: impl IntoIterator<Item = &'a RecordingRow>) -> BTreeMap<String, usize> {
+    let mut texts: BTreeMap<String, usize> = BTreeMap::new();
+    for note in rows.into_iter().flat_map(|row| row.facts.notes.iter()) {
+        *texts.entry(note.text.as_str().to_owned()).or_default() += 1;
+    }
+    texts
+}
+
+/// True where the whole does not have all notes of a piece: of one of their texts, the pieces that are there need more than it has.
+fn lacks(whole: &RecordingRow, piece: &RecordingRow, needed: &BTreeMap<String, usize>) -> bool {
+    let has = texts([whole]);
+    let count = |of: &BTreeMap<String, usize>, text: &String| of.get(text).copied().unwrap_or(0);
+    texts([piece])
+        .iter()
+        .any(|(text, own)| count(needed, text).max(*own) > count(&has, text))
 }
 
 /// What became of one output of a session.
@@ -283,6 +305,9 @@ fn stays(piece: &RecordingRow, lacks_notes: bool, is_needed: bool) -> Option<&'s
     if piece.protected {
         return Some("it is protected");
     }
+    if piece.shown {
+        return Some("a channel shows it");
+    }
     if is_needed {
         return Some("another recording is made of it");
     }
@@ -291,8 +316,7 @@ fn stays(piece: &RecordingRow, lacks_notes: bool, is_needed: bool) -> Option<&'s
             "somebody set its title, description, tags, category or custom fields, which the whole does not have",
         );
     }
-    let has_notes = !piece.facts.notes.is_empty();
-    (lacks_notes && has_notes).then_some("the whole has no place for all notes")
+    lacks_notes.then_some("the whole has no place for all notes, or lacks one that was set since")
 }
 
 /// The id of the whole of a session of which none is noted.

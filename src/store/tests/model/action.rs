@@ -38,6 +38,8 @@ pub(super) enum Action {
     Deliver(usize),
     Protect(usize, bool),
     Delete(usize),
+    /// A recording is to go because another one has its footage, which has none here: it stays, whatever happens.
+    DeleteBeside(usize, usize),
     /// Somebody gives a recording a title.
     Title(usize, u8),
     /// The waiting commands go to the store, without media.
@@ -146,6 +148,7 @@ fn action() -> impl Strategy<Value = Action> {
         3 => some().prop_map(Action::Deliver),
         3 => (some(), any::<bool>()).prop_map(|(n, on)| Action::Protect(n, on)),
         5 => some().prop_map(Action::Delete),
+        2 => (some(), some()).prop_map(|(n, whole)| Action::DeleteBeside(n, whole)),
         4 => (some(), any::<u8>()).prop_map(|(n, title)| Action::Title(n, title)),
         3 => Just(Action::Flush),
         3 => (1i64..30).prop_map(Action::Pass),

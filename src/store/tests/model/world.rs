@@ -47,6 +47,8 @@ pub(super) struct World {
     faulty: bool,
     ever_faulty: bool,
     held: Vec<Held>,
+    /// Recordings that somebody asked to delete.
+    to_delete: BTreeSet<RecordingId>,
     ids: u8,
 }
 
@@ -88,6 +90,7 @@ impl World {
             faulty: false,
             ever_faulty: false,
             held: Vec::new(),
+            to_delete: BTreeSet::new(),
             ids: 0,
         };
         world.watch();
@@ -175,6 +178,13 @@ impl World {
                 Command::Change(Change::Protect { recording, protected })
             }),
             Action::Delete(n) => self.ask(n, |recording| Command::Delete { recording }),
+            Action::DeleteBeside(n, whole) => {
+                let of = |n: usize, ids: &[RecordingId]| ids.get(n % ids.len().max(1)).copied();
+                let ids: Vec<RecordingId> = self.ledger().recordings.iter().map(|of| of.id).collect();
+                if let Some((recording, whole)) = of(n, &ids).zip(of(whole, &ids)) {
+                    self.batch.push(Command::DeleteBeside { recording, whole });
+                }
+            }
             Action::Title(n, title) => self.title(n, title),
             Action::Flush => self.flush(),
             Action::Pass(seconds) => {
@@ -423,6 +433,11 @@ impl World {
                 _ => None,
             })
             .collect();
+        for command in &batch {
+            if let Command::Delete { recording } = command {
+                self.to_delete.insert(*recording);
+            }
+        }
         self.rig().handle(batch);
         // Each stream sends at most one fragment in a batch, so the counters show whether it was taken.
         let progress = self.rig().writer.progress().clone();
@@ -553,6 +568,10 @@ impl World {
         if !deleted.is_empty() {
             let events = Events::read(&journal);
             for id in deleted.iter().filter(|id| events.deleted(**id)) {
+                assert!(
+                    self.to_delete.contains(id),
+                    "{id} is deleted, and nobody asked for that"
+                );
                 // Footage that a recording of the same batch shares also stays.
                 let footage = ledger.footage_of(&journal, *id);
                 ledger.doomed.extend(before.footage[id].intersection(&footage));

@@ -14,7 +14,7 @@ use super::recordings::Growing;
 use crate::format::{Gaps, Kept, ViewSegment};
 use crate::media::{Fragment, Micros, PublishId, RecordingId, SegmentId, StreamName};
 use crate::store::disk::Disk;
-use crate::store::journal::{NextSegment, Sealed};
+use crate::store::journal::{NextSegment, Op, Sealed};
 use crate::store::open_tape::OpenTape;
 use crate::store::segment::{AppendError, Segment};
 use crate::store::{Command, GapCause, paths};
@@ -31,7 +31,7 @@ pub(super) struct Streams {
     /// Streams whose directory is there and durable.
     prepared: HashSet<StreamName>,
     /// Recordings to be removed when their streams' open segments end.
-    pub(super) deletes: Vec<(StreamName, RecordingId)>,
+    pub(super) deletes: Vec<(StreamName, Op)>,
     /// CLOCK_BOOTTIME since which written media waits to be durable.
     pub(super) dirty_since: Option<Micros>,
 }
@@ -137,6 +137,7 @@ impl Streams {
             | Command::Facts(_)
             | Command::Adopt
             | Command::Delete { .. }
+            | Command::DeleteBeside { .. }
             | Command::Report { .. } => None,
         }
     }
