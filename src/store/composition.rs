@@ -97,6 +97,15 @@ pub struct SessionPiece {
     pub spec: RecordingSpec,
 }
 
+/// What keeps a composition from being made: viewers would get by it what a review holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unless {
+    /// One of its recordings is held back, or some of its tape is blocked.
+    HeldBack,
+    /// Some of its tape is blocked. The composition is reviewed itself before viewers get it.
+    Blocked,
+}
+
 /// A composition that is to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewComposition {
@@ -106,6 +115,8 @@ pub struct NewComposition {
     pub spec: RecordingSpec,
     /// The recordings that it is made of: they are still there when it is made, and none of them is being deleted.
     pub sources: Vec<RecordingId>,
+    /// The reviews that keep it from being made: those of the moment at which it is made count.
+    pub unless: Unless,
     /// How its ranges are played.
     pub form: Form,
     /// Its ranges, in the order in which they are played: at least one.
@@ -156,6 +167,9 @@ pub enum ComposeError {
     /// A recording that it is made of is not there any more.
     #[error("recording {0} is deleted or evicted, or is being deleted")]
     Gone(RecordingId),
+    /// A recording that it is made of is held back from viewers.
+    #[error("recording {0} is held back by a review, or has tape that is")]
+    HeldBack(RecordingId),
     /// The tape of a range is not there any more.
     #[error("range {number}: {what}")]
     Range {

@@ -89,7 +89,7 @@ pub use audit::{AuditChange, AuditId, AuditQuery, AuditRow, Audited};
 pub use change::Change;
 pub(crate) use clock::is_step;
 pub use clock::{Clock, RealClock};
-pub use composition::{ComposeError, NewComposition, SessionPiece, TapeRange, TapeSpan, ToCompose};
+pub use composition::{ComposeError, NewComposition, SessionPiece, TapeRange, TapeSpan, ToCompose, Unless};
 pub use counts::{GapCause, GapCounts, SyncTimes};
 pub use delivery::{
     Backlog, DeliveryChange, Layout, Piece, Rendition, RenditionId, RenditionState, ToDeliver, Upload,

@@ -507,6 +507,7 @@ async fn make_whole(the_box: &Box, pieces: &[u8]) {
         recording: whole_of(1),
         spec,
         sources: pieces.iter().map(|n| id(*n)).collect(),
+        unless: crate::store::Unless::HeldBack,
         form: Default::default(),
         ranges,
         facts: Default::default(),
@@ -662,7 +663,6 @@ async fn a_piece_that_the_whole_does_not_have_and_pieces_of_a_whole_that_goes_st
 }
 
 #[tokio::test]
-#[tokio::test]
 async fn a_piece_whose_note_the_whole_does_not_have_and_one_that_a_channel_shows_stay() {
     let the_box = a_box();
     let whole = dropped_session(&the_box).await;
@@ -692,6 +692,7 @@ async fn a_piece_whose_note_the_whole_does_not_have_and_one_that_a_channel_shows
     the_box.done().await;
 }
 
+#[tokio::test]
 async fn a_session_with_a_piece_that_a_review_holds_back_becomes_no_recording_and_its_pieces_stay() {
     for (status, drops) in [
         ("review", true),

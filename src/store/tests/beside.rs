@@ -1,12 +1,12 @@
-//! Recordings that are deleted because a composition has their footage.
+//! Recordings that are deleted because a composition has their footage, and compositions that a review comes before.
 
 use tokio::sync::oneshot;
 
-use super::compositions::{SECOND, WHOLE, again, compose, cut, id, mp4, numbers, recorded};
+use super::compositions::{SECOND, WHOLE, again, compose, cut, id, mp4, new_composition, numbers, recorded};
 use super::rig::Rig;
-use crate::model::{OnBlock, Review, ReviewStatus};
+use crate::model::{Form, OnBlock, Review, ReviewStatus};
 use crate::store::crash::{CrashDisk, Survives};
-use crate::store::{Change, Command, Deletion, FactsCommand};
+use crate::store::{Change, Command, ComposeError, Deletion, FactsCommand, Unless};
 
 /// Deletes a recording because the composition has its footage.
 fn beside(n: u8) -> Command {
@@ -143,5 +143,38 @@ fn a_recording_that_waits_for_a_seal_goes_only_if_the_whole_is_there_then_also_o
         assert_eq!(numbers(&rig).contains(&1), stays, "{goes} {crashes}");
         assert_eq!(numbers(&rig).contains(&WHOLE), !goes, "{goes} {crashes}");
         assert_eq!(rig.library().verify(&mut |_, _| ()).unwrap(), []);
+    }
+}
+
+#[test]
+fn a_review_that_is_set_before_a_composition_is_made_keeps_it_from_being_made() {
+    use ReviewStatus::{Block, Pass, Review};
+    // The recording that is reviewed, what a composition of the first one may not have, and whether it is made all the same.
+    for (of, status, unless, is_made) in [
+        (1, Review, Unless::HeldBack, false),
+        (1, Block, Unless::HeldBack, false),
+        (1, Pass, Unless::HeldBack, true),
+        (1, Review, Unless::Blocked, true),
+        (1, Block, Unless::Blocked, false),
+        (2, Block, Unless::HeldBack, true),
+        // A composition of the same tape.
+        (8, Block, Unless::HeldBack, false),
+        (8, Block, Unless::Blocked, false),
+        (8, Review, Unless::HeldBack, true),
+    ] {
+        let (mut rig, _) = recorded(None);
+        let ranges = cut(&rig, 1, None, None);
+        compose(&mut rig, 8, &[1], ranges.clone()).unwrap();
+        let (command, mut answer) = new_composition((WHOLE, Form::Joined), &[1], ranges, unless);
+        // Both wait for the same commit.
+        rig.handle(vec![review(of, status), command]);
+        let said = answer.try_recv().unwrap();
+        let wanted = if is_made {
+            Ok(())
+        } else {
+            Err(ComposeError::HeldBack(id(1)))
+        };
+        assert_eq!(said, wanted, "{of} {status:?} {unless:?}");
+        assert_eq!(numbers(&rig).contains(&WHOLE), is_made);
     }
 }

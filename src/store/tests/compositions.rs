@@ -27,7 +27,7 @@ use crate::store::verify::repair_on;
 use crate::store::{
     Change, Command, ComposeError, Deletion, DeliveryChange, Disk as _, Filter, Library, NewComposition,
     NoCut, Query, RecordingSpec, RecordingState, Rendition, RenditionId, RenditionState, StoreError,
-    TapeRange, paths,
+    TapeRange, Unless, paths,
 };
 
 pub(super) const SECOND: Micros = 1_000_000;
@@ -91,17 +91,29 @@ pub(super) fn compose_as(
     sources: &[u8],
     ranges: Vec<TapeRange>,
 ) -> Result<(), ComposeError> {
-    let (done, mut answer) = oneshot::channel();
+    let (command, mut answer) = new_composition((n, form), sources, ranges, Unless::HeldBack);
+    rig.handle(vec![command]);
+    answer.try_recv().unwrap()
+}
+
+/// The command that makes a composition, with its answer.
+pub(super) fn new_composition(
+    (n, form): (u8, Form),
+    sources: &[u8],
+    ranges: Vec<TapeRange>,
+    unless: Unless,
+) -> (Command, oneshot::Receiver<Result<(), ComposeError>>) {
+    let (done, answer) = oneshot::channel();
     let new = Box::new(NewComposition {
         recording: id(n),
         spec: spec(),
         sources: sources.iter().map(|n| id(*n)).collect(),
+        unless,
         form,
         ranges,
         facts: serde_json::from_value(json!({"title": "best"})).unwrap(),
     });
-    rig.handle(vec![Command::Compose { new, done }]);
-    answer.try_recv().unwrap()
+    (Command::Compose { new, done }, answer)
 }
 
 /// The last two seconds of the second recording, and the seconds one to three of the first one.

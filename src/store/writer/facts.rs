@@ -20,8 +20,11 @@ use crate::model::{
 use crate::store::composition::Written;
 use crate::store::facts::{CategoryChange, FactsCommand, FactsError, together};
 use crate::store::journal::{Journal, Op, Sealing};
+use crate::store::review::ReviewedTapes;
 use crate::store::sidecar::{self, Name, Sidecar};
-use crate::store::{ComposeError, NewComposition, RecordingSpec, RecordingState, StoreError, TapeRange};
+use crate::store::{
+    ComposeError, NewComposition, RecordingSpec, RecordingState, StoreError, TapeRange, TapeSpan, Unless,
+};
 
 /// Most files that one look writes, and removes: each takes some syncs, and media waits meanwhile.
 const ROUND: usize = 8;
@@ -58,6 +61,7 @@ impl Writer {
             recording: id,
             spec,
             sources,
+            unless,
             form,
             ranges,
             facts,
@@ -67,9 +71,10 @@ impl Writer {
             // The request was carried out before the service was interrupted.
             return Ok(());
         }
-        for source in sources {
-            self.expect_source(source)?;
+        for source in &sources {
+            self.expect_source(*source)?;
         }
+        self.expect_free(unless, &sources, &ranges)?;
         for (number, range) in (1..).zip(&ranges) {
             self.expect_tape(number, range)?;
         }
@@ -132,6 +137,36 @@ impl Writer {
         }
     }
 
+    /// Checks that no review holds back what the composition would show. A review that was set before it is carried out by now, and
+    /// none comes in between.
+    fn expect_free(
+        &mut self,
+        unless: Unless,
+        sources: &[RecordingId],
+        ranges: &[TapeRange],
+    ) -> Result<(), ComposeError> {
+        self.expect_held()?;
+        let Some(held) = self.reviewed.as_ref().map(ReviewedTapes::held) else {
+            return Ok(());
+        };
+        let blocked = ranges.iter().find(|range| {
+            let span = TapeSpan {
+                stream: range.stream.clone(),
+                from: range.start,
+                to: range.end,
+            };
+            held.is_blocked(&span)
+        });
+        let by_itself = match unless {
+            Unless::HeldBack => sources.iter().find(|source| held.has(**source, &[])).copied(),
+            Unless::Blocked => None,
+        };
+        match by_itself.or(blocked.map(|range| range.recording)) {
+            Some(recording) => Err(ComposeError::HeldBack(recording)),
+            None => Ok(()),
+        }
+    }
+
     /// Checks that the tape of a range is there, and that nothing is written to it any more.
     fn expect_tape(&self, number: usize, range: &TapeRange) -> Result<(), ComposeError> {
         let refused = |what: String| ComposeError::Range { number, what };
@@ -155,6 +190,16 @@ impl Writer {
             Some((number, boot)) if boot == self.clock.boot() => Err(ComposeError::NotDatedYet { number }),
             Some((number, _)) => Err(ComposeError::Undated { number }),
         }
+    }
+
+    /// True where a change of what people set of one of these recordings waits for the commands before it.
+    pub(super) fn sets_something_of(&self, recordings: &[RecordingId]) -> bool {
+        self.facts.iter().any(|command| match command {
+            FactsCommand::Set { recording, .. } | FactsCommand::Review { recording, .. } => {
+                recordings.contains(recording)
+            }
+            FactsCommand::Categories { .. } => false,
+        })
     }
 
     /// Carries out the changes that waited for the commands before them.
@@ -192,16 +237,6 @@ impl Writer {
         let other = change.category.iter().flatten().next();
         self.expect_category(other.filter(|category| before.category.as_ref() != Some(category)))?;
         let after = before.changed(change);
-    /// True where a change of what people set of one of these recordings waits for the commands before it.
-    pub(super) fn sets_something_of(&self, recordings: &[RecordingId]) -> bool {
-        self.facts.iter().any(|command| match command {
-            FactsCommand::Set { recording, .. } | FactsCommand::Review { recording, .. } => {
-                recordings.contains(recording)
-            }
-            FactsCommand::Categories { .. } => false,
-        })
-    }
-
         if after != known {
             self.write_recording(id, after.clone(), review, None)?;
         }

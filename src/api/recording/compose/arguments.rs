@@ -8,8 +8,8 @@ use crate::api::arguments::{Seconds, name};
 use crate::api::command::{FORMATS, Kind, Values, needs, takes};
 use crate::format::{Format, Lapse, MAX_RANGES, MOST_IN_STEP};
 use crate::media::Micros;
-use crate::model::{CategoryId, Custom, Description, Facts, Form, Notes, Tags, Title, Words};
-use crate::store::RecordingSpec;
+use crate::model::{CategoryId, Custom, Description, Facts, Form, Notes, ReviewWhen, Tags, Title, Words};
+use crate::store::{RecordingSpec, Unless};
 
 /// The longest moment that can be asked for, in seconds: 10 years.
 const LONGEST: f64 = 315_576_000.0;
@@ -304,6 +304,16 @@ pub(super) struct Wanted {
     pub(super) form: Form,
     /// The recording that it continues: of a session.
     pub(super) like: Option<RecordingSpec>,
+}
+
+impl Wanted {
+    /// The reviews that keep it from being made.
+    pub(super) fn unless(&self) -> Unless {
+        match &self.like {
+            Some(like) if like.output.review == ReviewWhen::Before => Unless::Blocked,
+            _ => Unless::HeldBack,
+        }
+    }
 }
 
 /// The arguments of a command: its own, and what the new recording is to be.

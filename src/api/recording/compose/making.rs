@@ -117,6 +117,7 @@ async fn attempt(
         recording: id,
         spec: spec.clone(),
         sources,
+        unless: wanted.unless(),
         form: wanted.form,
         ranges,
         facts: Facts {
@@ -285,6 +286,7 @@ impl From<ComposeError> for Failure {
         let code = match error {
             ComposeError::Facts(error) => return error.into(),
             ComposeError::Gone(_) | ComposeError::Range { .. } => Code::NotFound,
+            ComposeError::HeldBack(_) => Code::Conflict,
             ComposeError::Unsealed { .. } => Code::Unavailable,
             ComposeError::NoClock => return Self::new(Code::Unavailable, error.to_string()),
             ComposeError::Undated { .. } => {
