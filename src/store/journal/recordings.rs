@@ -56,7 +56,9 @@ pub(super) fn start(
     }
     // A clip has no event of its start. The event that it is ready tells of it.
     let told = spec.filter(|spec| spec.about.origin != Origin::Clip);
-    if let Some(spec) = told.filter(|spec| spec.output.compose) {
+    // What a journal does not know of a session that began before it was made cannot be composed: only its first recording notes it.
+    let begins = |spec: &&RecordingSpec| spec.output.compose && spec.about.number == 1;
+    if let Some(spec) = told.filter(begins).filter(|_| tell.is_some()) {
         ranges::note_session(db, &spec.about.session, publish, start.unwrap_or(0))?;
     }
     let (Some(utc), Some(spec)) = (tell.filter(|_| new > 0), told) else {

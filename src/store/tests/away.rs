@@ -348,3 +348,25 @@ fn media_of(bytes: &[u8]) -> Vec<u8> {
 fn move_file(from: &str, to: &str) {
     let _ = std::fs::rename(from, to);
 }
+
+#[test]
+fn a_session_is_not_noted_again_in_a_journal_that_is_made_while_it_goes_on() {
+    let mut rig = Rig::new();
+    let (a, start) = rig.publish(1, "a");
+    let mut begun = a.record(recording(), 0);
+    if let Command::RecordingStarted { spec, .. } = &mut begun {
+        let spec = std::sync::Arc::make_mut(spec);
+        spec.output.compose = true;
+        (spec.about.session, spec.about.number) = ("s".to_owned(), 1);
+    }
+    rig.handle(vec![start, begun, a.append(0)]);
+    rig.pass(SECOND);
+    assert_eq!(rig.library().to_compose(9).unwrap().len(), 1);
+    remove_journal(&rig);
+    rig.pass(SECOND);
+    come_back(&mut rig);
+    rig.handle(vec![a.append(1), a.append(2)]);
+    rig.pass(SECOND);
+    assert!(rig.library().recording(recording()).unwrap().is_some());
+    assert_eq!(rig.library().to_compose(9).unwrap(), []);
+}
