@@ -13,6 +13,7 @@ mod mixing;
 mod reviewing;
 mod scope;
 mod search;
+mod sessions;
 mod timeline;
 
 use super::*;

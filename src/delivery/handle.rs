@@ -270,7 +270,7 @@ impl Uploader {
             namespace: NAMESPACE,
             id,
             body,
-            tell: None,
+            tell: Vec::new(),
         }));
         if let Err(refused) = kept {
             tracing::error!("not kept over a restart: {refused}");

@@ -20,8 +20,8 @@ pub enum Change {
         id: String,
         /// The value; `None` removes it.
         body: Option<String>,
-        /// The event of the change: it is written in the same transaction.
-        tell: Option<Box<Event>>,
+        /// The events of the change: they are written in the same transaction.
+        tell: Vec<Event>,
     },
     /// Keeps a channel over restarts. The recordings that channels show are neither given up for space nor expire.
     Channel {
@@ -59,27 +59,33 @@ pub enum Change {
 }
 
 impl Change {
-    /// Notes of a session that is to be composed which recordings are the whole of it.
-    pub fn session_noted(of: &ToCompose) -> Self {
+    /// Notes of a session that is to be composed which recordings are the whole of it, and which of its outputs have none.
+    pub fn session_noted(of: &ToCompose, tell: Vec<Event>) -> Self {
         let wholes = of.wholes.iter();
         let wholes: BTreeMap<&String, String> =
             wholes.map(|(formats, id)| (formats, id.to_string())).collect();
-        let body = serde_json::json!({"stream": of.stream.as_str(), "start": of.start, "wholes": wholes});
+        let mut body = serde_json::Map::new();
+        body.insert("stream".to_owned(), of.stream.as_str().into());
+        body.insert("start".to_owned(), of.start.into());
+        body.insert("wholes".to_owned(), serde_json::json!(wholes));
+        if !of.given_up.is_empty() {
+            body.insert("given_up".to_owned(), serde_json::json!(of.given_up));
+        }
         Change::Keep {
             namespace: super::COMPOSE,
             id: of.session.clone(),
-            body: Some(body.to_string()),
-            tell: None,
+            body: Some(serde_json::Value::Object(body).to_string()),
+            tell,
         }
     }
 
     /// A session is composed, or never will be.
-    pub fn session_composed(session: String) -> Self {
+    pub fn session_composed(session: String, tell: Vec<Event>) -> Self {
         Change::Keep {
             namespace: super::COMPOSE,
             id: session,
             body: None,
-            tell: None,
+            tell,
         }
     }
 }

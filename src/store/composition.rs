@@ -4,7 +4,7 @@
 //! cut as a clip is: it begins with the keyframe that its first picture is decoded with, and shows what was asked for. A range of a
 //! composition is taken from the ranges of that one, so compositions never depend on each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,8 @@ pub struct ToCompose {
     pub start: Micros,
     /// The recordings that are made of the whole of it, by their formats as in `hls,mp4`. Each is noted before it is made.
     pub wholes: BTreeMap<String, RecordingId>,
+    /// The outputs, named in the same way, of which no whole will be made: they have too many recordings.
+    pub given_up: BTreeSet<String>,
 }
 
 /// A recording of a session.

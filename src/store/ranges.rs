@@ -194,9 +194,15 @@ impl Library {
         self.journal().to_compose(most)
     }
 
-    /// The recordings of such a session, in the order of the tape.
-    pub fn session(&self, of: &ToCompose) -> Result<Vec<SessionPiece>, StoreError> {
-        self.journal().session(of)
+    /// The recordings of such a session, in the order of the tape, and at most so many; without those of outputs that are given up.
+    pub fn session(&self, of: &ToCompose, most: usize) -> Result<Vec<SessionPiece>, StoreError> {
+        self.journal().session(of, most)
+    }
+
+    /// How many recordings were begun of one output of such a session that goes on: of the one that has most, but for those that are given
+    /// up.
+    pub fn session_reached(&self, of: &ToCompose) -> Result<u32, StoreError> {
+        self.journal().session_reached(of)
     }
 
     /// The ranges that a composition was made of, in the order in which they are played; none of any other recording.

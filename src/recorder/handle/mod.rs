@@ -369,9 +369,7 @@ fn log(commands: &[Command]) {
             Command::Report {
                 event: Event::StreamException { stream, detail, .. },
             } => tracing::warn!(%stream, "{detail}"),
-            Command::Change(Change::Keep {
-                tell: Some(event), ..
-            }) => log_missed(event),
+            Command::Change(Change::Keep { tell, .. }) => tell.iter().for_each(log_missed),
             _ => {}
         }
     }

@@ -21,7 +21,7 @@ impl Core {
             namespace: TEMPLATES,
             id,
             body,
-            tell: None,
+            tell: Vec::new(),
         }));
         Ok(())
     }
@@ -43,7 +43,7 @@ impl Core {
             namespace: TEMPLATES,
             id: name.to_owned(),
             body: None,
-            tell: None,
+            tell: Vec::new(),
         }));
         Ok(())
     }
@@ -115,7 +115,7 @@ fn keep(ids: [String; 2], body: Option<String>) -> impl Iterator<Item = Command>
             namespace: RULES,
             id,
             body,
-            tell: None,
+            tell: Vec::new(),
         })
     })
 }

@@ -113,7 +113,7 @@ impl Core {
             namespace: TASKS,
             id: id.to_owned(),
             body: None,
-            tell: None,
+            tell: Vec::new(),
         }));
         if let Some(stream) = self.stream(&task.stream) {
             let of = stream.sessions.iter_mut().filter(|session| is_of(session, id));
@@ -136,9 +136,9 @@ impl Core {
                     detail,
                     ..missed
                 };
-                let event = Box::new(task.missed(&missed));
+                let event = task.missed(&missed);
                 let task = self.tasks.miss(&task.id, missed);
-                out.extend(task.map(|task| keep_and_tell(task, Some(event))));
+                out.extend(task.map(|task| keep_and_tell(task, vec![event])));
             }
             Due::Ends(task) => {
                 out.push(keep_task(&task));
@@ -150,7 +150,7 @@ impl Core {
                 namespace: TASKS,
                 id,
                 body: None,
-                tell: None,
+                tell: Vec::new(),
             })),
         }
     }
@@ -301,10 +301,10 @@ fn is_of(session: &Session, task: &str) -> bool {
 }
 
 fn keep_task(task: &Task) -> Command {
-    keep_and_tell(task, None)
+    keep_and_tell(task, Vec::new())
 }
 
-fn keep_and_tell(task: &Task, tell: Option<Box<Event>>) -> Command {
+fn keep_and_tell(task: &Task, tell: Vec<Event>) -> Command {
     Command::Change(Change::Keep {
         namespace: TASKS,
         id: task.id.clone(),

@@ -433,7 +433,7 @@ impl Machine {
                 body,
                 tell,
             }) => {
-                self.reports.extend(tell.map(|event| *event));
+                self.reports.extend(tell);
                 match body {
                     Some(body) => self.kept.insert((namespace, id), body),
                     None => self.kept.remove(&(namespace, id)),

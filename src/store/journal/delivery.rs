@@ -6,7 +6,7 @@ use super::outbox::{Result, execute, post, whole};
 use super::ranges::FOUND_AGAIN;
 use super::read::number;
 use super::review::{UNBLOCKED, is_held_back};
-use super::sql::{WHOLE, prepare};
+use super::sql::{WHOLE, formats_of, prepare};
 use super::{Journal, facts, tags, tracks};
 use crate::event::{Event, RecordingDelivered, rfc3339};
 use crate::format::Format;
@@ -28,8 +28,14 @@ const SETTLED: &str = "(review IS NULL OR (review = 0
 
 /// The condition that a recording `r` is no piece of a session that becomes one recording in its place: such a piece is delivered when
 /// the session is over and it stayed.
-const NO_PIECE: &str = "NOT (iif(json_valid(r.spec), ifnull(json_extract(r.spec, '$.reel.compose_drop'), 0), 0)
-    AND EXISTS (SELECT 1 FROM shelves h WHERE h.shelf = 'compose' AND h.id = json_extract(r.spec, '$.session')))";
+/// Where no whole will be made of its output, it is delivered at once.
+const NO_PIECE: &str = concat!(
+    "NOT (iif(json_valid(r.spec), ifnull(json_extract(r.spec, '$.reel.compose_drop'), 0), 0)
+    AND EXISTS (SELECT 1 FROM shelves h WHERE h.shelf = 'compose' AND h.id = json_extract(r.spec, '$.session')
+        AND NOT EXISTS (SELECT 1 FROM json_each(iif(json_valid(h.body), h.body, '{}'), '$.given_up') g WHERE g.value = ",
+    formats_of!(),
+    ")))"
+);
 
 /// Notes that all files of a recording are at their destination.
 pub(super) fn delivered(db: &Connection, recording: RecordingId) -> Result {

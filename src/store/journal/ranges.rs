@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::outbox::{Result, execute, post, whole};
 use super::query::{THESE, keys};
 use super::read::{RECORDING, RecordingData, between, few};
-use super::sql::prepare;
+use super::sql::{formats_of, prepare};
 use super::{Journal, facts, tracks};
 use crate::event::{Event, RecordingClosed, rfc3339};
 use crate::media::{Micros, PublishId, RecordingId, StreamName, Tracks};
@@ -269,6 +269,18 @@ pub(super) fn note_session(db: &Connection, session: &str, publish: PublishId, s
     )
 }
 
+/// The condition that a recording `r` is of the session ?3, and of none of the outputs in the JSON list ?4.
+const OF_SESSION: &str = concat!(
+    "iif(json_valid(r.spec), json_extract(r.spec, '$.session') = ?3 AND ",
+    formats_of!(),
+    " NOT IN (SELECT value FROM json_each(?4)), 0)"
+);
+
+/// The outputs of a session that are given up, as a JSON list.
+fn given_up(of: &ToCompose) -> String {
+    serde_json::Value::from_iter(of.given_up.iter().map(String::as_str)).to_string()
+}
+
 impl Journal {
     /// The sessions that are to be composed, at most so many.
     pub(in crate::store) fn to_compose(
@@ -286,25 +298,42 @@ impl Journal {
                 let id = id.as_str()?.parse().ok()?;
                 Some((formats.clone(), id))
             });
+            let given_up = body.get("given_up").and_then(|formats| formats.as_array());
+            let given_up = given_up.into_iter().flatten();
             Some(ToCompose {
                 session,
                 stream: body.get("stream")?.as_str()?.parse().ok()?,
                 start: body.get("start")?.as_i64()?,
                 wholes: wholes.collect(),
+                given_up: given_up
+                    .filter_map(|formats| Some(formats.as_str()?.to_owned()))
+                    .collect(),
             })
         });
         Ok(read.collect())
     }
 
-    /// The recordings of a session, in the order of the tape. Those of its stream that start before it are not looked at.
+    /// The recordings of a session, in the order of the tape, at most so many; without those of outputs that are given up. Those of its
+    /// stream that start before it are not looked at.
     pub(in crate::store) fn session(
         &self,
         of: &ToCompose,
+        most: usize,
     ) -> std::result::Result<Vec<SessionPiece>, StoreError> {
-        let sql = "SELECT r.id, r.state, r.spec FROM streams t CROSS JOIN recordings r ON r.stream = t.stream
-             WHERE t.name = ?1 AND r.start >= ?2 AND r.whole IS NULL AND NOT r.composed AND r.state <> 'expired'
-                AND iif(json_valid(r.spec), json_extract(r.spec, '$.session'), NULL) = ?3 ORDER BY r.start, r.recording";
-        self.all(sql, params![of.stream.as_str(), of.start, of.session], |row| {
+        let sql = format!(
+            "SELECT r.id, r.state, r.spec FROM streams t CROSS JOIN recordings r ON r.stream = t.stream
+             WHERE t.name = ?1 AND r.start >= ?2 AND r.whole IS NULL AND NOT r.composed AND r.state <> 'expired' AND {OF_SESSION}
+             ORDER BY r.start, r.recording LIMIT ?5"
+        );
+        let given_up = given_up(of);
+        let values = params![
+            of.stream.as_str(),
+            of.start,
+            of.session,
+            given_up,
+            whole(most as u64)
+        ];
+        self.all(&sql, values, |row| {
             let state: String = self.col(row, 1)?;
             Ok(SessionPiece {
                 recording: RecordingId::from_bytes(self.col(row, 0)?),
@@ -316,6 +345,22 @@ impl Journal {
                 spec: RecordingSpec::read(&self.col::<String>(row, 2)?),
             })
         })
+    }
+
+    /// The highest number of an open recording of a session, or 0: so many were begun of one of its outputs. Outputs that are given up do
+    /// not count.
+    pub(in crate::store) fn session_reached(&self, of: &ToCompose) -> std::result::Result<u32, StoreError> {
+        let sql = format!(
+            "SELECT max(json_extract(r.spec, '$.number')) FROM streams t
+                CROSS JOIN recordings r INDEXED BY recordings_open ON r.stream = t.stream
+             WHERE t.name = ?1 AND r.state = 'open' AND {OF_SESSION}"
+        )
+        .replace("?4", "?2");
+        let values = params![of.stream.as_str(), given_up(of), of.session];
+        Ok(self
+            .one(&sql, values, |row| self.col::<Option<u32>>(row, 0))?
+            .flatten()
+            .unwrap_or(0))
     }
 
     /// The rows that have the tape of a recording, in the order in which it is played: the recording itself, or the ranges of a

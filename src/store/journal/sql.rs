@@ -33,6 +33,14 @@ pub(in crate::store) mod count {
     }
 }
 
+/// The formats of a recording `r` with commas between them, as the note of its session names an output. Its spec must be JSON.
+macro_rules! formats_of {
+    () => {
+        r#"replace(replace(replace(json_extract(r.spec, '$.reel.formats'), '["', ''), '"]', ''), '","', ',')"#
+    };
+}
+pub(super) use formats_of;
+
 #[cfg(test)]
 mod plan {
     use std::collections::BTreeSet;

@@ -579,7 +579,7 @@ fn a_recording_over_several_publishes_goes_whole_and_leaves_no_row() {
         namespace: "test",
         id: "1".to_owned(),
         body: None,
-        tell: None,
+        tell: Vec::new(),
     })]);
     assert_eq!(publishes(&rig), 0);
 }

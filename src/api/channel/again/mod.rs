@@ -282,7 +282,7 @@ impl Api {
             namespace: SHOWN_AGAIN,
             id,
             body,
-            tell: tell.map(Box::new),
+            tell: tell.into_iter().collect(),
         };
         Ok(self.recorder.hand_over(StoreCommand::Change(change))?)
     }

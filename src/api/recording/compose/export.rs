@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::arguments::{Export, Wanted};
-use super::making::{Asked, make};
+use super::making::{Asked, PATIENCE, make};
 use super::{lapse_of, missing, of_one, ranges_of, row_of};
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
@@ -65,7 +65,7 @@ pub(in crate::api) async fn export(api: &Api, arguments: Map<String, Value>) -> 
     };
     // Before the recording: its delivery may be over at once.
     api.change_job(JobChange::Begun(Box::new(job)))?;
-    match make(api, id, &asked, wanted).await {
+    match make(api, id, &asked, wanted, PATIENCE).await.map_err(Failure::from) {
         Ok(made) => {
             api.jobs.begin();
             Ok(JobBegun {

@@ -17,8 +17,8 @@ use crate::store::{
     StoreError,
 };
 
-/// How long a request waits for a segment that is still written: one ends soon behind the end of a recording.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// How long a command waits for a segment that is still written: one ends soon behind the end of a recording.
+pub(super) const PATIENCE: Duration = Duration::from_secs(12);
 /// The time between two looks at such a segment.
 const AGAIN: Duration = Duration::from_millis(250);
 
@@ -42,36 +42,52 @@ pub(super) async fn make(
     id: RecordingId,
     asked: &[Asked],
     wanted: Wanted,
-) -> Result<RecordingComposed, Failure> {
+    patience: Duration,
+) -> Result<RecordingComposed, Tried> {
     if api.is_again()
         && let Some(made) = api.read(move |library| library.recording(id)).await?
     {
         return Ok(composed(&made, 0));
     }
     let spec = spec(api, id, asked, &wanted)?;
-    let late = tokio::time::Instant::now() + PATIENCE;
+    let late = tokio::time::Instant::now() + patience;
     let left_out = loop {
         let tried = attempt(api, id, asked, (&spec, &wanted)).await;
         match tried {
             Err(Tried::Unsealed(_)) if tokio::time::Instant::now() < late => tokio::time::sleep(AGAIN).await,
-            Err(Tried::Unsealed(failure) | Tried::Failed(failure)) => return Err(failure),
+            Err(tried) => return Err(tried),
             Ok(left_out) => break left_out,
         }
     };
     let made = api.read(move |library| library.recording(id)).await?;
-    made.map(|made| composed(&made, left_out)).ok_or_else(|| {
-        Failure::new(
-            Code::NotFound,
-            "its footage was evicted while the recording was made",
-        )
-    })
+    let gone = "its footage was evicted while the recording was made";
+    let gone = || Failure::new(Code::NotFound, gone).into();
+    made.map(|made| composed(&made, left_out)).ok_or_else(gone)
 }
 
 /// Why a composition was not made.
 pub(super) enum Tried {
     /// A segment is still written: that passes.
     Unsealed(Failure),
+    /// Its ranges differ in codec or size, which HLS alone can carry.
+    Codings(Failure),
     Failed(Failure),
+}
+
+impl Tried {
+    /// The failure, and whether it passes soon and as usual.
+    pub(super) fn apart(self) -> (bool, Failure) {
+        match self {
+            Tried::Unsealed(failure) => (true, failure),
+            Tried::Codings(failure) | Tried::Failed(failure) => (false, failure),
+        }
+    }
+}
+
+impl From<Tried> for Failure {
+    fn from(tried: Tried) -> Self {
+        tried.apart().1
+    }
 }
 
 impl From<Failure> for Tried {
@@ -92,7 +108,7 @@ async fn attempt(
         mix::expect_in_step(api, asked, &cuts).await?;
     } else if spec.output.formats != [Format::Hls] {
         let views: Vec<&[View<LibrarySource>]> = cuts.iter().map(|cut| cut.views.as_slice()).collect();
-        one_coding(&views).map_err(Tried::Failed)?;
+        one_coding(&views).map_err(Tried::Codings)?;
     }
     if let Form::Lapse(lapse) = wanted.form {
         expect_pictures(api, &cuts, lapse).await?;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::arguments::{Mix, Wanted};
-use super::making::{Asked, Tried, fitting, make};
+use super::making::{Asked, PATIENCE, Tried, fitting, make};
 use super::missing;
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
@@ -55,9 +55,8 @@ pub(in crate::api::recording) async fn mix(
         form: Form::InStep,
         ..wanted
     };
-    make(api, api.makes(), &asked, wanted)
-        .await
-        .map_err(in_words_of_mix)
+    let made = make(api, api.makes(), &asked, wanted, PATIENCE).await;
+    made.map_err(|tried| in_words_of_mix(tried.into()))
 }
 
 fn of_side(number: usize, failure: Failure) -> Failure {

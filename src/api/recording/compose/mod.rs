@@ -20,7 +20,7 @@ pub(in crate::api) use self::export::export;
 pub(super) use self::mix::mix;
 
 use self::arguments::{Compose, CutOut, Faster, Range, SplitUp, Wanted};
-use self::making::{Asked, Tried, make, of_range, of_sources};
+use self::making::{Asked, PATIENCE, Tried, make, of_range, of_sources};
 use super::row_of;
 use crate::api::Api;
 use crate::api::answer::Failure;
@@ -40,7 +40,8 @@ pub(super) async fn compose(api: &Api, arguments: Map<String, Value>) -> Result<
     if ranges.is_empty() {
         return Err(missing("ranges"));
     }
-    make(api, api.makes(), &ranges_of(api, ranges).await?, wanted).await
+    let asked = ranges_of(api, ranges).await?;
+    Ok(make(api, api.makes(), &asked, wanted, PATIENCE).await?)
 }
 
 /// The recordings of ranges. Each is looked up once.
@@ -80,7 +81,8 @@ pub(super) async fn cut(api: &Api, arguments: Map<String, Value>) -> Result<Reco
         bounds: (range.from_s, range.to_s),
         note: range.note,
     });
-    make(api, api.makes(), &asked.collect::<Vec<_>>(), wanted).await
+    let asked: Vec<Asked> = asked.collect();
+    Ok(make(api, api.makes(), &asked, wanted, PATIENCE).await?)
 }
 
 pub(super) async fn timelapse(
@@ -101,7 +103,8 @@ pub(super) async fn timelapse(
         form: Form::Lapse(lapse),
         ..wanted
     };
-    make(api, api.makes(), &[asked], wanted).await.map_err(of_one)
+    let made = make(api, api.makes(), &[asked], wanted, PATIENCE).await;
+    made.map_err(|tried| of_one(tried.into()))
 }
 
 fn lapse_of(speed: u32, fps: u32) -> Result<Lapse, Failure> {
@@ -154,7 +157,7 @@ pub(super) async fn split(api: &Api, arguments: Map<String, Value>) -> Result<Re
         match of_sources(api, std::slice::from_ref(part)).await {
             // The part itself waits for that.
             Ok(_) | Err(Tried::Unsealed(_)) => {}
-            Err(Tried::Failed(failure)) => {
+            Err(Tried::Codings(failure) | Tried::Failed(failure)) => {
                 return Err(Failure {
                     message: failure.message.replacen("range 1", &format!("part {number}"), 1),
                     ..failure.about("at_s")
@@ -166,9 +169,9 @@ pub(super) async fn split(api: &Api, arguments: Map<String, Value>) -> Result<Re
     let mut parts = Vec::with_capacity(asked.len());
     for (number, part) in (0..).zip(&asked) {
         let part = std::slice::from_ref(part);
-        match make(api, nth(first, number), part, wanted.clone()).await {
+        match make(api, nth(first, number), part, wanted.clone(), PATIENCE).await {
             Ok(made) => parts.push(made),
-            Err(failure) => return Err(behind(&parts, failure)),
+            Err(tried) => return Err(behind(&parts, tried.into())),
         }
     }
     Ok(RecordingsSplit { parts })

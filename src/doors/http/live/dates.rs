@@ -87,7 +87,7 @@ impl Dates {
                 namespace: DATES,
                 id: stream.to_string(),
                 body: body.and_then(Result::ok),
-                tell: None,
+                tell: Vec::new(),
             })
         });
         let left = left.collect();
@@ -129,7 +129,7 @@ mod tests {
                 namespace: DATES,
                 id,
                 body,
-                tell: None,
+                tell: _,
             } = change
             else {
                 panic!("{change:?}");
