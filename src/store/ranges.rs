@@ -224,9 +224,10 @@ impl Library {
         Ok(composed.collect())
     }
 
-    /// True where clocks say which moments of these ranges were the same.
-    pub fn are_dated(&self, ranges: &[TapeRange]) -> Result<bool, StoreError> {
-        Ok(self.journal().undated(ranges)?.is_none())
+    /// The number, from 1 on, of the first of these ranges of which no clock says which of its moments were those of the others; with the
+    /// boot that it was recorded in.
+    pub fn undated(&self, ranges: &[TapeRange]) -> Result<Option<(usize, [u8; 16])>, StoreError> {
+        self.journal().undated(ranges)
     }
 
     /// The compositions that have footage of a recording, and at most so many.

@@ -50,39 +50,26 @@ const CUSTOM: crate::api::Argument = takes(
     "an object of your own, at most 2 KiB, which events carry",
 );
 
-pub(in crate::api::recording) const COMPOSE: &[crate::api::Argument] = &[
-    needs(
-        "ranges",
-        Kind::Objects,
-        "up to 500 ranges, as in [{\"recording\": \"ID\", \"from_s\": 60, \"to_s\": 120, \"note\": \"goal\"}]: seconds as the recording plays, \
+/// What a command says of the new recording, behind its own arguments.
+macro_rules! of_new {
+    ($($own:expr),* $(,)?) => {
+        &[$($own,)* TEMPLATE, AS, NAME, TITLE, DESCRIPTION, TAGS, CATEGORY, NOTES, CUSTOM]
+    };
+}
+
+pub(in crate::api::recording) const COMPOSE: &[crate::api::Argument] = of_new![needs(
+    "ranges",
+    Kind::Objects,
+    "up to 500 ranges, as in [{\"recording\": \"ID\", \"from_s\": 60, \"to_s\": 120, \"note\": \"goal\"}]: seconds as the recording plays, \
          negative ones count from its end; without them all of it",
-    ),
-    TEMPLATE,
-    AS,
-    NAME,
-    TITLE,
-    DESCRIPTION,
-    TAGS,
-    CATEGORY,
-    NOTES,
-    CUSTOM,
-];
-pub(in crate::api::recording) const CUT: &[crate::api::Argument] = &[
+),];
+pub(in crate::api::recording) const CUT: &[crate::api::Argument] = of_new![
     super::super::THIS,
     needs(
         "ranges",
         Kind::Objects,
         "up to 500 ranges of it, as in [{\"from_s\": 60, \"to_s\": 120}, {\"from_s\": -60}]: seconds as it plays, negative ones count from its end",
     ),
-    TEMPLATE,
-    AS,
-    NAME,
-    TITLE,
-    DESCRIPTION,
-    TAGS,
-    CATEGORY,
-    NOTES,
-    CUSTOM,
 ];
 pub(in crate::api::recording) const MIX: &[crate::api::Argument] = &[
     needs(

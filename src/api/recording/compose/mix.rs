@@ -14,7 +14,7 @@ use crate::format::SourceError;
 use crate::media::{Micros, RecordingId};
 use crate::model::reply::RecordingComposed;
 use crate::model::{Form, Note, Notes, Words};
-use crate::store::{Cut, StoreError, TapeRange};
+use crate::store::{ComposeError, Cut, StoreError, TapeRange};
 
 pub(in crate::api::recording) async fn mix(
     api: &Api,
@@ -85,6 +85,8 @@ pub(super) async fn expect_in_step(api: &Api, asked: &[Asked], cuts: &[Cut]) -> 
         let failure = Failure::new(Code::Conflict, format!("recording {id} {why}"));
         Tried::Failed(of_side(number, failure))
     };
+    let ranges: Vec<TapeRange> = cuts.iter().flat_map(|cut| cut.ranges.clone()).collect();
+    let undated = api.read(move |library| library.undated(&ranges)).await?;
     let mut spans = Vec::with_capacity(cuts.len());
     for ((number, asked), cut) in (1..).zip(asked).zip(cuts) {
         let id = asked.row.id;
@@ -118,10 +120,14 @@ pub(super) async fn expect_in_step(api: &Api, asked: &[Asked], cuts: &[Cut]) -> 
         };
         spans.push(span);
     }
-    let ranges: Vec<TapeRange> = cuts.iter().flat_map(|cut| cut.ranges.clone()).collect();
-    if !api.read(move |library| library.are_dated(&ranges)).await? {
-        // The store says which one, and why.
-        return Ok(());
+    // Without dates nobody knows what was at the same moment, also where the store would know them by now.
+    if let Some((number, boot)) = undated {
+        let error = if boot == api.clock.boot_id() {
+            ComposeError::NotDatedYet { number }
+        } else {
+            ComposeError::Undated { number }
+        };
+        return Err(Tried::Failed(error.into()));
     }
     let Some((number, (asked, (from, to)))) = apart(&spans).and_then(|number| {
         let found = asked.get(number).zip(spans.get(number).copied());
