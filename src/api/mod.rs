@@ -36,6 +36,7 @@ mod recording;
 mod row;
 mod rule;
 mod scope;
+mod seals;
 mod store;
 mod stream;
 mod sync;

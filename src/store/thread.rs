@@ -314,6 +314,7 @@ impl Shell {
             let batch = self.queue.take(wait);
             let mut news = !batch.commands.is_empty();
             let ended = writer.progress().recordings_ended;
+            let sealed = writer.progress().segments_sealed;
             let events = writer.progress().events;
             writer.handle(batch.commands);
             self.queue.done(batch.cost);
@@ -322,7 +323,8 @@ impl Shell {
                 self.progress.send_replace(writer.progress().clone());
                 return result;
             }
-            news &= writer.progress().failed.is_some() || writer.progress().recordings_ended > ended;
+            let now = writer.progress();
+            news &= now.failed.is_some() || now.recordings_ended > ended || now.segments_sealed > sealed;
             if writer.next_tick() <= self.clock.boot() {
                 writer.tick();
                 news = true;

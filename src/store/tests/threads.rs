@@ -217,3 +217,28 @@ fn a_journal_of_a_newer_release_is_refused_by_readers_and_set_aside_by_the_servi
     store.shutdown().unwrap();
     Library::open(dir.path()).unwrap();
 }
+
+#[tokio::test]
+async fn the_end_of_a_segment_is_told_of_at_once() {
+    let dir = tempdir();
+    let mut settings = settings(dir.path());
+    // No tick comes meanwhile.
+    settings.durability = Duration::from_secs(3_600);
+    let (store, opened) = open(settings);
+    let (publish, _) = begin(&store, 1, opened.tape_base);
+    append(&store, publish, 0).unwrap();
+    let mut progress = store.progress();
+    store
+        .submit(Command::PublishEnded {
+            publish,
+            reason: "unpublished".to_owned(),
+            outcome: Default::default(),
+        })
+        .unwrap();
+    let sealed = progress.wait_for(|progress| progress.segments_sealed > 0);
+    tokio::time::timeout(Duration::from_secs(5), sealed)
+        .await
+        .unwrap()
+        .unwrap();
+    store.shutdown().unwrap();
+}

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::arguments::Wanted;
 use super::mix;
 use super::spec::spec;
 use crate::api::Api;
 use crate::api::answer::{Code, Failure};
+use crate::api::seals::Seals;
 use crate::event::rfc3339;
 use crate::format::{FileError, Format, JoinSource, Lapse, MAX_RANGES, View};
 use crate::media::{Micros, RecordingId};
@@ -19,8 +22,8 @@ use crate::store::{
 
 /// How long a command waits for a segment that is still written: one ends soon behind the end of a recording.
 pub(super) const PATIENCE: Duration = Duration::from_secs(12);
-/// The time between two looks at such a segment.
-const AGAIN: Duration = Duration::from_millis(250);
+/// The longest time between two looks at such a segment: one without any media ends without a word.
+const AGAIN: Duration = Duration::from_secs(3);
 
 /// A range of a recording, as it is asked for.
 pub(super) struct Asked {
@@ -50,11 +53,18 @@ pub(super) async fn make(
         return Ok(composed(&made, 0));
     }
     let spec = spec(api, id, asked, &wanted)?;
-    let late = tokio::time::Instant::now() + patience;
+    let mut late = Instant::now() + patience;
+    let mut seals = Seals::of(&api.store);
     let left_out = loop {
-        let tried = attempt(api, id, asked, (&spec, &wanted)).await;
-        match tried {
-            Err(Tried::Unsealed(_)) if tokio::time::Instant::now() < late => tokio::time::sleep(AGAIN).await,
+        // One more time when it is late.
+        let (ended, is_last) = (seals.now(), Instant::now() >= late);
+        match attempt(api, id, asked, (&spec, &wanted)).await {
+            Err(Tried::Unsealed(_)) if !is_last => {
+                let soon = late.min(Instant::now() + AGAIN);
+                if !seals.another(ended, soon).await {
+                    late = Instant::now();
+                }
+            }
             Err(tried) => return Err(tried),
             Ok(left_out) => break left_out,
         }
