@@ -65,7 +65,10 @@ pub(in crate::api) async fn export(api: &Api, arguments: Map<String, Value>) -> 
     };
     // Before the recording: its delivery may be over at once.
     api.change_job(JobChange::Begun(Box::new(job)))?;
-    match make(api, id, &asked, wanted, PATIENCE).await.map_err(Failure::from) {
+    match make(api, id, &asked, wanted, PATIENCE)
+        .await
+        .map_err(Failure::from)
+    {
         Ok(made) => {
             api.jobs.begin();
             Ok(JobBegun {
