@@ -16,6 +16,7 @@ use tokio::task::{self, JoinSet};
 use self::checks::Checks;
 use self::cleaning::Cleaning;
 use self::rate::Rate;
+use self::status::Since;
 use super::check::SyncCheck;
 use super::context::{Context, End, OnTheWay};
 use super::job;
@@ -76,8 +77,8 @@ pub(super) struct Loop {
     unreadable: Option<String>,
     paused: bool,
     rate: Rate,
-    /// The state in a word, and CLOCK_BOOTTIME since which it is so.
-    state_since: (&'static str, Micros),
+    /// The state in a word, and since when it is so.
+    state_since: (&'static str, Since),
 }
 
 impl Loop {
@@ -105,7 +106,7 @@ impl Loop {
             unreadable: None,
             paused,
             rate: Rate::default(),
-            state_since: ("starting", cx.clock.boot()),
+            state_since: ("starting", Since::now(cx.clock.as_ref())),
             cx,
         }
     }

@@ -5,6 +5,7 @@ use crate::delivery::open::open;
 use crate::delivery::status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus};
 use crate::event::rfc3339;
 use crate::media::Micros;
+use crate::store::Clock;
 
 /// Most failed deliveries in a status.
 const SHOWN: usize = 20;
@@ -41,10 +42,7 @@ impl Loop {
             ("offline", Some((_, until))) => Some(utc(until)),
             _ => None,
         };
-        // In whole seconds: the two clocks are not read at one moment, and who asks twice must not take that for news.
-        let lasted = now.saturating_sub(self.state_since.1).max(0);
-        let since =
-            self.cx.clock.utc().saturating_sub(lasted).saturating_add(500_000) / 1_000_000 * 1_000_000;
+        let since = self.state_since.1.told(now, self.cx.clock.utc());
         let board = self.cx.board().clone();
         let mut transfers: Vec<TransferStatus> = self
             .planner
@@ -112,7 +110,7 @@ impl Loop {
     pub(super) fn note_state(&mut self) {
         let state = self.state();
         if self.state_since.0 != state {
-            self.state_since = (state, self.cx.clock.boot());
+            self.state_since = (state, Since::now(self.cx.clock.as_ref()));
         }
     }
 
@@ -121,5 +119,52 @@ impl Loop {
         window
             .next_after(self.cx.clock.utc())
             .map(|(from, _)| rfc3339(from))
+    }
+}
+
+/// Since when something is so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Since {
+    boot: Micros,
+    utc: Micros,
+}
+
+impl Since {
+    pub(super) fn now(clock: &dyn Clock) -> Self {
+        Self {
+            boot: clock.boot(),
+            utc: clock.utc(),
+        }
+    }
+
+    /// The moment in UTC, as the clock has it now. The two clocks are never read at one moment, and who asks twice must not take that for
+    /// news: it moves by whole seconds alone, when the clock was set.
+    fn told(self, boot: Micros, utc: Micros) -> Micros {
+        let lasted = boot.saturating_sub(self.boot).max(0);
+        let moved = utc.saturating_sub(lasted).saturating_sub(self.utc);
+        let seconds = (moved as f64 / 1e6).round() as Micros;
+        self.utc.saturating_add(seconds.saturating_mul(1_000_000)) / 1_000_000 * 1_000_000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_when_is_the_same_however_the_clocks_are_read_and_moves_with_a_clock_that_is_set() {
+        const SECOND: Micros = 1_000_000;
+        let since = Since {
+            boot: 7 * SECOND,
+            utc: 1_790_000_000 * SECOND + 499_999,
+        };
+        for late in [0, 1, 2, 300_000] {
+            for lasted in [0, 3 * SECOND, 3 * SECOND + 1, 86_400 * SECOND] {
+                let told = since.told(7 * SECOND + lasted, since.utc + lasted + late);
+                assert_eq!(told, 1_790_000_000 * SECOND, "{late} {lasted}");
+            }
+        }
+        let set = since.told(9 * SECOND, since.utc + 2 * SECOND + 3_600 * SECOND);
+        assert_eq!(set, 1_790_003_600 * SECOND);
     }
 }
