@@ -22,7 +22,7 @@ import { de as manageDe } from "../src/manage/words/de";
 import { en as manageEn } from "../src/manage/words/en";
 import { zh as manageZh } from "../src/manage/words/zh";
 import { inStep } from "../src/timeline/step";
-import { type Bar, EMPTY, carriedGaps, covering, gapsOf, mediaWithin, noteTime, playedAt } from "../src/timeline/tape";
+import { type Bar, EMPTY, carriedGaps, covering, gapsOf, mayHaveTape, mediaWithin, noteTime, playedAt } from "../src/timeline/tape";
 import { de } from "../src/words/de";
 import { en } from "../src/words/en";
 import { zh } from "../src/words/zh";
@@ -205,4 +205,11 @@ test("each language says all words, with the same parts that are filled in", () 
   };
   for (const table of [de, zh]) same(en, table);
   for (const table of [manageDe, manageZh]) same(manageEn, table);
+});
+
+test("stills are asked for where there may be tape, and not beside it", () => {
+  const spans = [{ from: 1_000, to: 2_000, text: "" }, { from: 5_000, to: 6_000, text: "" }];
+  const asks = (at: number) => mayHaveTape({ ...EMPTY, spans }, at);
+  assert.deepEqual([0, 1_000, 1_999, 2_000, 4_999, 5_500, 15_999, 16_000].map(asks), [false, true, true, false, false, true, true, false]);
+  assert.ok(!mayHaveTape(EMPTY, 0));
 });

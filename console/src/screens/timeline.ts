@@ -10,7 +10,7 @@ import { type Hands, handle } from "../timeline/hands";
 import { type View, around, dayOf, moved, placeOf, wanted, zoomed } from "../timeline/scale";
 import { inStep } from "../timeline/step";
 import { selectionPanel } from "../timeline/selection";
-import { foundAt } from "../timeline/tape";
+import { foundAt, mayHaveTape } from "../timeline/tape";
 import { t } from "../words";
 import { Lane } from "./lane";
 import { deliveryWord } from "./states";
@@ -122,7 +122,7 @@ export function timelineScreen(root: HTMLElement, stream: string, query: URLSear
       const found = what.filter((one) => one !== undefined);
       lane.canvas.setAttribute("aria-valuenow", String(Math.round(placeOf(view, time) * 1000)));
       lane.canvas.setAttribute("aria-valuetext", [timeOfDay(time), ...found].join(", "));
-      if (!gap && !isPlaying()) void lane.scrub(time);
+      if (!gap && mayHaveTape(lane.tape, time) && !isPlaying()) void lane.scrub(time);
       return isAlone || found.length === 0 ? found : [lane.stream + ":", ...found];
     });
     fill(at, moment(time), " ", ...texts.flat().map((one) => h("span", {}, theirs(one), " ")));

@@ -133,6 +133,12 @@ export function mediaWithin(tape: Tape, view: View): number {
   return within.filter((length) => length > 0).reduce((sum, length) => sum + length, 0);
 }
 
+/** What the box recorded since it was asked last. */
+const SINCE_MS = 10_000;
+
+/** True where there may be tape at a moment, so a still of it is worth a question. */
+export const mayHaveTape = (tape: Tape, at: number): boolean => tape.spans.some((span, index) => span.from <= at && at < span.to + (index === tape.spans.length - 1 ? SINCE_MS : 0));
+
 /** What there is at a moment, in words: the gap or the clip that it is in, the note that it is at. */
 export function foundAt(tape: Tape, at: number, near: number): { gap: Part | undefined; clip: Bar | undefined; note: Mark | undefined; delivery: string | undefined } {
   const holds = (part: Part) => part.from <= at && at < part.to;
