@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 mod composing;
 mod deleting;
+mod exporting;
 mod facts;
 mod mixing;
 mod reviewing;

@@ -12,8 +12,10 @@ use crate::media::StreamName;
 use crate::model::reply;
 use crate::store::{Change, Command as StoreCommand, JobChange};
 
-/// Time between two looks at the jobs that go on.
+/// Time between two looks at the jobs that go on, while files are sent.
 const LOOK: Duration = Duration::from_secs(5);
+/// The same while nothing is sent: a box may be offline for days.
+const LOOK_QUIET: Duration = Duration::from_secs(30);
 /// Most jobs that are told of. `job.list` has the others.
 const MOST: usize = 20;
 
@@ -76,11 +78,11 @@ impl Api {
                 tracing::debug!("cancelled jobs were not looked at: {}", failure.message);
             }
             loop {
-                let now = match self.open_now().await {
-                    Ok(now) => now,
+                let (now, is_sent) = match self.open_now().await {
+                    Ok(found) => found,
                     Err(failure) => {
                         tracing::debug!("jobs were not looked at: {}", failure.message);
-                        self.jobs.now.borrow().clone()
+                        (self.jobs.now.borrow().clone(), false)
                     }
                 };
                 let is_over = now.is_empty();
@@ -92,12 +94,16 @@ impl Api {
                 if is_over {
                     break;
                 }
-                tokio::time::sleep(LOOK).await;
+                tokio::select! {
+                    () = tokio::time::sleep(if is_sent { LOOK } else { LOOK_QUIET }) => {}
+                    () = self.jobs.begun.notified() => {}
+                }
             }
         }
     }
 
-    async fn open_now(&self) -> Result<Arc<[JobNow]>, Failure> {
+    /// The jobs that go on, and whether something is sent now.
+    async fn open_now(&self) -> Result<(Arc<[JobNow]>, bool), Failure> {
         // What was handed over by now is seen.
         self.recorder.flush().await?;
         let mut rows = self.read(|library| library.open_jobs()).await?;
@@ -110,7 +116,8 @@ impl Api {
                 streams: row.job.streams,
             });
         }
-        Ok(now.into())
+        let is_sent = status.is_some_and(|status| !status.transfers.is_empty());
+        Ok((now.into(), is_sent))
     }
 
     /// Deletes the recordings of cancelled jobs that are still there.

@@ -5,7 +5,7 @@
 //! event: recording.closed       the kind
 //! data: {"specversion":"1.0",…} the event as a CloudEvent, on one line
 //!
-//! event: job                    how far a job is, every five seconds while some go on; without an id
+//! event: job                    how far a job is, every five to thirty seconds while some go on; without an id
 //! data: {"job":"…",…}           as job.get answers
 //!
 //! event: reset                  events are missing here: what the reader knows may be old

@@ -9,9 +9,13 @@ use crate::api::Api;
 use crate::api::answer::{Code, Failure};
 use crate::api::arguments::typed;
 use crate::format::Format;
+use crate::media::StreamName;
 use crate::model::reply::JobBegun;
 use crate::model::{Form, JobKind};
 use crate::store::{Job, JobChange, MOST_OPEN_JOBS};
+
+/// Most streams of a job: each list of jobs reads their names.
+const MOST_STREAMS: usize = 20;
 
 pub(in crate::api) async fn export(api: &Api, arguments: Map<String, Value>) -> Result<JobBegun, Failure> {
     let (recording, ranges, from, to, speed, fps, wanted) = typed::<Export>(arguments)?.apart();
@@ -37,19 +41,26 @@ pub(in crate::api) async fn export(api: &Api, arguments: Map<String, Value>) -> 
         }
         None => ranges_of(api, ranges).await?,
     };
-    // Nothing would come of it.
-    api.uploader()?;
     let wanted = Wanted {
         form: speed.map_or(Ok(Form::Joined), |speed| lapse_of(speed, fps).map(Form::Lapse))?,
         formats: wanted.formats.or_else(|| Some(vec![Format::Mp4])),
         ..wanted
     };
     let id = api.makes();
-    let mut streams: Vec<_> = asked
-        .iter()
-        .flat_map(|asked| asked.row.streams().cloned())
-        .collect();
-    streams.dedup();
+    let mut streams: Vec<StreamName> = Vec::new();
+    for stream in asked.iter().flat_map(|asked| asked.row.streams()) {
+        if !streams.contains(stream) {
+            streams.push(stream.clone());
+        }
+        if streams.len() > MOST_STREAMS {
+            let text = format!(
+                "ranges: they are of more than {MOST_STREAMS} streams. recording.compose takes them, and its recording is delivered, too"
+            );
+            return Err(Failure::new(Code::Refused, text).about("ranges"));
+        }
+    }
+    // Nothing would come of it.
+    api.uploader()?;
     let open = api.read(|library| library.open_jobs()).await?;
     if open.len() >= MOST_OPEN_JOBS && !open.iter().any(|row| row.job.id == id) {
         let text = format!("{MOST_OPEN_JOBS} jobs go on already: wait for some, or cancel them (job.cancel)");
