@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::contract;
@@ -663,7 +664,12 @@ fn a_stranger_is_turned_away() {
         }
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).unwrap();
         let program = home.path().join("edgereel");
-        std::fs::copy(env!("CARGO_BIN_EXE_edgereel"), &program).unwrap();
+        // By another process: a program that one of this process's children has open for writing cannot be run.
+        let copied = Command::new("cp")
+            .arg(env!("CARGO_BIN_EXE_edgereel"))
+            .arg(&program)
+            .status();
+        assert!(copied.unwrap().success());
         let mut stranger = crate::support::cli::program(&program);
         stranger
             .args(["stream", "list", "--socket"])
