@@ -16,6 +16,9 @@ export type Right = "watch" | "download" | "operate" | "moderate" | "metrics" | 
 
 const PATIENCE_MS = 15_000;
 const WHILE_PEOPLE_TYPE_MS = 300_000;
+// A token for a command comes back each 200 ms.
+const GIVEN_AGAIN_MS = 250;
+const MOST_GIVEN = 20;
 const PULSE_MS = 1_000;
 const PULSE_PATIENCE_MS = 1_900;
 // The header Date has whole seconds.
@@ -56,6 +59,9 @@ export function onBack(listener: Listener): Listener {
 
 const tell = (listeners: Set<Listener>) => [...listeners].forEach((listener) => listener());
 
+/** Whether the box wants to be asked again within a second. */
+const soon = (reply: Response) => Number(reply.headers.get("Retry-After") ?? "60") <= 1;
+
 /** The current time of the box, in milliseconds since 1970. */
 export function boxNow(): number {
   return Date.now() + (box.clockApartMs ?? 0);
@@ -64,7 +70,13 @@ export function boxNow(): number {
 /** Gives a command. Its answer, or `Refused`, or `Away`. */
 export async function ask<T>(command: string, body: object = {}, patience = PATIENCE_MS): Promise<T> {
   const headers = { "Content-Type": "application/json" };
-  const reply = await send("api/v1/" + command, { method: "POST", headers, body: JSON.stringify(body) }, patience);
+  const give = () => send("api/v1/" + command, { method: "POST", headers, body: JSON.stringify(body) }, patience);
+  let reply = await give();
+  // The box takes so many commands a second from each viewer. It has done nothing yet, so the command is given again.
+  for (let given = 1; reply.status === 429 && given < MOST_GIVEN && soon(reply); given++) {
+    await new Promise((done) => setTimeout(done, GIVEN_AGAIN_MS));
+    reply = await give();
+  }
   // What the viewer may do has changed under the page, or it holds for other streams alone.
   if (reply.status === 403) doubt();
   return (await answer<{ result: T }>(reply)).result;
