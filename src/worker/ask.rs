@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::jpeg;
-use super::protocol::{ANSWER, MOST_MEDIA, Outcome, Wanted, read_answer, request};
+use super::protocol::{ANSWER, LUMA, MOST_LUMA, Outcome, Sheet, Wanted, Work, read_answer, request};
 
 /// The most requests that wait for the one that is worked on.
 const WAITING: usize = 8;
@@ -94,17 +94,8 @@ impl MediaWorker {
 
 impl Turn<'_> {
     /// Has a JPEG made of the first picture of an MP4 file. Who drops this ends the work.
-    pub async fn still(self, (len, read): (u64, Read), wanted: Wanted) -> Result<Vec<u8>, NoPicture> {
-        if len == 0 || len > MOST_MEDIA {
-            let message = format!("its file has {len} bytes, and at most {MOST_MEDIA} are decoded");
-            return Err(NoPicture::Undecoded(message));
-        }
-        let asked = async {
-            let mut stream = connect(self.socket).await?;
-            send(&mut stream, (len, read), wanted).await?;
-            receive(&mut stream).await
-        };
-        let picture = timeout(LONGEST, asked).await.map_err(|_| NoPicture::Late)??;
+    pub async fn still(self, media: (u64, Read), wanted: Wanted) -> Result<Vec<u8>, NoPicture> {
+        let picture = self.ask(media, Work::Still(wanted)).await?;
         match jpeg::size(&picture) {
             None => Err(NoPicture::Failed("it gave what is no JPEG".to_owned())),
             Some((width, height)) if fits(width, wanted.width) && fits(height, wanted.height) => Ok(picture),
@@ -112,6 +103,51 @@ impl Turn<'_> {
                 "it gave a picture of {width}x{height}, which is larger than was asked for"
             ))),
         }
+    }
+
+    /// Has a JPEG made of many pictures: of an MP4 file of keyframes alone, the one that is shown in the n-th second is in the n-th cell.
+    /// Of a keyframe that is damaged, the cell has what could be decoded, or the picture before it. Who drops this ends the work.
+    pub async fn sprite(self, media: (u64, Read), sheet: Sheet) -> Result<Vec<u8>, NoPicture> {
+        if !sheet.is_possible() {
+            return Err(NoPicture::Undecoded(
+                "a sheet of this size cannot be made".to_owned(),
+            ));
+        }
+        let picture = self.ask(media, Work::Sheet(sheet)).await?;
+        let (width, height) = sheet.size();
+        match jpeg::size(&picture) {
+            Some((has_width, has_height)) if (has_width.into(), has_height.into()) == (width, height) => {
+                Ok(picture)
+            }
+            Some((has_width, has_height)) => Err(NoPicture::Failed(format!(
+                "it gave a sheet of {has_width}x{has_height} instead of {width}x{height}"
+            ))),
+            None => Err(NoPicture::Failed("it gave what is no JPEG".to_owned())),
+        }
+    }
+
+    /// Has luma made of an MP4 file of keyframes alone: [`LUMA`] bytes, 64 rows of 64 from 0 to 255, for the picture that is shown in each
+    /// second, for at most so many seconds ([`MOST_LUMA`]). A keyframe that cannot be decoded has the bytes of the one before it; where
+    /// that was one of the last, there are fewer pictures. Who drops this ends the work.
+    pub async fn luma(self, media: (u64, Read), pictures: u16) -> Result<Vec<[u8; LUMA]>, NoPicture> {
+        let pictures = pictures.clamp(1, MOST_LUMA);
+        let bytes = self.ask(media, Work::Luma(pictures)).await?;
+        Ok(bytes.as_chunks().0.to_vec())
+    }
+
+    /// Has this work done. The length of the result is one that it may have.
+    async fn ask(self, (len, read): (u64, Read), work: Work) -> Result<Vec<u8>, NoPicture> {
+        let most = work.most_media();
+        if len == 0 || len > most {
+            let message = format!("its file has {len} bytes, and at most {most} are decoded");
+            return Err(NoPicture::Undecoded(message));
+        }
+        let asked = async {
+            let mut stream = connect(self.socket).await?;
+            send(&mut stream, (len, read), work).await?;
+            receive(&mut stream, work).await
+        };
+        timeout(LONGEST, asked).await.map_err(|_| NoPicture::Late)?
     }
 }
 
@@ -143,8 +179,8 @@ async fn connect(socket: &Path) -> Result<UnixStream, NoPicture> {
     Ok(stream)
 }
 
-async fn send(stream: &mut UnixStream, (len, read): (u64, Read), wanted: Wanted) -> Result<(), NoPicture> {
-    let mut written = stream.write_all(&request(wanted, len)).await;
+async fn send(stream: &mut UnixStream, (len, read): (u64, Read), work: Work) -> Result<(), NoPicture> {
+    let mut written = stream.write_all(&request(work, len)).await;
     let mut at = 0;
     while at < len && written.is_ok() {
         let count = usize::try_from(len - at).unwrap_or(PIECE).min(PIECE);
@@ -162,7 +198,7 @@ async fn send(stream: &mut UnixStream, (len, read): (u64, Read), wanted: Wanted)
     Ok(())
 }
 
-async fn receive(stream: &mut UnixStream) -> Result<Vec<u8>, NoPicture> {
+async fn receive(stream: &mut UnixStream, work: Work) -> Result<Vec<u8>, NoPicture> {
     let broken = |error: io::Error| {
         NoPicture::Failed(match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
@@ -174,16 +210,16 @@ async fn receive(stream: &mut UnixStream) -> Result<Vec<u8>, NoPicture> {
     };
     let mut head = [0; ANSWER];
     stream.read_exact(&mut head).await.map_err(broken)?;
-    let answer = read_answer(&head).map_err(|wrong| NoPicture::Failed(wrong.to_string()))?;
+    let answer = read_answer(&head, work).map_err(|wrong| NoPicture::Failed(wrong.to_string()))?;
     let mut reason = vec![0; answer.reason];
     stream.read_exact(&mut reason).await.map_err(broken)?;
     let reason = String::from_utf8_lossy(&reason).replace(char::is_control, " ");
     // Memory is taken as the bytes come.
-    let mut picture = Vec::new();
-    let mut rest = stream.take(answer.picture as u64);
-    rest.read_to_end(&mut picture).await.map_err(broken)?;
+    let mut result = Vec::new();
+    let mut rest = stream.take(answer.result as u64);
+    rest.read_to_end(&mut result).await.map_err(broken)?;
     match answer.outcome {
-        Outcome::Made if picture.len() == answer.picture => Ok(picture),
+        Outcome::Made if result.len() == answer.result => Ok(result),
         Outcome::Made => Err(broken(io::ErrorKind::UnexpectedEof.into())),
         Outcome::Undecoded => Err(NoPicture::Undecoded(reason)),
         Outcome::Late => Err(NoPicture::Late),

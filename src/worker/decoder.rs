@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::jpeg;
-use super::protocol::{Outcome, PICTURE, Wanted};
+use super::protocol::{Outcome, PICTURE, Sheet, Type, Wanted, Work};
 
 /// The longest run.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -30,11 +30,13 @@ const SAID: usize = 4 << 10;
 const PIXELS: &str = "67108864";
 /// A picture that every decoder of H.264 can decode: grey, 64 by 64.
 const PROBE: &[u8] = include_bytes!("../../assets/probe.mp4");
-const PROBED: Wanted = Wanted {
+const PROBED: Work = Work::Still(Wanted {
     width: 0,
     height: 0,
     quality: 50,
-};
+});
+/// Bytes of the media that are in memory at a time.
+const PIECE: usize = 64 << 10;
 
 /// The program that decodes.
 #[derive(Clone, Debug)]
@@ -55,9 +57,17 @@ enum Fault {
     Left,
 }
 
+/// Where the program gets its media from.
+#[derive(Clone, Copy)]
+enum Media<'a> {
+    Known(&'static [u8]),
+    /// So many bytes of a connection, as they come.
+    Asked(&'a UnixStream, u64),
+}
+
 /// What happens while the program runs.
 enum Event {
-    /// All that it wrote. None where that was more than a picture may have.
+    /// All that it wrote. None where that was more than a result may have.
     Output(Option<Vec<u8>>),
     /// Whoever asked is gone.
     Left,
@@ -81,23 +91,22 @@ impl Decoder {
     /// Tries a picture that is in this program. Says how long it took, or what is missing.
     pub fn check(&self) -> Result<Duration, String> {
         let began = Instant::now();
-        match self.run(PROBE.to_vec(), PROBED, None) {
+        match self.run(PROBED, Media::Known(PROBE)) {
             Ok(_) => Ok(began.elapsed()),
             Err(fault) => Err(self.missing(&fault)),
         }
     }
 
-    /// Makes a JPEG of the first picture of an MP4 file: the outcome, the reason where there is none, and the picture. Ends when the other
-    /// end of `asker` closes; then there is nothing.
-    pub(super) fn still(
+    /// Does some work with so many bytes that come from `asker`: the outcome, the reason where nothing is made, and the result. Ends when
+    /// the other end of `asker` closes; then there is nothing.
+    pub(super) fn make(
         &self,
-        media: Vec<u8>,
-        wanted: Wanted,
-        asker: &UnixStream,
+        work: Work,
+        (asker, len): (&UnixStream, u64),
     ) -> Option<(Outcome, String, Vec<u8>)> {
         let none = |outcome, reason| Some((outcome, reason, Vec::new()));
-        match self.run(media, wanted, Some(asker)) {
-            Ok(picture) => Some((Outcome::Made, String::new(), picture)),
+        match self.run(work, Media::Asked(asker, len)) {
+            Ok(result) => Some((Outcome::Made, String::new(), result)),
             Err(Fault::Left) => None,
             Err(Fault::Late) => none(
                 Outcome::Late,
@@ -130,10 +139,10 @@ impl Decoder {
     }
 
     /// Runs the program once. Whatever it does, neither it nor a child of it in its process group is there afterwards.
-    fn run(&self, media: Vec<u8>, wanted: Wanted, asker: Option<&UnixStream>) -> Result<Vec<u8>, Fault> {
+    fn run(&self, work: Work, media: Media<'_>) -> Result<Vec<u8>, Fault> {
         let deadline = Instant::now() + self.longest;
         let mut command = Command::new(&self.program);
-        command.args(arguments(wanted)).env_clear().current_dir("/");
+        command.args(arguments(work)).env_clear().current_dir("/");
         command.envs(
             ["PATH", "LD_LIBRARY_PATH"]
                 .into_iter()
@@ -145,16 +154,20 @@ impl Decoder {
             .stderr(Stdio::piped());
         let mut running = Running(command.process_group(0).spawn().map_err(Fault::Start)?);
         let (events, happens) = channel();
-        let said = watch(&mut running.0, media, &events).map_err(Fault::Start)?;
-        let left = asker.map(|asker| leaves(asker, &events)).transpose();
-        // Ends the thread that waits for the asker to leave.
-        let _left = left.map_err(Fault::Start)?;
+        let said = watch(&mut running.0, &events).map_err(Fault::Start)?;
+        // Ends the thread that feeds the program.
+        let _feeding = feed(&mut running.0, media, &events).map_err(Fault::Start)?;
         let mut output = None;
         let status = loop {
             match happens.recv_timeout(LOOK) {
                 Ok(Event::Output(Some(bytes))) => output = Some(bytes),
                 Ok(Event::Output(None)) => {
-                    let message = format!("its JPEG has more than {PICTURE} bytes: ask for a smaller width");
+                    let message = match work.makes() {
+                        Type::Jpeg => {
+                            format!("its JPEG has more than {PICTURE} bytes: ask for a smaller width")
+                        }
+                        Type::Luma => format!("it gave more than {PICTURE} bytes of luma"),
+                    };
                     return Err(Fault::Ended(message));
                 }
                 Ok(Event::Left) => return Err(Fault::Left),
@@ -170,9 +183,12 @@ impl Decoder {
         let output = output.or_else(|| rest(&happens));
         let ended = |reason: &str| Err(Fault::Ended(told(reason, &said)));
         match (status.code(), output) {
-            (Some(0), Some(bytes)) if jpeg::size(&bytes).is_some() => Ok(bytes),
+            (Some(0), Some(bytes)) if is_result(&bytes, work) => Ok(bytes),
             (Some(0), Some(bytes)) if bytes.is_empty() => ended("the decoder found no picture in it"),
-            (Some(0), _) => ended("the decoder wrote what is no JPEG"),
+            (Some(0), _) => ended(match work.makes() {
+                Type::Jpeg => "the decoder wrote what is no JPEG",
+                Type::Luma => "the decoder wrote what is not the luma of as many pictures",
+            }),
             (Some(code), _) => ended(&format!("the decoder ended with {code}")),
             (None, _) => ended(&format!(
                 "the decoder was killed by signal {}, perhaps because its memory is too small for this picture",
@@ -182,37 +198,69 @@ impl Decoder {
     }
 }
 
+/// Whether these bytes are what the work is to make.
+fn is_result(bytes: &[u8], work: Work) -> bool {
+    work.may_have(bytes.len()) && (work.makes() != Type::Jpeg || jpeg::size(bytes).is_some())
+}
+
 /// The arguments: words of this file, and numbers.
-fn arguments(wanted: Wanted) -> Vec<String> {
-    // Pixels that are not square become square ones. Then the picture is made to fit, and not enlarged.
-    let mut filter = "scale=w=iw*sar:h=ih,setsar=1".to_owned();
-    if wanted.width > 0 || wanted.height > 0 {
-        let side = |name: &str, most: u16| match most {
-            0 => name.to_owned(),
-            most => format!("min({name}\\,{most})"),
-        };
-        let (width, height) = (side("iw", wanted.width), side("ih", wanted.height));
-        filter += &format!(",scale=w={width}:h={height}:force_original_aspect_ratio=decrease");
+fn arguments(work: Work) -> Vec<String> {
+    // Where many pictures are decoded, one that is damaged does not end the rest, and blocks may be seen that are smaller than a pixel.
+    let many = match work {
+        Work::Still(_) => "",
+        Work::Sheet(_) => "-max_error_rate 1 -skip_loop_filter all ",
+        Work::Luma(_) => "-max_error_rate 1 ",
+    };
+    let pictures = match work {
+        Work::Still(_) => "-frames:v 1".to_owned(),
+        Work::Sheet(_) => "-fps_mode passthrough -frames:v 1".to_owned(),
+        Work::Luma(pictures) => format!("-fps_mode passthrough -frames:v {pictures}"),
+    };
+    let written = match work {
+        Work::Still(Wanted { quality, .. }) | Work::Sheet(Sheet { quality, .. }) => {
+            // ffmpeg counts from 2, the best, to 31.
+            let scale = 31 - u32::from(quality.clamp(1, 100) - 1) * 29 / 99;
+            format!("-c:v mjpeg -threads 1 -pix_fmt yuvj420p -q:v {scale} -map_metadata -1 -f mjpeg")
+        }
+        Work::Luma(_) => "-c:v rawvideo -pix_fmt gray -f rawvideo".to_owned(),
+    };
+    let filter = filter(work);
+    let words = format!(
+        "-nostdin -hide_banner -loglevel error -protocol_whitelist pipe {many}-threads 1 -filter_threads 1 -max_pixels {PIXELS} -f mp4 \
+         -i pipe:0 -map 0:v:0 -an -sn -dn {pictures} -vf {filter} {written} pipe:1"
+    );
+    words.split(' ').map(str::to_owned).collect()
+}
+
+/// What is done to the pictures: one word.
+fn filter(work: Work) -> String {
+    // Pixels that are not square become square ones. Then the picture is made to fit.
+    let square = "scale=w=iw*sar:h=ih,setsar=1";
+    // A picture for each second, whichever could be decoded.
+    let each = "fps=1:start_time=0";
+    match work {
+        // It is not enlarged.
+        Work::Still(Wanted {
+            width: 0, height: 0, ..
+        }) => square.to_owned(),
+        Work::Still(wanted) => {
+            let side = |name: &str, most: u16| match most {
+                0 => name.to_owned(),
+                most => format!("min({name}\\,{most})"),
+            };
+            let (width, height) = (side("iw", wanted.width), side("ih", wanted.height));
+            format!("{square},scale=w={width}:h={height}:force_original_aspect_ratio=decrease")
+        }
+        Work::Sheet(sheet) => {
+            let (width, height) = (sheet.width, sheet.height);
+            format!(
+                "{square},scale=w={width}:h={height}:force_original_aspect_ratio=decrease:flags=area,format=yuv420p,\
+                 pad=w={width}:h={height}:x=-1:y=-1,{each},tile=layout={}x{}",
+                sheet.columns, sheet.rows
+            )
+        }
+        Work::Luma(_) => format!("scale=w=64:h=64:flags=area,format=gray,{each}"),
     }
-    // ffmpeg counts from 2, the best, to 31.
-    let scale = 31 - u32::from(wanted.quality.clamp(1, 100) - 1) * 29 / 99;
-    let words = "-nostdin -hide_banner -loglevel error -protocol_whitelist pipe -threads 1 -filter_threads 1 -max_pixels";
-    let mut words: Vec<String> = words.split(' ').map(str::to_owned).collect();
-    words.push(PIXELS.to_owned());
-    words.extend(
-        "-f mp4 -i pipe:0 -map 0:v:0 -an -sn -dn -frames:v 1 -vf"
-            .split(' ')
-            .map(str::to_owned),
-    );
-    words.push(filter);
-    words.extend(
-        "-c:v mjpeg -threads 1 -pix_fmt yuvj420p -q:v"
-            .split(' ')
-            .map(str::to_owned),
-    );
-    words.push(scale.to_string());
-    words.extend("-map_metadata -1 -f mjpeg pipe:1".split(' ').map(str::to_owned));
-    words
 }
 
 /// A program that is ended, with its process group, when this is dropped.
@@ -242,12 +290,8 @@ impl Drop for Running {
     }
 }
 
-/// Feeds the program and reads what it writes, on threads. They end when its pipes are closed. Gives what it says of errors.
-fn watch(child: &mut Child, media: Vec<u8>, events: &Sender<Event>) -> io::Result<Receiver<String>> {
-    if let Some(mut input) = child.stdin.take() {
-        // A decoder that has its picture reads no more.
-        thread(move || drop(input.write_all(&media)))?;
-    }
+/// Reads what the program writes, on threads. They end when its pipes are closed. Gives what it says of errors.
+fn watch(child: &mut Child, events: &Sender<Event>) -> io::Result<Receiver<String>> {
     if let Some(output) = child.stdout.take() {
         let events = events.clone();
         thread(move || {
@@ -298,22 +342,51 @@ fn told(reason: &str, said: &Receiver<String>) -> String {
     }
 }
 
-/// Waits on a thread until the asker closes the connection. It has sent all that it had to send.
-fn leaves(asker: &UnixStream, events: &Sender<Event>) -> io::Result<Leaving> {
+/// Feeds the program on a thread, which then waits until the asker closes the connection. A program that has what it needs reads no more.
+fn feed(child: &mut Child, media: Media<'_>, events: &Sender<Event>) -> io::Result<Option<Feeding>> {
+    let mut input = child.stdin.take();
+    let (asker, len) = match media {
+        Media::Known(bytes) => {
+            thread(move || drop(input.map(|mut input| input.write_all(bytes))))?;
+            return Ok(None);
+        }
+        Media::Asked(asker, len) => (asker, len),
+    };
     let (events, mut ours) = (events.clone(), asker.try_clone()?);
-    ours.set_read_timeout(None)?;
-    let leaving = Leaving(asker.try_clone()?);
+    let feeding = Feeding(asker.try_clone()?);
     thread(move || {
+        let mut left = len;
+        let mut piece = vec![0; usize::try_from(len).unwrap_or(PIECE).min(PIECE)];
+        while left > 0 {
+            let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let read = match ours.read(piece.get_mut(..most).unwrap_or_default()) {
+                Ok(read) if read > 0 => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(_) | Err(_) => {
+                    let _ = events.send(Event::Left);
+                    return;
+                }
+            };
+            left = left.saturating_sub(read as u64);
+            let written = input
+                .as_mut()
+                .map(|input| input.write_all(piece.get(..read).unwrap_or_default()));
+            if let Some(Err(_)) = written {
+                input = None;
+            }
+        }
+        drop(input);
+        let _ = ours.set_read_timeout(None);
         let _ = ours.read(&mut [0]);
         let _ = events.send(Event::Left);
     })?;
-    Ok(leaving)
+    Ok(Some(feeding))
 }
 
-/// Ends the thread that waits for an asker.
-struct Leaving(UnixStream);
+/// Ends the thread that feeds the program.
+struct Feeding(UnixStream);
 
-impl Drop for Leaving {
+impl Drop for Feeding {
     fn drop(&mut self) {
         let _ = self.0.shutdown(std::net::Shutdown::Read);
     }

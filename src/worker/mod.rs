@@ -22,5 +22,7 @@ mod tests;
 
 pub use ask::{MediaWorker, NoPicture, Read, Turn};
 pub use decoder::Decoder;
-pub use protocol::{LARGEST_SIDE, MOST_MEDIA, PICTURE, Wanted};
+pub use protocol::{
+    LARGEST_SIDE, LUMA, MOST_KEYFRAMES, MOST_LUMA, MOST_MEDIA, PICTURE, SHEET_PIXELS, Sheet, Wanted,
+};
 pub use serve::{ServeError, listen, serve_input};

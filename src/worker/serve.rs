@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 
 use super::decoder::Decoder;
-use super::protocol::{Outcome, REQUEST, Wanted, answer, read_request};
+use super::protocol::{Outcome, REQUEST, Type, Work, answer, read_request};
 
 /// The longest silence of a connection.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -95,40 +95,33 @@ fn is_known(connection: &UnixStream) -> bool {
 pub(super) fn serve(connection: &UnixStream, decoder: &Decoder) -> io::Result<()> {
     connection.set_read_timeout(Some(SILENCE))?;
     connection.set_write_timeout(Some(SILENCE))?;
-    let (wanted, media) = match read(connection)? {
+    let (work, len) = match read(connection)? {
         Ok(asked) => asked,
-        Err(reason) => return write(connection, Outcome::Refused, &reason, &[]),
+        Err(reason) => return write(connection, (Outcome::Refused, &reason), (Type::Jpeg, &[])),
     };
-    match decoder.still(media, wanted, connection) {
-        Some((outcome, reason, picture)) => {
+    match decoder.make(work, (connection, len)) {
+        Some((outcome, reason, result)) => {
             if outcome != Outcome::Made {
                 tracing::warn!("no picture: {reason}");
             }
-            write(connection, outcome, &reason, &picture)
+            write(connection, (outcome, &reason), (work.makes(), &result))
         }
         None => Ok(()),
     }
 }
 
-/// Reads a request. `Err` says why it is none.
-fn read(mut connection: &UnixStream) -> io::Result<Result<(Wanted, Vec<u8>), String>> {
+/// Reads the head of a request. `Err` says why it is none.
+fn read(mut connection: &UnixStream) -> io::Result<Result<(Work, u64), String>> {
     let mut head = [0; REQUEST];
     connection.read_exact(&mut head)?;
-    let (wanted, len) = match read_request(&head) {
-        Ok(asked) => asked,
-        Err(wrong) => return Ok(Err(wrong.to_string())),
-    };
-    // Memory is taken as the bytes come.
-    let mut media = Vec::new();
-    connection.take(len).read_to_end(&mut media)?;
-    if media.len() as u64 == len {
-        Ok(Ok((wanted, media)))
-    } else {
-        Err(io::ErrorKind::UnexpectedEof.into())
-    }
+    Ok(read_request(&head).map_err(|wrong| wrong.to_string()))
 }
 
-fn write(mut connection: &UnixStream, outcome: Outcome, reason: &str, picture: &[u8]) -> io::Result<()> {
-    connection.write_all(&answer(outcome, reason, picture.len()))?;
-    connection.write_all(picture)
+fn write(
+    mut connection: &UnixStream,
+    (outcome, reason): (Outcome, &str),
+    (of, result): (Type, &[u8]),
+) -> io::Result<()> {
+    connection.write_all(&answer(outcome, reason, (of, result.len())))?;
+    connection.write_all(result)
 }

@@ -19,13 +19,27 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::decoder::Decoder;
 use super::protocol::{
-    ANSWER, MOST_MEDIA, Outcome, PICTURE, REASON, REQUEST, Wanted, answer, read_answer, read_request, request,
+    ANSWER, Outcome, REASON, REQUEST, Type, Work, answer, read_answer, read_request, request,
 };
-use super::{LARGEST_SIDE, MediaWorker, NoPicture, Read, jpeg, serve};
+use super::{
+    LARGEST_SIDE, LUMA, MOST_KEYFRAMES, MOST_LUMA, MOST_MEDIA, MediaWorker, NoPicture, PICTURE, Read,
+    SHEET_PIXELS, Sheet, Wanted, jpeg, serve,
+};
 
 const SMALL: Wanted = Wanted {
     width: 32,
     height: 0,
+    quality: 90,
+};
+
+const STILL: Work = Work::Still(SMALL);
+
+/// 2 by 3 cells, which are 32 by 18 pixels together.
+const SHEET: Sheet = Sheet {
+    columns: 2,
+    rows: 3,
+    width: 16,
+    height: 6,
     quality: 90,
 };
 
@@ -47,68 +61,118 @@ fn jpeg_of(width: u16, height: u16, scan: usize) -> Vec<u8> {
 }
 
 fn made(picture: &[u8]) -> Vec<u8> {
-    [answer(Outcome::Made, "", picture.len()), picture.to_vec()].concat()
+    [
+        answer(Outcome::Made, "", (Type::Jpeg, picture.len())),
+        picture.to_vec(),
+    ]
+    .concat()
 }
 
 #[test]
 fn heads_are_read_as_they_were_written_and_their_bounds_are_exact() {
     let side = LARGEST_SIDE;
-    for (width, height, quality, media) in [(0, 0, 1, 1), (side, side, 100, MOST_MEDIA), (8, 0, 90, 65_536)] {
-        let wanted = Wanted {
+    let still = |width, height, quality| {
+        Work::Still(Wanted {
             width,
             height,
             quality,
-        };
-        assert_eq!(read_request(&request(wanted, media)), Ok((wanted, media)));
-    }
-    let asked = |width, height, quality, media| {
-        read_request(&request(
-            Wanted {
-                width,
-                height,
-                quality,
-            },
-            media,
-        ))
+        })
     };
-    for wrong in [
-        asked(side + 1, 0, 90, 1),
-        asked(0, u16::MAX, 90, 1),
-        asked(0, 0, 0, 1),
-        asked(0, 0, 101, 1),
-        asked(0, 0, 90, 0),
-        asked(0, 0, 90, MOST_MEDIA + 1),
-        asked(0, 0, 90, MOST_MEDIA + 1_000_000),
-        asked(0, 0, 90, u64::MAX),
+    let sheet = |columns, rows, width, height, quality| {
+        Work::Sheet(Sheet {
+            columns,
+            rows,
+            width,
+            height,
+            quality,
+        })
+    };
+    for (work, media) in [
+        (still(0, 0, 1), 1),
+        (still(side, side, 100), MOST_MEDIA),
+        (still(8, 0, 90), 65_536),
+        (sheet(1, 1, 2, 2, 1), 1),
+        (sheet(10, 10, 160, 90, 75), MOST_KEYFRAMES),
+        (sheet(255, 1, 32, 18, 100), 1),
+        (sheet(8, 8, 512, 256, 90), 1),
+        (Work::Luma(1), 1),
+        (Work::Luma(MOST_LUMA), MOST_KEYFRAMES),
     ] {
+        assert_eq!(read_request(&request(work, media)), Ok((work, media)));
+    }
+    assert_eq!(8 * 512 * 8 * 256, SHEET_PIXELS);
+    for (work, media) in [
+        (still(side + 1, 0, 90), 1),
+        (still(0, u16::MAX, 90), 1),
+        (still(0, 0, 0), 1),
+        (still(0, 0, 101), 1),
+        (still(0, 0, 90), 0),
+        (still(0, 0, 90), MOST_MEDIA + 1),
+        (still(0, 0, 90), MOST_MEDIA + 1_000_000),
+        (still(0, 0, 90), u64::MAX),
+        (sheet(0, 1, 16, 16, 90), 1),
+        (sheet(1, 0, 16, 16, 90), 1),
+        (sheet(1, 1, 0, 16, 90), 1),
+        (sheet(1, 1, 15, 16, 90), 1),
+        (sheet(1, 1, 16, 15, 90), 1),
+        (sheet(1, 1, 16, 16, 0), 1),
+        (sheet(255, 1, 34, 16, 90), 1),
+        (sheet(255, 255, u16::MAX - 1, u16::MAX - 1, 90), 1),
+        (sheet(8, 8, 512, 258, 90), 1),
+        (sheet(1, 1, 16, 16, 90), MOST_KEYFRAMES + 1),
+        (Work::Luma(0), 1),
+        (Work::Luma(MOST_LUMA + 1), 1),
+        (Work::Luma(1), MOST_KEYFRAMES + 1),
+    ] {
+        let wrong = read_request(&request(work, media));
         assert!(wrong.is_err(), "{wrong:?}");
     }
+    // A kind that is of a later release.
+    let mut later = request(STILL, 1);
+    later[8] = 4;
+    let wrong = read_request(&later).unwrap_err().to_string();
+    assert!(wrong.contains("of one release"), "{wrong}");
+    let mut words = request(Work::Luma(1), 1);
+    words[9] = 1;
+    assert!(read_request(&words).is_err());
+
     let reason = "ü".repeat(REASON);
-    let told = answer(Outcome::Undecoded, &reason, 0);
-    let head = read_answer(told.first_chunk().unwrap()).unwrap();
+    let told = answer(Outcome::Undecoded, &reason, (Type::Jpeg, 0));
+    let head = read_answer(told.first_chunk().unwrap(), STILL).unwrap();
     assert_eq!(
-        (head.reason, head.picture, told.len()),
+        (head.reason, head.result, told.len()),
         (REASON, 0, ANSWER + REASON)
     );
-    for (outcome, picture, fits) in [
-        (Outcome::Made, 1, true),
-        (Outcome::Made, PICTURE, true),
-        (Outcome::Made, PICTURE + 1, false),
-        (Outcome::Made, PICTURE + 1_000_000, false),
-        (Outcome::Made, 0, false),
-        (Outcome::Late, 1, false),
-        (Outcome::Unavailable, 0, true),
+    let luma = Work::Luma(3);
+    for (outcome, of, result, work, fits) in [
+        (Outcome::Made, Type::Jpeg, 1, STILL, true),
+        (Outcome::Made, Type::Jpeg, PICTURE, STILL, true),
+        (Outcome::Made, Type::Jpeg, PICTURE, Work::Sheet(SHEET), true),
+        (Outcome::Made, Type::Jpeg, PICTURE + 1, STILL, false),
+        (Outcome::Made, Type::Jpeg, PICTURE + 1_000_000, STILL, false),
+        (Outcome::Made, Type::Jpeg, 0, STILL, false),
+        (Outcome::Made, Type::Luma, LUMA, STILL, false),
+        (Outcome::Made, Type::Jpeg, LUMA, luma, false),
+        (Outcome::Made, Type::Luma, LUMA, luma, true),
+        (Outcome::Made, Type::Luma, 3 * LUMA, luma, true),
+        (Outcome::Made, Type::Luma, 4 * LUMA, luma, false),
+        (Outcome::Made, Type::Luma, LUMA - 1, luma, false),
+        (Outcome::Made, Type::Luma, LUMA + 1, luma, false),
+        (Outcome::Made, Type::Luma, 0, luma, false),
+        (Outcome::Made, Type::Luma, PICTURE, Work::Luma(MOST_LUMA), true),
+        (Outcome::Late, Type::Jpeg, 1, STILL, false),
+        (Outcome::Unavailable, Type::Jpeg, 0, STILL, true),
     ] {
-        let head = answer(outcome, "", picture);
+        let head = answer(outcome, "", (of, result));
         assert_eq!(
-            read_answer(head.first_chunk().unwrap()).is_ok(),
+            read_answer(head.first_chunk().unwrap(), work).is_ok(),
             fits,
-            "{outcome:?} {picture}"
+            "{outcome:?} {of:?} {result} {work:?}"
         );
     }
-    let mut long = answer(Outcome::Refused, "", 0);
+    let mut long = answer(Outcome::Refused, "", (Type::Jpeg, 0));
     long[10..12].copy_from_slice(&(REASON as u16 + 1).to_be_bytes());
-    assert!(read_answer(long.first_chunk().unwrap()).is_err());
+    assert!(read_answer(long.first_chunk().unwrap(), STILL).is_err());
 }
 
 proptest::proptest! {
@@ -121,11 +185,13 @@ proptest::proptest! {
             request[..8].copy_from_slice(b"ERMEDIA1");
             answer[..8].copy_from_slice(b"ERMEDIA1");
         }
-        if let Ok((_, media)) = read_request(&request) {
-            assert!(media <= MOST_MEDIA);
-        }
-        if let Ok(answer) = read_answer(&answer) {
-            assert!(answer.reason <= REASON && answer.picture <= PICTURE);
+        request[8] %= 5;
+        if let Ok((work, media)) = read_request(&request) {
+            assert!(media <= work.most_media());
+            assert_eq!(super::protocol::request(work, media), request);
+            if let Ok(answer) = read_answer(&answer, work) {
+                assert!(answer.reason <= REASON && answer.result <= PICTURE);
+            }
         }
         let _ = jpeg::size(&picture);
         let _ = jpeg::size(&[&[0xff, 0xd8], &picture[..], &[0xff, 0xd9]].concat());
@@ -151,21 +217,30 @@ fn a_jpeg_is_known_by_its_markers_and_by_all_of_them() {
     assert_eq!(jpeg::size(&behind), None);
 }
 
-/// A worker that does this with its first connection, and the picture that the recorder gets of it.
-async fn asked_of<F: Future<Output = ()> + Send + 'static>(
+/// A worker that does this with its first connection, and what the recorder gets of it.
+async fn with_worker<F: Future<Output = ()> + Send + 'static, T>(
     does: impl FnOnce(UnixStream) -> F,
-    wanted: Wanted,
-) -> Result<Vec<u8>, NoPicture> {
+    ask: impl AsyncFnOnce(Arc<MediaWorker>) -> T,
+) -> T {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("media.sock");
     let listener = UnixListener::bind(&path).unwrap();
-    let worker = MediaWorker::new(path);
-    let ask = async { worker.turn().await?.still(media(100_000), wanted).await };
     let serve = async {
         let (connection, _) = listener.accept().await.unwrap();
         tokio::spawn(does(connection));
     };
-    tokio::join!(ask, serve).0
+    tokio::join!(ask(Arc::new(MediaWorker::new(path))), serve).0
+}
+
+/// The same for a still.
+async fn asked_of<F: Future<Output = ()> + Send + 'static>(
+    does: impl FnOnce(UnixStream) -> F,
+    wanted: Wanted,
+) -> Result<Vec<u8>, NoPicture> {
+    with_worker(does, async |worker| {
+        worker.turn().await?.still(media(100_000), wanted).await
+    })
+    .await
 }
 
 fn media(len: u64) -> (u64, Read) {
@@ -219,12 +294,12 @@ async fn what_is_no_picture_or_another_one_than_was_asked_for_does_not_count() {
         made(&[jpeg_of(32, 18, 10), b"more".to_vec()].concat()),
         vec![0; 1 << 20],
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec(),
-        answer(Outcome::Refused, "it is old", 0),
+        answer(Outcome::Refused, "it is old", (Type::Jpeg, 0)),
     ] {
         let none = asked_of(|it| answers(it, wrong), SMALL).await.unwrap_err();
         assert!(matches!(none, NoPicture::Failed(_)), "{none}");
     }
-    let told = |outcome| answer(outcome, "why \u{1b}[31mnot", 0);
+    let told = |outcome| answer(outcome, "why \u{1b}[31mnot", (Type::Jpeg, 0));
     let none = asked_of(|it| answers(it, told(Outcome::Undecoded)), SMALL).await;
     assert_eq!(none, Err(NoPicture::Undecoded("why  [31mnot".to_owned())));
     let none = asked_of(|it| answers(it, told(Outcome::Unavailable)), SMALL).await;
@@ -341,9 +416,10 @@ fn answered_by(decoder: Decoder, asked: &[u8]) -> Option<(Outcome, String, Vec<u
     let _ = ours.read_to_end(&mut bytes);
     let _ = serving.join().unwrap();
     let (head, rest) = bytes.split_first_chunk()?;
-    let head = read_answer(head).unwrap();
+    let (work, _) = read_request(asked.first_chunk().unwrap()).unwrap_or((STILL, 0));
+    let head = read_answer(head, work).unwrap();
     let (reason, picture) = rest.split_at(head.reason);
-    assert_eq!(picture.len(), head.picture);
+    assert_eq!(picture.len(), head.result);
     Some((
         head.outcome,
         String::from_utf8(reason.to_vec()).unwrap(),
@@ -352,7 +428,7 @@ fn answered_by(decoder: Decoder, asked: &[u8]) -> Option<(Outcome, String, Vec<u
 }
 
 fn asked(media: &[u8]) -> Vec<u8> {
-    [&request(SMALL, media.len() as u64)[..], media].concat()
+    [&request(STILL, media.len() as u64)[..], media].concat()
 }
 
 #[test]
@@ -504,15 +580,156 @@ fn what_is_no_request_reaches_no_decoder() {
     let (outcome, reason, _) = answered_by(program.decoder(), &wrong).unwrap();
     assert_eq!(outcome, Outcome::Refused);
     assert!(reason.contains("of one release"), "{reason}");
-    for cut in 0..whole.len() {
+    for cut in 0..REQUEST {
         let (mut ours, theirs) = Connection::pair().unwrap();
         ours.write_all(&whole[..cut]).unwrap();
         drop(ours);
         assert!(serve::serve(&theirs, &program.decoder()).is_err(), "cut at {cut}");
     }
-    let long = request(SMALL, MOST_MEDIA + 1);
+    let long = request(STILL, MOST_MEDIA + 1);
     assert_eq!(answered_by(program.decoder(), &long).unwrap().0, Outcome::Refused);
     assert!(!Path::new(&program.folder.path().join("decoder.ran")).exists());
+}
+
+#[test]
+fn a_decoder_gets_media_as_it_comes_and_is_ended_where_it_breaks_off() {
+    let program = Program::script("head -c 100000 > $0.first; echo $$ > $0.pids; cat > $0.rest; cat $0.jpg");
+    let media = vec![5; 300_000];
+    let whole = asked(&media);
+    let (mut ours, theirs) = Connection::pair().unwrap();
+    let decoder = program.decoder();
+    let serving = std::thread::spawn(move || serve::serve(&theirs, &decoder));
+    ours.write_all(&whole[..200_000]).unwrap();
+    // It has what came, while the rest is still to come.
+    let path = program.folder.path().join("decoder.pids");
+    let began = Instant::now();
+    let number = loop {
+        match std::fs::read_to_string(&path)
+            .unwrap_or_default()
+            .strip_suffix('\n')
+        {
+            Some(number) => break number.to_owned(),
+            None => assert!(began.elapsed() < Duration::from_secs(60)),
+        }
+        std::thread::yield_now();
+    };
+    ours.shutdown(std::net::Shutdown::Write).unwrap();
+    serving.join().unwrap().unwrap();
+    gone(&[number]);
+    let mut answer = Vec::new();
+    let _ = ours.read_to_end(&mut answer);
+    assert!(answer.is_empty(), "{} bytes", answer.len());
+    // One that has enough before the end is no reason to wait for the rest, which may not come.
+    let program = Program::script("head -c 1000 > /dev/null; cat $0.jpg");
+    let (mut ours, theirs) = Connection::pair().unwrap();
+    let decoder = program.decoder();
+    let serving = std::thread::spawn(move || serve::serve(&theirs, &decoder));
+    ours.write_all(&whole[..100_000]).unwrap();
+    serving.join().unwrap().unwrap();
+    let _ = ours.read_to_end(&mut answer);
+    assert_eq!(answer, made(&jpeg_of(32, 18, 100)));
+}
+
+#[tokio::test]
+async fn a_sheet_and_luma_count_when_they_have_the_size_that_was_asked_for() {
+    let sheet_of = async |bytes: Vec<u8>| {
+        let serve = |it| answers(it, bytes);
+        with_worker(serve, async |worker| {
+            worker.turn().await?.sprite(media(1_000), SHEET).await
+        })
+        .await
+    };
+    let right = jpeg_of(32, 18, 1_000);
+    assert_eq!(sheet_of(made(&right)).await.unwrap(), right);
+    let luma = |bytes: usize| [answer(Outcome::Made, "", (Type::Luma, bytes)), vec![9; bytes]].concat();
+    for wrong in [
+        made(&jpeg_of(32, 12, 10)),
+        made(&jpeg_of(34, 18, 10)),
+        made(b"GIF89a"),
+        luma(LUMA),
+        vec![0; 1 << 20],
+    ] {
+        let none = sheet_of(wrong).await.unwrap_err();
+        assert!(matches!(none, NoPicture::Failed(_)), "{none}");
+    }
+    let luma_of = async |bytes: Vec<u8>| {
+        let serve = |it| answers(it, bytes);
+        with_worker(serve, async |worker| {
+            worker.turn().await?.luma(media(1_000), 3).await
+        })
+        .await
+    };
+    assert_eq!(luma_of(luma(3 * LUMA)).await.unwrap(), vec![[9; LUMA]; 3]);
+    assert_eq!(luma_of(luma(LUMA)).await.unwrap().len(), 1);
+    for wrong in [
+        luma(4 * LUMA),
+        luma(LUMA + 1),
+        luma(0),
+        made(&right),
+        luma(2 * LUMA)[..LUMA].to_vec(),
+    ] {
+        let none = luma_of(wrong).await.unwrap_err();
+        assert!(matches!(none, NoPicture::Failed(_)), "{none}");
+    }
+    // A worker of an earlier release says so before it has read any media.
+    let old = |mut connection: UnixStream| async move {
+        connection.read_exact(&mut [0; REQUEST]).await.unwrap();
+        let refused = answer(
+            Outcome::Refused,
+            "it asks for a kind of work that is not known",
+            (Type::Jpeg, 0),
+        );
+        connection.write_all(&refused).await.unwrap();
+    };
+    let large = async |worker: Arc<MediaWorker>| {
+        let turn = worker.turn().await?;
+        turn.sprite(media(MOST_KEYFRAMES), SHEET).await
+    };
+    let none = with_worker(old, large).await.unwrap_err().to_string();
+    assert!(none.contains("refused the request: it asks for a kind"), "{none}");
+    // What no worker makes is not asked for.
+    let worker = MediaWorker::new("/nowhere".into());
+    let odd = Sheet { width: 15, ..SHEET };
+    let none = worker.turn().await.unwrap().sprite(media(10), odd).await;
+    assert!(matches!(none, Err(NoPicture::Undecoded(_))));
+    let none = worker
+        .turn()
+        .await
+        .unwrap()
+        .luma(media(MOST_KEYFRAMES + 1), 1)
+        .await;
+    assert!(matches!(none, Err(NoPicture::Undecoded(_))));
+}
+
+#[test]
+fn luma_that_a_decoder_writes_has_whole_pictures_and_no_more_than_asked_for() {
+    let asked = |pictures| [&request(Work::Luma(pictures), 3)[..], b"abc"].concat();
+    let program =
+        Program::script("if [ \"$(cat | wc -c)\" = 3 ]; then head -c 8192 /dev/zero; else cat $0.jpg; fi");
+    let (outcome, reason, luma) = answered_by(program.decoder(), &asked(2)).unwrap();
+    assert_eq!((outcome, luma.len()), (Outcome::Made, 2 * LUMA), "{reason}");
+    let (outcome, reason, _) = answered_by(program.decoder(), &asked(1)).unwrap();
+    assert_eq!(outcome, Outcome::Undecoded);
+    assert!(reason.contains("not the luma of as many pictures"), "{reason}");
+    let words = Program::script("echo \"$@\" >> $0.words; cat $0.jpg");
+    for (work, wanted) in [
+        (
+            Work::Sheet(SHEET),
+            "fps=1:start_time=0,tile=layout=2x3 -c:v mjpeg",
+        ),
+        (
+            Work::Luma(7),
+            "-fps_mode passthrough -frames:v 7 -vf scale=w=64:h=64",
+        ),
+    ] {
+        let asked = [&request(work, 3)[..], b"abc"].concat();
+        answered_by(words.decoder(), &asked).unwrap();
+        let found = std::fs::read_to_string(words.folder.path().join("decoder.words")).unwrap();
+        assert!(
+            found.contains(wanted) && found.contains("-max_error_rate 1 "),
+            "{found}"
+        );
+    }
 }
 
 #[tokio::test]
