@@ -17,7 +17,7 @@
 //! | `mp4`, `flv`, `hls`, `adts` | a virtual file of each format |
 //! | `mark` | what a stretch of a virtual file is made of, to know it again without reading it |
 //! | `plan` | a virtual file without its tape, to be opened again and again |
-//! | `still` | one picture as a file |
+//! | `still`, `picks` | one picture as a file; keyframes at chosen moments as a file |
 //! | `silence` | sound in which nothing is heard, where the tape has none |
 //! | `line`, `splice` | what formats share: a view on one time line, and a file put together while read |
 //! | `looked` | what is kept of a look at a file that grows, so that the next one reads what is new |
@@ -41,6 +41,7 @@ mod mark;
 mod missing;
 pub mod mp4;
 mod parts;
+mod picks;
 mod plan;
 mod rate;
 mod segments;
@@ -65,6 +66,7 @@ pub use looked::Looked;
 pub use mark::Mark;
 pub use missing::Missing;
 pub use parts::Change;
+pub use picks::{Pick, Picked, Picks, keyframes};
 pub use plan::{Plan, PlannedFile};
 pub use segments::Segments;
 pub use silence::{Filled, Silence};

@@ -143,6 +143,16 @@ impl Sheet {
         (side(self.columns, self.width), side(self.rows, self.height))
     }
 
+    /// The smallest sheet for so many cells, of at most as many columns and rows.
+    pub fn of_cells(self, cells: usize) -> Self {
+        let fewer = |most: u8, wanted: usize| u8::try_from(wanted).unwrap_or(u8::MAX).clamp(1, most.max(1));
+        Self {
+            columns: fewer(self.columns, cells),
+            rows: fewer(self.rows, cells.div_ceil(usize::from(self.columns.max(1)))),
+            ..self
+        }
+    }
+
     /// Whether the worker makes such a sheet: its sides, its pixels and its quality are within bounds.
     pub fn is_possible(self) -> bool {
         let (width, height) = self.size();

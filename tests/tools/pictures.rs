@@ -9,7 +9,7 @@ use crate::programs::{ENHANCED, FFMPEG, FFPROBE, Program};
 use crate::session::{push_copy, sized_source};
 use crate::support::http::{Reply, get};
 use crate::support::worker::Worker;
-use crate::support::{Pusher, Service, home, record_sample, sample, wait_closed_of};
+use crate::support::{Flv, Pusher, Service, home, record_sample, sample, wait_closed_of};
 
 fn config(socket: &Path) -> String {
     format!("[http]\nlisten = [\"127.0.0.1:0\"]\n[media]\nsocket = {socket:?}\n")
@@ -139,5 +139,98 @@ fn a_worker_that_is_killed_fifty_times_costs_publishers_nothing() {
     );
     for (recording, gaps) in on_air.end() {
         assert!(gaps.is_empty(), "{}: {gaps:?}", recording.stream);
+    }
+}
+
+/// The numbers that the cells of a recording show, by its track, and when each of them ends, in milliseconds. The cells are 96 by 32.
+fn cells(service: &Service, folder: &Path, stream: &str, words: &str) -> Vec<(u64, usize)> {
+    let id = wait_closed_of(&service.data(), stream).id;
+    let track = get(service.http(), &format!("/r/{id}/sprites.vtt?{words}"), &[]);
+    assert_eq!(track.status, 200, "{}", track.text());
+    let ms = |time: &str| -> u64 {
+        let (whole, ms) = time.split_once('.').unwrap();
+        let seconds = whole
+            .split(':')
+            .fold(0, |sum, part| sum * 60 + part.parse::<u64>().unwrap());
+        seconds * 1_000 + ms.parse::<u64>().unwrap()
+    };
+    let (mut ended, mut sheet) = (0, String::new());
+    let (all, one) = (folder.join("sheet.jpg"), folder.join("cell.png"));
+    let cue = |cue: &str| {
+        let (times, picture) = cue.trim().split_once('\n').unwrap();
+        let (from, to) = times.split_once(" --> ").unwrap();
+        let (name, place) = picture.split_once("#xywh=").unwrap();
+        // One begins where the one before ends.
+        assert_eq!(ms(from), ended, "{cue}");
+        ended = ms(to);
+        assert!(ended > ms(from), "{cue}");
+        if name != sheet {
+            let got = get(service.http(), &format!("/r/{id}/{name}"), &[]);
+            assert_eq!(got.status, 200, "{name}: {}", String::from_utf8_lossy(&got.body));
+            std::fs::write(&all, &got.body).unwrap();
+            sheet = name.to_owned();
+        }
+        let [x, y, width, height] = place.split(',').collect::<Vec<_>>()[..] else {
+            panic!("{cue}")
+        };
+        let crop = format!("crop={width}:{height}:{x}:{y}");
+        let words = ["-v", "error", "-y", "-i", all.to_str().unwrap(), "-vf", &crop];
+        FFMPEG.run(words.into_iter().chain([one.to_str().unwrap()])).ok();
+        (ended, numbers(&one)[0])
+    };
+    track.text().split("\n\n").skip(1).map(cue).collect()
+}
+
+#[test]
+fn each_cell_of_a_sheet_shows_the_picture_of_its_time_and_a_damaged_keyframe_moves_no_other() {
+    let home = home();
+    let socket = home.path().join("media.sock");
+    let _worker = Worker::start(&socket, &FFMPEG.path());
+    let service = Service::start_with(home.path(), &config(&socket));
+    let clip = home.path().join("numbered.flv");
+    let x264 = "-c:v libx264 -preset veryfast -sc_threshold 0 -bf 0 -g 25";
+    draw(FFMPEG, &clip, 4, (25, 30), x264);
+    push_copy(FFMPEG, &clip, "", &service.url("live/whole"));
+    let words = "every=2s&width=96&columns=4&rows=3&quality=90";
+    let found = cells(&service, home.path(), "live/whole", words);
+    let numbers: Vec<usize> = found.iter().map(|(_, number)| *number).collect();
+    assert_eq!(numbers, (0..15).map(|cell| cell * 50).collect::<Vec<_>>());
+    let length = found.last().unwrap().0;
+    assert!((29_900..=30_100).contains(&length), "{length}");
+    // A picture that is asked for more often than there are keyframes comes again.
+    let often = cells(
+        &service,
+        home.path(),
+        "live/whole",
+        "every=1500ms&width=96&quality=90",
+    );
+    let keys = often
+        .iter()
+        .take(5)
+        .map(|(_, number)| *number)
+        .collect::<Vec<_>>();
+    assert_eq!(keys, [0, 25, 75, 100, 150]);
+
+    // The keyframes of the 0th, the 5th and the last second lose most of their picture.
+    let mut clip = Flv::read(&clip);
+    let keys = clip
+        .tags
+        .iter_mut()
+        .filter(|tag| tag.is_key() && !tag.is_header());
+    for (number, tag) in keys.enumerate() {
+        if [0, 5, 29].contains(&number) {
+            for (at, byte) in tag.body.iter_mut().enumerate().skip(10) {
+                *byte ^= (at * 31) as u8;
+            }
+        }
+    }
+    Pusher::start(service.address(), "live/torn", &clip, 100.0).done();
+    let torn = cells(&service, home.path(), "live/torn", "every=1s&width=96&quality=90");
+    assert_eq!(torn.len(), 30);
+    for (cell, (_, number)) in torn.iter().enumerate() {
+        assert!(
+            *number == cell * 25 || [0, 5, 29].contains(&cell),
+            "{cell}: {number}"
+        );
     }
 }

@@ -43,6 +43,16 @@ const RANGES: &[Code] = &[
 ];
 /// A stream, and when it is played from.
 const SHIFTED: &[&str] = &["app", "stream", "start", "end", "delay"];
+/// The cells of sheets of small pictures.
+const SPRITES: &[&str] = &[
+    "recording",
+    "every",
+    "cell_width",
+    "cell_height",
+    "columns",
+    "rows",
+    "quality",
+];
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
 const PATHS: &[Path] = &[
@@ -142,6 +152,51 @@ const PATHS: &[Path] = &[
         right: Some(Right::Watch),
         media_type: "image/jpeg",
         parameters: &["recording", "at", "width", "height", "quality"],
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/r/{recording}/sprites.vtt",
+        id: "sprites",
+        tag: "media",
+        about: "Small pictures of a recording, for players that show them over their bar: a WebVTT track.",
+        more: "Each cue names a part of a sheet: `sprite.jpg?…#xywh=x,y,w,h`. Times are those of the recording's MP4. It needs no media worker;                its sheets do. A recording has at most 2,000 pictures: of a long one they are further apart.",
+        right: Some(Right::Watch),
+        media_type: "text/vtt",
+        parameters: SPRITES,
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/r/{recording}/sprites.json",
+        id: "sprites.facts",
+        tag: "media",
+        about: "The same sheets as Tencent Cloud describes them: Height, Width, TotalCount, ImageUrlSet, WebVttUrl.",
+        more: "The addresses are relative to this one.",
+        right: Some(Right::Watch),
+        media_type: "application/json",
+        parameters: SPRITES,
+        ranges: false,
+        codes: MEDIA,
+    },
+    Path {
+        path: "/r/{recording}/sprite.jpg",
+        id: "sprite",
+        tag: "media",
+        about: "A sheet of small pictures of a recording, as a JPEG.",
+        more: "Take its address from `sprites.vtt`. The media worker makes it, as `frame.jpg`. The entity tag is a weak one; the last sheet of a                recording that grows changes.",
+        right: Some(Right::Watch),
+        media_type: "image/jpeg",
+        parameters: &[
+            "recording",
+            "every",
+            "cell_width",
+            "cell_height",
+            "columns",
+            "rows",
+            "quality",
+            "sheet",
+        ],
         ranges: false,
         codes: MEDIA,
     },
@@ -441,8 +496,24 @@ fn parameter(name: &str) -> Value {
             "The most pixels of this side, 8 to 8,192. The picture keeps its shape and is never enlarged. 0 and nothing: as it is.",
             json!({ "type": "integer", "minimum": 0, "maximum": 8192 }),
         ),
+        "every" => (
+            "The time from one picture to the next, 1s to 1h; default 10s. Longer where there would be more than 2,000.",
+            json!({ "type": "string", "examples": ["10s"] }),
+        ),
+        "cell_width" | "cell_height" => (
+            "Pixels of this side of a cell, an even number from 16 to 512. Default 160 wide, in the shape of the picture.",
+            json!({ "type": "integer", "minimum": 16, "maximum": 512, "multipleOf": 2 }),
+        ),
+        "columns" | "rows" => (
+            "The most cells of a sheet beside or below each other; default 10.",
+            json!({ "type": "integer", "minimum": 1, "maximum": 10 }),
+        ),
+        "sheet" => (
+            "The number of the sheet; from 1 on.",
+            json!({ "type": "integer", "minimum": 1 }),
+        ),
         "quality" => (
-            "The quality of the JPEG; default 90.",
+            "The quality of the JPEG; default 90, of sheets 75.",
             json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
         ),
         "start" => (
@@ -491,8 +562,15 @@ fn parameter(name: &str) -> Value {
         "width",
         "height",
         "quality",
+        "every",
+        "cell_width",
+        "cell_height",
+        "columns",
+        "rows",
+        "sheet",
     ]
     .contains(&name);
+    let name = name.trim_start_matches("cell_");
     json!({
         "name": name,
         "in": if in_query { "query" } else { "path" },

@@ -52,6 +52,7 @@ mod seen;
 mod server;
 mod session;
 mod shift;
+mod sprites;
 mod still;
 mod tally;
 mod target;

@@ -15,8 +15,9 @@ use super::door::Door;
 use super::files::{Sent, send};
 use super::query::Query;
 use super::range::Part;
+use super::sprites::Plans;
 use crate::media::StreamName;
-use crate::worker::{LARGEST_SIDE, MediaWorker, NoPicture, Wanted};
+use crate::worker::{LARGEST_SIDE, MediaWorker, NoPicture, Sheet, Wanted};
 
 const MEDIA_TYPE: &str = "image/jpeg";
 /// The quality where none is asked for.
@@ -36,11 +37,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The pictures of the door.
 pub(super) struct Pictures {
     worker: MediaWorker,
+    pub(super) plans: Plans,
     memory: Arc<Semaphore>,
     /// The newest is the last one.
     kept: Mutex<VecDeque<(Key, Arc<Picture>)>>,
     /// What kept the last picture from being made, as it was logged.
     logged: Mutex<Option<NoPicture>>,
+}
+
+/// What is made of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Work {
+    /// The first picture.
+    Still(Wanted),
+    /// All of them, small.
+    Sheet(Sheet),
 }
 
 /// Which picture it is: its stream and its tag.
@@ -81,29 +92,38 @@ pub(super) fn wanted(query: &Query) -> Result<Wanted, Refusal> {
             format!("{name}: from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels, or 0 for as many as there are");
         Err(Refusal::parameter(name, message))
     };
-    let quality = query
-        .read::<u8>("quality", "a number from 1 to 100")?
-        .unwrap_or(QUALITY);
-    if !(1..=100).contains(&quality) {
-        return Err(Refusal::parameter("quality", "quality: a number from 1 to 100"));
-    }
     Ok(Wanted {
         width: side("width")?,
         height: side("height")?,
-        quality,
+        quality: quality(query, QUALITY)?,
     })
 }
 
-/// Answers with the picture of a file of one picture of this stream.
+/// The quality that a request says, or the usual one.
+pub(super) fn quality(query: &Query, usual: u8) -> Result<u8, Refusal> {
+    let quality = query.read::<u8>("quality", "a number from 1 to 100")?;
+    match quality.unwrap_or(usual) {
+        quality @ 1..=100 => Ok(quality),
+        _ => Err(Refusal::parameter("quality", "quality: a number from 1 to 100")),
+    }
+}
+
+/// Answers with what is made of a file of pictures of this stream.
 pub(super) async fn answer(
     door: &Arc<Door>,
     (stream, still): (&StreamName, Sent),
-    wanted: Wanted,
+    work: Work,
     how: (&Method, &HeaderMap),
 ) -> Result<Answer, Refusal> {
     // Another ffmpeg makes other bytes of the same picture, so the tag is a weak one.
     let of = still.etag.trim_matches('"');
-    let etag = format!("W/\"{of}-{}x{}-{}\"", wanted.width, wanted.height, wanted.quality);
+    let etag = match work {
+        Work::Still(it) => format!("W/\"{of}-{}x{}-{}\"", it.width, it.height, it.quality),
+        Work::Sheet(it) => format!(
+            "W/\"{of}-{}x{}-{}x{}-{}\"",
+            it.columns, it.rows, it.width, it.height, it.quality
+        ),
+    };
     let key = (stream.clone(), etag.clone());
     let sent = |source: Arc<dyn Source>, len| Sent {
         source,
@@ -119,7 +139,7 @@ pub(super) async fn answer(
     let picture = match door.pictures.kept(&key) {
         Some(picture) => picture,
         None => {
-            let made = door.pictures.make(door, &still, key, wanted).await;
+            let made = door.pictures.make(door, &still, key, work).await;
             door.pictures.log(made.as_ref().err());
             made.map_err(|none| refusal(&none))?
         }
@@ -132,19 +152,14 @@ impl Pictures {
     pub(super) fn of(worker: MediaWorker) -> Self {
         Self {
             worker,
+            plans: Plans::default(),
             memory: Arc::new(Semaphore::new(UNITS)),
             kept: Mutex::default(),
             logged: Mutex::default(),
         }
     }
 
-    async fn make(
-        &self,
-        door: &Door,
-        still: &Sent,
-        key: Key,
-        wanted: Wanted,
-    ) -> Result<Arc<Picture>, NoPicture> {
+    async fn make(&self, door: &Door, still: &Sent, key: Key, work: Work) -> Result<Arc<Picture>, NoPicture> {
         let turn = self.worker.turn().await?;
         // Somebody before may have had the same one made.
         if let Some(picture) = self.kept(&key) {
@@ -153,7 +168,10 @@ impl Pictures {
         let _lease = still.tape.clone().map(|tape| door.leases.begin(tape));
         let source = Arc::clone(&still.source);
         let read = Arc::new(move |offset, buffer: &mut [u8]| source.read(offset, buffer));
-        let bytes = turn.still((still.len, read), wanted).await?;
+        let bytes = match work {
+            Work::Still(wanted) => turn.still((still.len, read), wanted).await?,
+            Work::Sheet(sheet) => turn.sprite((still.len, read), sheet).await?,
+        };
         let units = u32::try_from(bytes.len().div_ceil(UNIT)).unwrap_or(u32::MAX);
         let memory = timeout(PATIENCE, Arc::clone(&self.memory).acquire_many_owned(units)).await;
         let memory = memory.ok().and_then(Result::ok).ok_or(NoPicture::Busy)?;

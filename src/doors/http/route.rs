@@ -22,7 +22,7 @@ use super::metrics::{self, Facts};
 use super::query::Query;
 use super::tally::{About, Counted};
 use super::target::{Asked, MAX_TARGET, OTHER, StreamFile, Target};
-use super::{commands, compat, encrypted, events, files, folder, gate, page, session, shift, still};
+use super::{commands, compat, encrypted, events, files, folder, gate, page, session, shift, sprites, still};
 use crate::access::viewer::Redacted;
 use crate::config::Http;
 use crate::model::Right;
@@ -162,6 +162,13 @@ impl Asking<'_> {
                 let of = self.recording(asked, *recording, Right::Watch).await?;
                 let asked = (&query, of.bounds, *shown);
                 let mut answer = still::of_recording(self.door, &of.row, asked, (&of.grant, how)).await?;
+                self.cache(&mut answer);
+                Ok(answer)
+            }
+            Target::Sprites(recording, file) => {
+                let of = self.recording(asked, *recording, Right::Watch).await?;
+                let asked = (&query, inherited(&of.viewer), of.bounds);
+                let mut answer = sprites::answer(self.door, &of.row, *file, asked, (&of.grant, how)).await?;
                 self.cache(&mut answer);
                 Ok(answer)
             }

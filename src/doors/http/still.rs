@@ -231,7 +231,10 @@ async fn answer<S: TapeSource + Send + Sync + 'static>(
     };
     let mut answer = match wanted.zip(stream) {
         None => send(door, &sent, how),
-        Some((wanted, stream)) => pictures::answer(door, (&stream, sent), wanted, how).await?,
+        Some((wanted, stream)) => {
+            let work = pictures::Work::Still(wanted);
+            pictures::answer(door, (&stream, sent), work, how).await?
+        }
     };
     set(&mut answer, TIME, &rfc3339(utc));
     Ok(answer)

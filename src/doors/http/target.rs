@@ -57,6 +57,8 @@ pub(super) enum Target {
     File(RecordingId, FileFormat),
     /// `/r/<recording>/frame.mp4`, `/r/<recording>/frame.jpg`: the keyframe at a time.
     Frame(RecordingId, Shown),
+    /// `/r/<recording>/sprites.vtt` and what it leads to: small pictures of the whole recording.
+    Sprites(RecordingId, SpriteFile),
     /// `/r/<recording>/<name>`: a file of the recording's HLS.
     Folder(RecordingId, String),
     /// `/k/<key>`: a key of an encrypted recording.
@@ -112,6 +114,17 @@ pub(super) enum StreamFile {
     Frame(Shown),
 }
 
+/// A file of the small pictures of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SpriteFile {
+    /// `sprites.vtt`: which picture is shown when, as a WebVTT track.
+    Track,
+    /// `sprites.json`: the sheets, as Tencent says it.
+    Facts,
+    /// `sprite.jpg`: a sheet.
+    Sheet,
+}
+
 /// What a keyframe is sent as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
@@ -158,6 +171,7 @@ impl Target {
             self,
             Target::File(..)
                 | Target::Frame(..)
+                | Target::Sprites(..)
                 | Target::Folder(..)
                 | Target::Key(_)
                 | Target::Stream(..)
@@ -180,7 +194,7 @@ impl Target {
             Target::Session | Target::Command(_) => "api",
             Target::File(..) => "file",
             Target::Folder(..) | Target::Key(_) => "hls",
-            Target::Frame(..) | Target::Stream(_, StreamFile::Frame(_)) => "frame",
+            Target::Frame(..) | Target::Sprites(..) | Target::Stream(_, StreamFile::Frame(_)) => "frame",
             Target::Stream(..) | Target::OldTimeShift(_) => "live",
             Target::Channel(..) => "channel",
             Target::ShiftTimeline => "timeline",
@@ -232,6 +246,9 @@ impl Target {
             }
             Some((id, "frame.mp4")) => Some(Target::Frame(id.parse().ok()?, Shown::Mp4)),
             Some((id, "frame.jpg")) => Some(Target::Frame(id.parse().ok()?, Shown::Jpeg)),
+            Some((id, "sprites.vtt")) => Some(Target::Sprites(id.parse().ok()?, SpriteFile::Track)),
+            Some((id, "sprites.json")) => Some(Target::Sprites(id.parse().ok()?, SpriteFile::Facts)),
+            Some((id, "sprite.jpg")) => Some(Target::Sprites(id.parse().ok()?, SpriteFile::Sheet)),
             Some((id, name)) => {
                 (!name.is_empty() && !name.contains('/')).then_some(())?;
                 Some(Target::Folder(id.parse().ok()?, name.to_owned()))
@@ -342,6 +359,18 @@ mod tests {
             (&format!("/r/{ID}.aac"), Target::File(id, FileFormat::Adts)),
             (&format!("/r/{ID}/frame.mp4"), Target::Frame(id, Shown::Mp4)),
             (&format!("/r/{ID}/frame.jpg"), Target::Frame(id, Shown::Jpeg)),
+            (
+                &format!("/r/{ID}/sprites.vtt"),
+                Target::Sprites(id, SpriteFile::Track),
+            ),
+            (
+                &format!("/r/{ID}/sprites.json"),
+                Target::Sprites(id, SpriteFile::Facts),
+            ),
+            (
+                &format!("/r/{ID}/sprite.jpg"),
+                Target::Sprites(id, SpriteFile::Sheet),
+            ),
             (
                 &format!("/r/{ID}/index.m3u8"),
                 Target::Folder(id, "index.m3u8".to_owned()),
