@@ -13,6 +13,7 @@ import { searchOf } from "../src/screens/recordings";
 import { notesOf } from "../src/screens/recording";
 import { isShared } from "../src/screens/shared";
 import { bytes, length, streamPath } from "../src/show";
+import { cellAt, cellsOf } from "../src/timeline/cells";
 import { LONGEST_MS, SHORTEST_MS, ticks, timeAt, zoomed } from "../src/timeline/scale";
 import { shared } from "../src/timeline/selection";
 import { daysLeft } from "../src/manage/delivery";
@@ -212,4 +213,13 @@ test("stills are asked for where there may be tape, and not beside it", () => {
   const asks = (at: number) => mayHaveTape({ ...EMPTY, spans }, at);
   assert.deepEqual([0, 1_000, 1_999, 2_000, 4_999, 5_500, 15_999, 16_000].map(asks), [false, true, true, false, false, true, true, false]);
   assert.ok(!mayHaveTape(EMPTY, 0));
+});
+
+test("a track of small pictures says where the picture of a time is", () => {
+  const cue = (from: string, to: string, place: string) => `\n${from} --> ${to}\nsprite.jpg?every=10s&sheet=1#xywh=${place}\n`;
+  const cells = cellsOf("WEBVTT\n" + cue("00:00:00.000", "00:00:10.000", "0,0,160,90") + cue("00:00:10.000", "01:00:12.500", "160,90,160,90"));
+  assert.deepEqual(cells[1], { from: 10, to: 3612.5, sheet: "sprite.jpg?every=10s&sheet=1", x: 160, y: 90, width: 160, height: 90 });
+  const places = [0, 9.99, 10, 3_612, 9_999].map((time) => cellAt(cells, time)?.x);
+  assert.deepEqual(places, [0, 0, 160, 160, 160]);
+  assert.equal(cellAt(cellsOf("<html>"), 1), undefined);
 });

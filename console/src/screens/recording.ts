@@ -10,6 +10,7 @@ import { onEvent } from "../events";
 import { timelineLink } from "../places";
 import { type Playing, playFile, playHls, playlistOf, told } from "../player";
 import { address, bytes, length, moment, tracks } from "../show";
+import { type Scrubber, scrubber } from "../scrub";
 import { share } from "../share";
 import { t } from "../words";
 import { acts } from "./acts";
@@ -26,6 +27,7 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
   fill(root, h("p", {}, h("a", { href: "#/recordings" }, "← " + t("recordings"))), heading, said, parts.player, parts.about, can.element, parts.edit);
   let one: Recording | null = null;
   let playing: Playing | null = null;
+  let bar: Scrubber | null = null;
   let rights = [...box.rights].join();
   let form = NO_FORM;
   let [isOver, isGone, asked] = [false, false, 0];
@@ -62,7 +64,8 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
   // It was deleted, or is held back from this viewer now.
   const gone = () => {
     playing?.stop();
-    playing = one = null;
+    bar?.end();
+    playing = bar = one = null;
     form = NO_FORM;
     isGone = can.element.hidden = true;
     Object.values(parts).forEach((part) => fill(part));
@@ -71,14 +74,17 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
   const play = () => {
     if (!one) return;
     playing?.stop();
-    playing = null;
+    bar?.end();
+    playing = bar = null;
     if (one.state === "expired") {
       fill(parts.player);
       return say(said, t("not_here_any_more"));
     }
     say(said, "");
     const video = h("video", { controls: true, playsinline: true, "aria-label": t("picture") });
-    fill(parts.player, video, h("div", { class: "row" }, ...(one.notes ?? []).map((note) => noteButton(note, video))));
+    // What grows is longer by now, and of what is encrypted or has no other form than MP4 there are no pictures.
+    if (one.state !== "open" && !one.encrypted && !one.form) bar = scrubber(one.id, video);
+    fill(parts.player, video, bar?.element, h("div", { class: "row" }, ...(one.notes ?? []).map((note) => noteButton(note, video))));
     const file = `r/${one.id}.mp4`;
     const isShown = () => !isOver && video.isConnected;
     const refused = (why: string) => fill(said, t("plays_not_here"), " ", h("span", { lang: "en" }, theirs(why)));
@@ -122,6 +128,7 @@ export function recordingScreen(root: HTMLElement, id: string): () => void {
     isOver = true;
     ends.forEach((end) => end());
     playing?.stop();
+    bar?.end();
   };
 }
 

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::{Box, Tab, clip};
-use crate::support::{edgereel, http, wait_all_closed, wait_until};
+use crate::programs::FFMPEG;
+use crate::support::worker::Worker;
+use crate::support::{edgereel, home, http, wait_all_closed, wait_until};
 
 /// Markup, and a word that is written from right to left with a mark that turns the rest around.
 const TITLE: &str = "<img src=x onerror=alert(1)> שיעור & 课";
@@ -238,4 +240,75 @@ fn made(tab: &mut Tab) -> String {
     let found = "document.querySelector('main > div[role=status] a')?.textContent";
     tab.wait(found);
     tab.value(found).as_str().unwrap().to_owned()
+}
+
+/// Opens the recording of a clip that is red for four seconds, green for four and blue for four.
+fn coloured(this: &Box) -> Tab {
+    let clip = this.home.path().join("coloured.flv");
+    let picture = "color=black:s=320x180:r=25:d=12,format=rgb24,geq=r='250*lt(T,4)':g='250*gte(T,4)*lt(T,8)':b='250*gte(T,8)'";
+    let source = ["-v", "error", "-y", "-f", "lavfi", "-i", picture];
+    let codecs = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -bf 0 -g 25";
+    FFMPEG
+        .run(
+            source
+                .into_iter()
+                .chain(codecs.split(' '))
+                .chain([clip.to_str().unwrap()]),
+        )
+        .ok();
+    let url = this.service.url("live/cam1");
+    edgereel(&["publish", clip.to_str().unwrap(), &url, "--fast"]).ok();
+    let id = wait_all_closed(&this.service.data(), 1)[0].id.clone();
+    let mut tab = this.open("staff", &format!("/#/recording/{id}"));
+    tab.wait("document.querySelector('main video')?.duration > 11");
+    tab
+}
+
+/// Moves the pointer over the bar, to this part of its width.
+fn point(tab: &mut Tab, part: f64) {
+    tab.run(&format!(
+        "const bar = document.querySelector('.scrub'), box = bar.getBoundingClientRect(); \
+         bar.dispatchEvent(new PointerEvent('pointermove', {{ clientX: box.left + box.width * {part}, bubbles: true }}))"
+    ));
+}
+
+#[test]
+fn moving_over_the_bar_of_a_recording_shows_its_picture_of_then() {
+    let sockets = home();
+    let socket = sockets.path().join("media.sock");
+    let _worker = Worker::start(&socket, &FFMPEG.path());
+    let this = Box::start_with(&format!("[media]\nsocket = {socket:?}\n"));
+    let mut tab = coloured(&this);
+    for (part, colour) in [(0.17, 0), (0.5, 1), (0.83, 2), (0.2, 0)] {
+        point(&mut tab, part);
+        tab.wait(&format!(
+            "(canvas => {{ if (!canvas || canvas.closest('[hidden]') || !canvas.width) return false; \
+               const it = [...canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data].slice(0, 3); \
+               return it[{colour}] > 150 && it.every((one, at) => at === {colour} || one < 100) }})(document.querySelector('.scrub canvas'))"
+        ));
+    }
+    let asked =
+        "performance.getEntriesByType('resource').filter(one => one.name.includes('sprite.jpg')).length";
+    assert_eq!(tab.value(asked), 1, "a sheet is asked for once");
+    tab.run(
+        "const bar = document.querySelector('.scrub'), box = bar.getBoundingClientRect(); \
+         bar.dispatchEvent(new MouseEvent('click', { clientX: box.left + box.width * 0.75, bubbles: true }))",
+    );
+    tab.wait("Math.abs(document.querySelector('main video').currentTime - 9) < 1.5");
+    tab.is_clean();
+}
+
+#[test]
+fn without_a_media_worker_the_bar_shows_stills_and_does_not_ask_again() {
+    let sockets = home();
+    let socket = sockets.path().join("media.sock");
+    let this = Box::start_with(&format!("[media]\nsocket = {socket:?}\n"));
+    let mut tab = coloured(&this);
+    for part in [0.2, 0.5, 0.8] {
+        point(&mut tab, part);
+        tab.wait("document.querySelector('.scrub .still video')?.videoWidth === 320");
+    }
+    let asked =
+        "performance.getEntriesByType('resource').filter(one => one.name.includes('sprite.jpg')).length";
+    assert_eq!(tab.value(asked), 1);
 }
