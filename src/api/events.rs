@@ -58,9 +58,12 @@ impl Events {
     /// True when the caller may see a job.
     pub fn sees(&self, now: &JobNow) -> bool {
         let sees = |scope: &Scope| {
-            now.streams
-                .iter()
-                .all(|stream| scope.streams.has(stream.as_str()))
+            let moderates = !now.is_held_back
+                || now
+                    .streams
+                    .iter()
+                    .all(|stream| scope.moderates.has(stream.as_str()));
+            moderates && crate::store::Job::are_within(&now.streams, &scope.streams)
         };
         self.scope.as_ref().is_none_or(sees)
     }

@@ -52,6 +52,10 @@ impl Scope {
 
     /// True when the caller may see an event: of a stream that it may see, or of the whole box if it manages the whole box.
     pub fn shows(&self, event: &Posted) -> bool {
+        if let Some(streams) = event.streams_of_job() {
+            let sees = !streams.is_empty() && streams.iter().all(|stream| self.streams.has(stream));
+            return self.rights.has(Right::Watch) && sees;
+        }
         match event.stream() {
             Some(stream) if event.kind == "recording.reviewed" && !self.moderates.has(&stream) => false,
             Some(stream) => {

@@ -16,11 +16,13 @@ pub struct JobEnded {
     pub state: JobState,
     /// The stream of what it made, the first one of several.
     pub stream: String,
+    /// The streams of what it made.
+    pub streams: Vec<String>,
     /// The recording that it made.
     pub recording: String,
     /// The files that are delivered.
     pub files: Vec<JobFile>,
-    /// Why it failed.
+    /// Why it failed, or why some of its files are not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordingSpec, StoreError};
+use super::job::MOST_OPEN;
+use super::{Job, RecordingSpec, StoreError};
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::model::{About, Facts, Form, Media, Origin, Output};
+use crate::model::{About, Facts, Form, JobState, Media, Origin, Output};
 
 /// A range of tape that a composition has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +126,8 @@ pub struct NewComposition {
     pub ranges: Vec<TapeRange>,
     /// What people set of it.
     pub facts: Facts,
+    /// The job that delivers it, which begins in the same transaction.
+    pub job: Option<Box<Job>>,
 }
 
 /// What the file beside the tape says of a composition. Without the journal it is made again of this.
@@ -213,6 +216,17 @@ pub enum ComposeError {
         /// The number of the recording, from 1 on.
         number: usize,
     },
+    /// The request came before, and its job is over.
+    #[error("job {id} of the same request is {}: give the request another id", .state.as_str())]
+    JobOver {
+        /// The job.
+        id: RecordingId,
+        /// What became of it.
+        state: JobState,
+    },
+    /// Too many jobs go on.
+    #[error("{MOST_OPEN} jobs go on already: wait for some, or cancel them (job.cancel)")]
+    ManyJobs,
     /// What is set of it is refused, or nothing can be written.
     #[error(transparent)]
     Facts(#[from] super::FactsError),

@@ -255,6 +255,11 @@ impl Library {
         self.journal().pieces(id)
     }
 
+    /// Bytes that the store has of files of a recording that are not whole there, by format.
+    pub fn sent_pieces(&self, recording: RecordingId) -> Result<Vec<(String, u64)>, StoreError> {
+        self.journal().sent_pieces(recording)
+    }
+
     /// True when another rendition has, or had, this key.
     pub fn key_is_taken(&self, key: &str, by_other_than: RenditionId) -> Result<bool, StoreError> {
         self.journal().key_is_taken(key, by_other_than)

@@ -1,6 +1,7 @@
 //! Jobs in the journal: work that a command asked for, and that goes on behind its answer.
 
 use super::{Library, StoreError};
+use crate::config::StreamSet;
 use crate::media::{Micros, RecordingId, StreamName};
 use crate::model::{JobKind, JobState};
 
@@ -26,6 +27,18 @@ pub struct Job {
     pub boot: [u8; 16],
 }
 
+impl Job {
+    /// True where all of its streams are among these.
+    pub fn is_within(&self, streams: &StreamSet) -> bool {
+        Self::are_within(&self.streams, streams)
+    }
+
+    /// True where all streams of a job are among these. A row without a stream is none that edgereel writes.
+    pub fn are_within(own: &[StreamName], streams: &StreamSet) -> bool {
+        streams.is_all() || (!own.is_empty() && own.iter().all(|stream| streams.has(stream.as_str())))
+    }
+}
+
 /// A job as the journal has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRow {
@@ -42,14 +55,10 @@ pub struct JobRow {
 /// A change of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobChange {
-    /// A job begins. Its recording is made behind this change.
+    /// A job begins, in the transaction that makes its recording.
     Begun(Box<Job>),
-    /// The recording of a job was not made, and the command says so: the job was none.
-    Withdrawn(RecordingId),
     /// Somebody cancels a job. Its recording is deleted behind this change.
     Cancelled(RecordingId),
-    /// The service starts: jobs whose recording was not made by then failed.
-    Unmade,
 }
 
 impl Library {

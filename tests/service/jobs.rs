@@ -1,10 +1,14 @@
 //! Jobs: what a command makes is delivered behind its answer, over pauses and restarts, and told once.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::broker::Broker;
-use crate::support::delivered::{all_delivered, files, push, rows};
-use crate::support::fleet::{ROOT, ask, events, managed, status};
+use crate::support::bucket::Bucket;
+use crate::support::delivered::{MP4, all_delivered, as_exported, files, push, rows, sync_to};
+use crate::support::fleet::{ROOT, ask, events, managed, managed_at, status};
+use crate::support::proxy::{Link, Proxy};
 use crate::support::{Service, home, wait_for, wait_until};
 
 /// The events of the ends of jobs.
@@ -105,4 +109,117 @@ fn an_export_from_afar_waits_goes_on_over_a_kill_and_is_told_once() {
     let over = ask(&broker, "job.cancel", &json!({ "job": job }), "i");
     assert_eq!(over["error"]["code"], "conflict", "{over}");
     service.stop();
+}
+
+/// How far a job was each time that it was told of: states, and per cents.
+fn progress(broker: &Broker, job: &str) -> Vec<(String, i64)> {
+    let topic = format!("{ROOT}/job/{job}");
+    let messages = broker.messages().into_iter();
+    let told = messages.filter(|message| message.topic == topic);
+    told.map(|message| {
+        let job = message.json();
+        let percent = job["progress"]["percent"].as_i64().unwrap_or(-1);
+        (job["state"].as_str().unwrap().to_owned(), percent)
+    })
+    .collect()
+}
+
+#[test]
+fn jobs_compositions_and_the_log_come_through_links_that_are_far_slow_and_break() {
+    let (home, objects, broker) = (home(), home(), Broker::start());
+    let bucket = Bucket::start(objects.path());
+    let store = Proxy::start(bucket.address(), Link::Slow(200_000));
+    let far = Proxy::start(broker.address(), Link::Far(Duration::from_millis(150)));
+    let sync = sync_to(&bucket, "").replace(&bucket.endpoint(), &store.endpoint());
+    let config = managed_at(&format!("mqtt://{}", far.address()), &(sync + MP4));
+    let service = Service::start_with(home.path(), &config);
+    status(&broker, "up");
+    let data = service.data();
+    for stream in ["live/a", "live/b"] {
+        push(&service, stream, 18, 3_000);
+    }
+    wait_until("both to be delivered", || all_delivered(&data, 2));
+    let sources: Vec<Value> = rows(&data).iter().map(|row| row["id"].clone()).collect();
+    let ended = |job: &Value| {
+        let all = ended(&broker).into_iter();
+        all.filter(|event| event["data"]["job"] == *job)
+            .collect::<Vec<_>>()
+    };
+
+    // Slow: it is told how far it is, which never goes back.
+    let ranges: Vec<Value> = sources.iter().map(|id| json!({"recording": id})).collect();
+    let slow = ask(&broker, "export.create", &json!({"ranges": ranges}), "slow");
+    let slow = slow["result"]["job"].clone();
+    wait_until("it to be told", || ended(&slow).len() == 1);
+    assert_eq!(ended(&slow)[0]["data"]["state"], "done");
+    let told = progress(&broker, slow.as_str().unwrap());
+    let percents: Vec<i64> = told.iter().map(|(_, percent)| *percent).collect();
+    assert!(percents.is_sorted(), "{told:?}");
+    // A file of one part counts when the store has confirmed it. Until then it is told that it goes on, soon after it began.
+    assert!(told.len() > 1, "{told:?}");
+
+    // It breaks again and again, and the way to the broker does, too: one job waits, and says why, and one is cancelled.
+    store.set(Link::Breaks(300_000));
+    // A broker sends a request again that it has no confirmation of: its id makes it one.
+    let one = |id: &Value, request: &str| json!({"recording": id, "formats": ["mp4"], "id": request});
+    let waits = ask(&broker, "export.create", &one(&sources[0], "waits"), "waits");
+    let waits = waits["result"]["job"].clone();
+    let other = ask(&broker, "export.create", &one(&sources[1], "other"), "other");
+    let other = other["result"]["job"].clone();
+    broker.cut();
+    let get = json!({ "job": waits });
+    let mut place = 0;
+    wait_until("it to say why it waits", || {
+        place += 1;
+        let job = ask(&broker, "job.get", &get, &format!("get-{place}"));
+        assert_eq!(job["result"]["state"], "delivering", "{job}");
+        let reason = job["result"]["reason"].as_str().unwrap_or_default();
+        reason.contains("not reached")
+    });
+    let cancelled = ask(&broker, "job.cancel", &json!({ "job": other }), "cancel");
+    assert_eq!(cancelled["result"]["state"], "cancelled", "{cancelled}");
+
+    // Nothing passes, and commands that need no store work as ever.
+    store.set(Link::Dead);
+    let compose = json!({"ranges": sources.iter().map(|id| json!({"recording": id})).collect::<Vec<_>>(), "id": "both"});
+    let made = ask(&broker, "recording.compose", &compose, "compose");
+    assert_eq!(
+        ask(&broker, "recording.compose", &compose, "again")["result"],
+        made["result"]
+    );
+    let mut numbers: Vec<u64> = Vec::new();
+    let mut after = None;
+    for page in 0.. {
+        let body = match &after {
+            Some(after) => json!({"limit": 3, "after": after}),
+            None => json!({"limit": 3, "level": "debug"}),
+        };
+        let tail = ask(&broker, "log.tail", &body, &format!("log-{page}"))["result"].clone();
+        let lines = tail["lines"].as_array().unwrap();
+        numbers.extend(lines.iter().map(|line| line["number"].as_u64().unwrap()));
+        after = Some(tail["next"].clone());
+        if lines.len() < 3 || page == 20 {
+            break;
+        }
+    }
+    assert!(
+        !numbers.is_empty() && numbers.windows(2).all(|pair| pair[0] < pair[1]),
+        "each line once: {numbers:?}"
+    );
+
+    store.set(Link::Good);
+    ask(&broker, "sync.retry", &json!({}), "retry");
+    wait_until("it to be told", || ended(&waits).len() == 1);
+    wait_until("all to be delivered", || all_delivered(&data, 5));
+    let state = |job: &Value| {
+        ended(job)
+            .iter()
+            .map(|event| event["data"]["state"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (state(&waits), state(&other), state(&slow)),
+        (vec![json!("done")], vec![json!("cancelled")], vec![json!("done")])
+    );
+    as_exported(&data, &bucket);
 }

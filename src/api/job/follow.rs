@@ -1,5 +1,6 @@
 //! Tells doors how far jobs are, while some go on. A box without jobs reads nothing for that.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,20 +11,26 @@ use crate::api::Api;
 use crate::api::answer::Failure;
 use crate::media::StreamName;
 use crate::model::reply;
-use crate::store::{Change, Command as StoreCommand, JobChange};
+use crate::store::{Change, Command as StoreCommand, JobChange, JobRow};
 
 /// Time between two looks at the jobs that go on, while files are sent.
 const LOOK: Duration = Duration::from_secs(5);
 /// The same while nothing is sent: a box may be offline for days.
 const LOOK_QUIET: Duration = Duration::from_secs(30);
+/// So many looks at which nothing is sent come before that: what begins is not sent in the same moment.
+const QUIET: u32 = 6;
 /// Most jobs that are told of. `job.list` has the others.
 const MOST: usize = 20;
 
 /// How far a job is now.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JobNow {
     /// The streams that a caller must see.
     pub streams: Vec<StreamName>,
+    /// Only callers that moderate these streams may see it: a review holds back what it makes.
+    pub is_held_back: bool,
+    /// The look at which it changed last.
+    pub look: u64,
     /// The job.
     pub job: reply::Job,
 }
@@ -52,76 +59,97 @@ impl Jobs {
 }
 
 impl Api {
-    /// Begins a run of the service: jobs of the last run whose recording was not made failed. To be called before any command comes.
-    pub fn begin_jobs(&self) {
-        if let Err(failure) = self.change_job(JobChange::Unmade) {
-            tracing::warn!("jobs are not looked at: {}", failure.message);
-        }
-        self.jobs.begin();
-    }
-
-    /// How far jobs are, as it is found out while some go on: the first of them.
+    /// How far jobs are, as it is found out while some go on: the first of them. What changed since a look that a reader knows has a
+    /// higher number.
     pub fn jobs_now(&self) -> watch::Receiver<Arc<[JobNow]>> {
         self.jobs.now.subscribe()
     }
 
-    /// Follows the jobs that go on, without end, and finishes what an earlier run began to cancel.
+    /// Follows the jobs that go on, without end, and finishes what was begun to be cancelled.
     pub async fn follow_jobs(self) {
         while crate::watch::has_failed("the jobs", self.clone().follow()).await {}
     }
 
     async fn follow(self) {
+        // Those of an earlier run.
+        self.jobs.begin();
+        let mut look = self
+            .jobs
+            .now
+            .borrow()
+            .iter()
+            .map(|now| now.look)
+            .max()
+            .unwrap_or(0);
         loop {
             self.jobs.begun.notified().await;
             crate::watch::may_fail("the jobs");
-            if let Err(failure) = self.finish_cancelled().await {
-                tracing::debug!("cancelled jobs were not looked at: {}", failure.message);
-            }
+            let mut quiet = 0;
+            let mut unread = String::new();
             loop {
-                let (now, is_sent) = match self.open_now().await {
-                    Ok(found) => found,
+                look += 1;
+                let is_sent = match self.look_at_jobs(look).await {
+                    Ok(Some(is_sent)) => is_sent,
+                    // None goes on.
+                    Ok(None) => break,
                     Err(failure) => {
-                        tracing::debug!("jobs were not looked at: {}", failure.message);
-                        (self.jobs.now.borrow().clone(), false)
+                        if unread != failure.message {
+                            tracing::warn!("jobs cannot be looked at: {}", failure.message);
+                        }
+                        unread = failure.message;
+                        false
                     }
                 };
-                let is_over = now.is_empty();
-                self.jobs.now.send_if_modified(|before| {
-                    let is_news = !(is_over && before.is_empty());
-                    *before = now;
-                    is_news
-                });
-                if is_over {
-                    break;
-                }
+                quiet = if is_sent { 0 } else { (quiet + 1).min(QUIET) };
                 tokio::select! {
-                    () = tokio::time::sleep(if is_sent { LOOK } else { LOOK_QUIET }) => {}
-                    () = self.jobs.begun.notified() => {}
+                    () = tokio::time::sleep(if quiet < QUIET { LOOK } else { LOOK_QUIET }) => {}
+                    () = self.jobs.begun.notified() => quiet = 0,
                 }
             }
         }
     }
 
-    /// The jobs that go on, and whether something is sent now.
-    async fn open_now(&self) -> Result<(Arc<[JobNow]>, bool), Failure> {
-        // What was handed over by now is seen.
-        self.recorder.flush().await?;
+    /// Looks at the jobs that go on, and tells what changed. Gives whether something of them is sent now, and nothing where none goes on.
+    async fn look_at_jobs(&self, look: u64) -> Result<Option<bool>, Failure> {
+        self.finish_cancelled().await?;
         let mut rows = self.read(|library| library.open_jobs()).await?;
-        rows.truncate(MOST);
         let status = status_for(self, rows.iter()).await;
+        let sent: BTreeSet<&str> = status
+            .iter()
+            .flat_map(|status| &status.transfers)
+            .map(|transfer| transfer.recording.as_str())
+            .collect();
+        let is_sent = |row: &JobRow| sent.contains(row.job.recording.to_string().as_str());
+        let some_sent = rows.iter().any(is_sent);
+        // Those that wait for somebody hide none that gets on.
+        rows.sort_by_key(|row| !is_sent(row));
+        rows.truncate(MOST);
+        let before = self.jobs.now.borrow().clone();
         let mut now = Vec::with_capacity(rows.len());
         for row in rows {
+            let (job, is_held_back) = told(self, &row, status.as_ref()).await?;
+            let same = before
+                .iter()
+                .find(|before| before.job == job && before.is_held_back == is_held_back);
             now.push(JobNow {
-                job: told(self, &row, status.as_ref()).await?,
+                look: same.map_or(look, |before| before.look),
                 streams: row.job.streams,
+                is_held_back,
+                job,
             });
         }
-        let is_sent = status.is_some_and(|status| !status.transfers.is_empty());
-        Ok((now.into(), is_sent))
+        let is_over = now.is_empty();
+        self.jobs.now.send_if_modified(|before| {
+            let is_news = now.iter().any(|now| now.look == look);
+            *before = now.into();
+            is_news
+        });
+        Ok((!is_over).then_some(some_sent))
     }
 
     /// Deletes the recordings of cancelled jobs that are still there.
     async fn finish_cancelled(&self) -> Result<(), Failure> {
+        // What was handed over by now is seen.
         self.recorder.flush().await?;
         for recording in self.read(|library| library.cancelled_recordings()).await? {
             self.recorder.submit(StoreCommand::Delete { recording }).await?;

@@ -61,12 +61,12 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "job.cancel",
-        about: "Cancel a job: what it made is deleted, and its upload given up",
+        about: "Cancel a job: what it made is deleted, with the footage that no other recording needs, and its upload given up",
         effect: Effect::Ends,
-        right: Right::Operate,
+        right: Right::Moderate,
         reach: Reach::Streams,
         arguments: ONE,
-        carry_out: carries_out!(cancel -> reply::Job),
+        carry_out: carries_out!(cancel -> reply::Job, for good),
     },
 ];
 
@@ -94,7 +94,7 @@ async fn list(api: &Api, arguments: Map<String, Value>) -> Result<JobList, Failu
     let mut shown = Vec::new();
     let status = status_for(api, page.clone()).await;
     for row in page {
-        shown.push(told(api, row, status.as_ref()).await?);
+        shown.push(told(api, row, status.as_ref()).await?.0);
     }
     let (jobs, _) = paged(Window::new(asked.limit, None)?, &shown, Clone::clone);
     let end = window.skip().saturating_add(jobs.len());
@@ -126,13 +126,13 @@ async fn cancel(api: &Api, arguments: Map<String, Value>) -> Result<reply::Job, 
         );
         Failure::new(Code::Conflict, text).about("job")
     };
+    if !row.state.is_open() && row.state != JobState::Cancelled {
+        return Err(over(row.state));
+    }
     let made = api.read(move |library| library.recording(recording)).await?;
     if made.is_some_and(|made| made.protected) {
         let text = format!("recording {recording} is protected; take that back first: recording unprotect");
         return Err(Failure::new(Code::Conflict, text).about("job"));
-    }
-    if !row.state.is_open() && row.state != JobState::Cancelled {
-        return Err(over(row.state));
     }
     api.is_about(recording);
     api.change_job(JobChange::Cancelled(id))?;
@@ -150,7 +150,7 @@ async fn cancel(api: &Api, arguments: Map<String, Value>) -> Result<reply::Job, 
 async fn seen(api: &Api) -> Result<Vec<JobRow>, Failure> {
     let within = api.seen().clone();
     let mut rows = api.read(|library| library.jobs()).await?;
-    rows.retain(|row| row.job.streams.iter().all(|stream| within.has(stream.as_str())));
+    rows.retain(|row| row.job.is_within(&within));
     Ok(rows)
 }
 

@@ -4,12 +4,13 @@ use crate::api::Api;
 use crate::api::answer::Failure;
 use crate::delivery::SyncStatus;
 use crate::event::{JobFile, rfc3339};
+use crate::model::Form;
 use crate::model::reply::{self, JobProgress};
 use crate::store::{JobRow, RecordingRow, RenditionState};
 
 pub(super) async fn shown(api: &Api, row: &JobRow) -> Result<reply::Job, Failure> {
     let status = status_for(api, std::iter::once(row)).await;
-    told(api, row, status.as_ref()).await
+    Ok(told(api, row, status.as_ref()).await?.0)
 }
 
 /// The state of delivery, where one of the jobs goes on.
@@ -19,18 +20,27 @@ pub(super) async fn status_for<'a>(api: &Api, rows: impl Iterator<Item = &'a Job
     uploader.status().await.ok()
 }
 
+/// How far a job is, as the caller may know it; and whether a review holds back what it makes.
 pub(super) async fn told(
     api: &Api,
     row: &JobRow,
     status: Option<&SyncStatus>,
-) -> Result<reply::Job, Failure> {
+) -> Result<(reply::Job, bool), Failure> {
     let recording = row.job.recording;
-    let (made, renditions) = api
-        .read(move |library| Ok((library.recording(recording)?, library.renditions(recording)?)))
+    let (made, renditions, sent) = api
+        .read(move |library| {
+            let (row, all) = (library.recording(recording)?, library.renditions(recording)?);
+            Ok((row, all, library.sent_pieces(recording)?))
+        })
         .await?;
+    let is_held_back = made
+        .as_ref()
+        .is_some_and(|made| made.is_held_back() || api.held().has(made.id, &made.tape));
+    // Where viewers do not get it, they do not learn where it is either.
+    let is_hidden = made.as_ref().is_some_and(|made| api.expect_seen(made).is_err());
     let delivered = renditions
         .iter()
-        .filter(|of| of.state == RenditionState::Delivered);
+        .filter(|of| of.state == RenditionState::Delivered && !is_hidden);
     let files = delivered
         .map(|of| JobFile {
             format: of.id.format.to_string(),
@@ -40,8 +50,12 @@ pub(super) async fn told(
         })
         .collect();
     let goes_on = made.as_ref().filter(|_| row.state.is_open());
-    let is_held = goes_on.is_some_and(|made| made.is_held_back() || api.held().has(made.id, &made.tape));
-    Ok(reply::Job {
+    let waits = || match goes_on? {
+        _ if is_hidden => None,
+        _ if is_held_back => Some(HELD_BACK.to_owned()),
+        made => waits(made, status),
+    };
+    let job = reply::Job {
         job: row.job.id.to_string(),
         kind: row.job.kind,
         state: row.state,
@@ -49,22 +63,24 @@ pub(super) async fn told(
         streams: row.job.streams.iter().map(ToString::to_string).collect(),
         asked: rfc3339(row.job.time),
         ended: row.ended.map(rfc3339),
-        reason: row.reason.clone().or_else(|| waits(goes_on?, is_held, status)),
-        progress: goes_on.map(|made| progress(made, status)),
+        reason: row.reason.clone().or_else(waits),
+        progress: goes_on.map(|made| progress(made, &sent, status)),
         files,
-    })
+    };
+    Ok((job, is_held_back))
 }
 
+const HELD_BACK: &str = "a review holds back its recording, or tape that it has: pass it (recording.review)";
+
 /// Why a job waits, and what can be done.
-fn waits(made: &RecordingRow, is_held: bool, status: Option<&SyncStatus>) -> Option<String> {
+fn waits(made: &RecordingRow, status: Option<&SyncStatus>) -> Option<String> {
     let Some(status) = status else {
-        return Some("nothing is delivered: the configuration has no sync.url".to_owned());
-    };
-    if is_held {
         return Some(
-            "a review holds back its recording, or tape that it has: pass it (recording.review)".to_owned(),
+            "nothing is delivered now: the service is about to stop, or the configuration has no sync.url any more: give it one, or cancel \
+             the job"
+                .to_owned(),
         );
-    }
+    };
     let failed = made
         .renditions
         .iter()
@@ -87,9 +103,14 @@ fn waits(made: &RecordingRow, is_held: bool, status: Option<&SyncStatus>) -> Opt
     }
 }
 
-/// How much of its files is delivered.
-fn progress(made: &RecordingRow, status: Option<&SyncStatus>) -> JobProgress {
+/// How much of its files is delivered. `sent`: what the object store has of files that are not whole, by format.
+fn progress(made: &RecordingRow, sent: &[(String, u64)], status: Option<&SyncStatus>) -> JobProgress {
     let recording = made.id.to_string();
+    let of_parts = |format: &str| {
+        sent.iter()
+            .find(|(of, _)| of == format)
+            .map_or(0, |(_, sent)| *sent)
+    };
     let (mut sent, mut bytes) = (0_u64, 0_u64);
     for format in &made.spec.output.formats {
         let own = made.renditions.iter().filter(|of| of.id.format == *format);
@@ -104,21 +125,25 @@ fn progress(made: &RecordingRow, status: Option<&SyncStatus>) -> JobProgress {
             .map(|of| of.bytes)
             .sum();
         let is_whole = own.clone().next().is_some() && own.clone().all(|of| is_over(of.state));
-        sent = sent.saturating_add(over);
-        bytes = bytes.saturating_add(over);
-        match transfer {
-            Some(one) => {
-                sent = sent.saturating_add(one.sent_bytes);
-                bytes = bytes.saturating_add(one.bytes.max(one.sent_bytes));
-            }
-            None if is_whole => {}
-            None => bytes = bytes.saturating_add(made.bytes.saturating_sub(over)),
-        }
+        let (of_one, size) = match transfer {
+            Some(one) => (one.sent_bytes.max(of_parts(format.as_str())), one.bytes),
+            None => (of_parts(format.as_str()), 0),
+        };
+        let known = over.saturating_add(of_one.max(size));
+        sent = sent.saturating_add(over).saturating_add(of_one);
+        bytes = bytes.saturating_add(match made.form {
+            _ if is_whole && transfer.is_none() => over,
+            // The size of what is sent is right, and that of a time lapse is far from that of its tape.
+            Form::Lapse(_) if size > 0 => known,
+            // A part that is not begun yet counts, too.
+            _ => known.max(made.bytes),
+        });
     }
-    let percent = sent.saturating_mul(100).checked_div(bytes).unwrap_or(0).min(100);
+    // It is not over before the object store has confirmed all of it.
+    let percent = sent.saturating_mul(100).checked_div(bytes).unwrap_or(0).min(99);
     let rate = status.map_or(0, |status| status.rate);
     JobProgress {
-        percent: u8::try_from(percent).unwrap_or(100),
+        percent: u8::try_from(percent).unwrap_or(99),
         sent_bytes: sent,
         bytes,
         left_s: bytes.saturating_sub(sent).checked_div(rate),

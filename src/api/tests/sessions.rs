@@ -125,6 +125,7 @@ async fn make_whole(the_box: &Box, pieces: &[u8]) {
         form: Default::default(),
         ranges,
         facts: Default::default(),
+        job: None,
     };
     the_box.api.recorder.compose(new).await.unwrap();
 }

@@ -98,7 +98,6 @@ impl Service {
             (admission.clone(), pulse.clone()),
         )));
         broker::enroll(&config, &store);
-        api.begin_jobs();
         let control = match Control::start(&config, api.clone()).await {
             Ok(control) => control,
             Err(error) => {

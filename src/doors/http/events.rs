@@ -18,7 +18,7 @@ use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Response};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Refusal};
 use super::body::Body;
@@ -107,6 +107,10 @@ async fn send(
 ) {
     // The reader knows at once that it is connected, and from where it goes on.
     let mut next = Some(format!(": edgereel\nretry: 2000\nid: {}\n\n", events.place()));
+    // It learns how far the jobs are that go on, and then what changes.
+    jobs.mark_changed();
+    let mut told_of = 0;
+    let mut quiet_at = Instant::now() + QUIET;
     loop {
         let text = match next.take() {
             Some(text) => text,
@@ -114,13 +118,14 @@ async fn send(
                 () = pieces.closed() => return,
                 Ok(()) = jobs.changed() => {
                     let now = jobs.borrow_and_update().clone();
-                    let text = progress(&events, &now);
+                    let text = progress(&events, &now, told_of);
+                    told_of = now.iter().fold(told_of, |last, now| last.max(now.look));
                     if text.is_empty() {
                         continue;
                     }
                     text
                 }
-                next = timeout(QUIET, events.next()) => match next {
+                next = timeout_at(quiet_at, events.next()) => match next {
                     Ok(Ok(NextEvent::Event { place, event })) => told(&place, &event, &reader.door.sender()),
                     Ok(Ok(NextEvent::Reset { place })) => {
                         format!("id: {place}\nevent: reset\ndata: {{}}\n\n")
@@ -136,15 +141,16 @@ async fn send(
                 },
             },
         };
+        quiet_at = Instant::now() + QUIET;
         if !reader.is_let_in() || pieces.send(text.into()).await.is_err() {
             return;
         }
     }
 }
 
-/// How far the jobs are that the reader may see.
-fn progress(events: &Events, now: &[JobNow]) -> String {
-    let seen = now.iter().filter(|now| events.sees(now));
+/// How far the jobs are that the reader may see, and that changed since a look.
+fn progress(events: &Events, now: &[JobNow], told_of: u64) -> String {
+    let seen = now.iter().filter(|now| now.look > told_of && events.sees(now));
     seen.map(|now| format!("event: job\ndata: {}\n\n", defect::json(&now.job)))
         .collect()
 }

@@ -52,16 +52,23 @@ impl Posted {
             .and_then(|About { stream }| stream)
     }
 
+    /// The streams that an event about a job names: whoever sees all of them sees it.
+    pub fn streams_of_job(&self) -> Option<Vec<String>> {
+        #[derive(Deserialize)]
+        struct About {
+            #[serde(default)]
+            streams: Vec<String>,
+        }
+        let about = || serde_json::from_str(&self.body).map_or(Vec::new(), |About { streams }| streams);
+        (self.kind == "job.ended").then(about)
+    }
+
     /// True for an event about a recording that is put together of ranges, where the event says so.
     pub fn is_of_composition(&self) -> bool {
         #[derive(Deserialize)]
         struct About {
             #[serde(default)]
             origin: Option<String>,
-        }
-        // What a job makes is put together.
-        if self.kind == "job.ended" {
-            return true;
         }
         let about = serde_json::from_str(&self.body);
         about.is_ok_and(|About { origin }| origin.as_deref() == Some("composition"))

@@ -419,6 +419,18 @@ impl Journal {
         })
     }
 
+    /// Bytes of the pieces of a recording's renditions in delivery, by format.
+    pub(in crate::store) fn sent_pieces(
+        &self,
+        recording: RecordingId,
+    ) -> std::result::Result<Vec<(String, u64)>, StoreError> {
+        let sql = "SELECT r.format, sum(p.bytes) FROM renditions r JOIN pieces p ON p.rendition = r.rendition
+            WHERE r.recording = ?1 AND r.state = 'waiting' GROUP BY r.format";
+        self.all(sql, params![recording.to_bytes()], |row| {
+            Ok((self.col(row, 0)?, number(self.col(row, 1)?)))
+        })
+    }
+
     /// True when another rendition has, or had, this key or one within it.
     pub(in crate::store) fn key_is_taken(
         &self,

@@ -29,35 +29,17 @@ pub(super) fn change(db: &Connection, change: &JobChange) -> Result {
                     job.boot
                 ],
             )?;
-            // A request that comes again may be about a recording that is delivered by now.
-            execute(
-                db,
-                "UPDATE jobs SET state = 'done', due = 1 WHERE id = ?1 AND state = 'delivering'
-                    AND EXISTS (SELECT 1 FROM recordings r WHERE r.id = jobs.recording AND r.state = 'delivered')",
-                params![job.id.to_bytes()],
-            )?;
+            // Those that are over are found by their place, so few are read.
             execute(
                 db,
                 "DELETE FROM jobs WHERE state <> 'delivering' AND job <= (SELECT max(job) FROM jobs) - ?1",
                 params![MOST],
             )
         }
-        JobChange::Withdrawn(id) => execute(
-            db,
-            "DELETE FROM jobs WHERE id = ?1 AND state = 'delivering'
-                AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.id = jobs.recording)",
-            params![id.to_bytes()],
-        ),
         JobChange::Cancelled(id) => execute(
             db,
             "UPDATE jobs SET state = 'cancelled', due = 1 WHERE id = ?1 AND state = 'delivering'",
             params![id.to_bytes()],
-        ),
-        JobChange::Unmade => execute(
-            db,
-            "UPDATE jobs SET state = 'failed', due = 1, reason = 'the service ended before its recording was made: ask again'
-             WHERE state = 'delivering' AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.id = jobs.recording)",
-            [],
         ),
     }
 }
@@ -66,7 +48,18 @@ pub(super) fn change(db: &Connection, change: &JobChange) -> Result {
 pub(super) fn tell(db: &Connection, utc: Micros) -> Result {
     let sql = format!("SELECT {COLUMNS} FROM jobs WHERE due ORDER BY job");
     let due: Vec<JobRow> = prepare(db, &sql)?.query_map([], row_of)?.collect::<Result<_>>()?;
-    for row in due {
+    for mut row in due {
+        let recording = row.job.recording;
+        let files = files_of(db, recording)?;
+        if row.state == JobState::Done
+            && let Some(why) = unmade_of(db, recording)?
+        {
+            // A file that cannot be made of the recording: without any, nothing came of the job.
+            row.reason = Some(why);
+            if files.is_empty() {
+                row.state = JobState::Failed;
+            }
+        }
         let event = JobEnded {
             job: row.job.id.to_string(),
             kind: row.job.kind,
@@ -77,18 +70,38 @@ pub(super) fn tell(db: &Connection, utc: Micros) -> Result {
                 .first()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
-            recording: row.job.recording.to_string(),
-            files: files_of(db, row.job.recording)?,
-            reason: row.reason,
+            streams: row.job.streams.iter().map(ToString::to_string).collect(),
+            recording: recording.to_string(),
+            files,
+            reason: row.reason.clone(),
         };
         post(db, &Event::JobEnded(Box::new(event)), utc)?;
         execute(
             db,
-            "UPDATE jobs SET due = 0, ended = ?2, ended_boot = (SELECT boot_id FROM boots ORDER BY boot DESC LIMIT 1) WHERE id = ?1",
-            params![row.job.id.to_bytes(), utc],
+            "UPDATE jobs SET due = 0, state = ?3, reason = ?4, ended = ?2,
+                ended_boot = (SELECT boot_id FROM boots ORDER BY boot DESC LIMIT 1) WHERE id = ?1",
+            params![row.job.id.to_bytes(), utc, row.state.as_str(), row.reason],
         )?;
     }
     Ok(())
+}
+
+/// Why files of a recording are not there that were to be made of it.
+fn unmade_of(db: &Connection, recording: RecordingId) -> Result<Option<String>> {
+    let mut unmade = prepare(
+        db,
+        "SELECT format, ifnull(error, 'it has no media for this format') FROM renditions
+            WHERE recording = ?1 AND state = 'empty' ORDER BY format, part LIMIT 8",
+    )?;
+    let rows = unmade.query_map(params![recording.to_bytes()], |row| {
+        Ok(format!(
+            "{}: {}",
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(1)?
+        ))
+    })?;
+    let all: Vec<String> = rows.collect::<Result<_>>()?;
+    Ok((!all.is_empty()).then(|| all.join("; ")))
 }
 
 fn files_of(db: &Connection, recording: RecordingId) -> Result<Vec<JobFile>> {

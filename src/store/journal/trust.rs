@@ -151,9 +151,14 @@ const NEVER: &[(&str, &str)] = &[
     (
         "renditions",
         "octet_length(recording) <> 16 OR state NOT IN ('waiting', 'delivered', 'failed', 'empty', 'removing')
-            OR format NOT IN ('mp4', 'flv', 'hls', 'aac') OR part NOT BETWEEN 0 AND 4294967295
+            OR format NOT IN ('mp4', 'fmp4', 'flv', 'hls', 'aac') OR part NOT BETWEEN 0 AND 4294967295
             OR inits NOT BETWEEN 0 AND 1 << 27 OR chunks NOT BETWEEN 0 AND 1 << 27
             OR bytes < 0 OR layout < 0 OR crc NOT BETWEEN 0 AND 4294967295",
+    ),
+    (
+        "jobs",
+        "octet_length(id) <> 16 OR octet_length(recording) <> 16 OR octet_length(boot_id) <> 16 OR octet_length(ended_boot) <> 16
+            OR json_array_length(iif(json_valid(streams), streams, '[]')) = 0 OR due NOT IN (0, 1)",
     ),
     ("pieces", "bytes < 0 OR crc NOT BETWEEN 0 AND 4294967295"),
     ("outbox", "NOT json_valid(body)"),

@@ -112,6 +112,7 @@ pub(super) fn new_composition(
         form,
         ranges,
         facts: serde_json::from_value(json!({"title": "best"})).unwrap(),
+        job: None,
     });
     (Command::Compose { new, done }, answer)
 }

@@ -4,41 +4,54 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::compositions::{SECOND, WHOLE, compose, cut, id, recorded};
+use super::compositions::{SECOND, WHOLE, cut, id, new_composition, recorded};
 use super::rig::{Rig, tempdir};
 use super::space::events;
 use crate::media::{Micros, StreamName};
-use crate::model::{JobKind, JobState};
+use crate::model::{Form, JobKind, JobState};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
-use crate::store::job::MOST;
+use crate::store::job::{MOST, MOST_OPEN};
 use crate::store::{
-    Change, Clock as _, Command, DeliveryChange, Job, JobChange, JobRow, Rendition, RenditionId,
-    RenditionState,
+    Change, Clock as _, Command, ComposeError, DeliveryChange, Job, JobChange, JobRow, Rendition,
+    RenditionId, RenditionState, Unless,
 };
 
 fn change(change: JobChange) -> Command {
     Command::Change(Change::Job(change))
 }
 
-fn begun(rig: &Rig, n: u8) -> Command {
-    change(JobChange::Begun(Box::new(Job {
+fn a_job(rig: &Rig, n: u8) -> Box<Job> {
+    Box::new(Job {
         id: id(n),
         kind: JobKind::Export,
         recording: id(n),
         streams: vec![StreamName::new("live", "b").unwrap()],
         time: rig.clock.utc(),
         boot: rig.clock.boot_id(),
-    })))
+    })
 }
 
-/// A job whose recording is made.
+fn begun(rig: &Rig, n: u8) -> Command {
+    change(JobChange::Begun(a_job(rig, n)))
+}
+
+/// Makes a recording whose delivery is a job.
+fn export(rig: &mut Rig) -> Result<(), ComposeError> {
+    let ranges = cut(rig, 2, Some(1.0), Some(3.0));
+    let (command, mut answer) = new_composition((WHOLE, Form::Joined), &[2], ranges, Unless::HeldBack);
+    let Command::Compose { mut new, done } = command else {
+        unreachable!()
+    };
+    new.job = Some(a_job(rig, WHOLE));
+    rig.handle(vec![Command::Compose { new, done }]);
+    answer.try_recv().unwrap()
+}
+
+/// A job that goes on.
 fn with_job() -> Rig {
     let (mut rig, _) = recorded(None);
-    let command = begun(&rig, WHOLE);
-    rig.handle(vec![command]);
-    let ranges = cut(&rig, 2, Some(1.0), Some(3.0));
-    compose(&mut rig, WHOLE, &[2], ranges).unwrap();
+    export(&mut rig).unwrap();
     rig
 }
 
@@ -90,7 +103,7 @@ fn a_job_is_done_when_its_recording_is_delivered_and_is_told_once() {
     assert_eq!(
         told,
         [json!({
-            "job": id(WHOLE).to_string(), "kind": "export", "state": "done", "stream": "live/b", "recording": id(WHOLE).to_string(),
+            "job": id(WHOLE).to_string(), "kind": "export", "state": "done", "stream": "live/b", "streams": ["live/b"], "recording": id(WHOLE).to_string(),
             "files": [{"format": "mp4", "part": 1, "url": "https://bucket/best.mp4", "bytes": 7}],
         })]
     );
@@ -134,26 +147,120 @@ fn a_job_whose_recording_goes_before_has_failed_and_a_cancelled_one_stays_cancel
 }
 
 #[test]
-fn a_job_whose_recording_was_never_made_is_none_or_has_failed() {
+fn a_job_begins_with_its_recording_or_not_at_all() {
     let (mut rig, _) = recorded(None);
-    let commands = [begun(&rig, WHOLE), begun(&rig, WHOLE)];
-    let [first, again] = commands;
-    rig.handle(vec![first, change(JobChange::Withdrawn(id(WHOLE)))]);
-    assert_eq!(
-        (rig.library().job(id(WHOLE)).unwrap(), told(&rig).len()),
-        (None, 0)
-    );
-    rig.handle(vec![again]);
-    let mut rig = after_a_crash(rig);
-    rig.handle(vec![change(JobChange::Unmade)]);
-    assert_eq!((job(&rig).state, told(&rig).len()), (JobState::Failed, 1));
-    // One whose recording is there goes on over a start.
+    // The recording that it is of goes at that moment.
+    rig.handle(vec![Command::Delete { recording: id(2) }]);
+    let refused = {
+        let ranges = Vec::new();
+        let (command, mut answer) = new_composition((WHOLE, Form::Joined), &[2], ranges, Unless::HeldBack);
+        let Command::Compose { mut new, done } = command else {
+            unreachable!()
+        };
+        new.job = Some(a_job(&rig, WHOLE));
+        rig.handle(vec![Command::Compose { new, done }]);
+        answer.try_recv().unwrap()
+    };
+    assert_eq!(refused, Err(ComposeError::Gone(id(2))));
+    assert_eq!(rig.library().jobs().unwrap(), []);
+    // One whose recording is there goes on over a crash, and the same request changes nothing.
     let mut rig = after_a_crash(with_job());
-    rig.handle(vec![
-        change(JobChange::Unmade),
-        change(JobChange::Withdrawn(id(WHOLE))),
-    ]);
+    export(&mut rig).unwrap();
     assert_eq!((job(&rig).state, told(&rig).len()), (JobState::Delivering, 0));
+    // A request that comes again when its job is over makes nothing.
+    rig.handle(vec![
+        change(JobChange::Cancelled(id(WHOLE))),
+        Command::Delete { recording: id(WHOLE) },
+    ]);
+    rig.pass(SECOND);
+    let over = ComposeError::JobOver {
+        id: id(WHOLE),
+        state: JobState::Cancelled,
+    };
+    assert_eq!(export(&mut rig), Err(over));
+    assert_eq!(
+        (rig.library().recording(id(WHOLE)).unwrap(), told(&rig).len()),
+        (None, 1)
+    );
+}
+
+#[test]
+fn so_many_jobs_go_on_and_no_more() {
+    let (mut rig, _) = recorded(None);
+    let many = (0..MOST_OPEN).map(|n| {
+        let mut bytes = [0xee; 16];
+        bytes[..2].copy_from_slice(&u16::try_from(n).unwrap().to_be_bytes());
+        let other = crate::media::RecordingId::from_bytes(bytes);
+        change(JobChange::Begun(Box::new(Job {
+            id: other,
+            recording: other,
+            ..*a_job(&rig, WHOLE)
+        })))
+    });
+    let many: Vec<Command> = many.collect();
+    rig.handle(many);
+    assert_eq!(export(&mut rig), Err(ComposeError::ManyJobs));
+    assert_eq!(rig.library().recording(id(WHOLE)).unwrap(), None);
+}
+
+#[test]
+fn a_job_is_not_done_without_a_file_and_says_which_files_are_not_there() {
+    let of = |format, state| Rendition {
+        state,
+        error: (state == RenditionState::Void).then(|| "it has no sound".to_owned()),
+        ..Rendition::new(RenditionId {
+            recording: id(WHOLE),
+            format,
+            part: 1,
+        })
+    };
+    let aac = of(crate::format::Format::Aac, RenditionState::Void);
+    let mp4 = of(crate::format::Format::Mp4, RenditionState::Delivered);
+    for (renditions, state) in [
+        (vec![aac.clone()], JobState::Failed),
+        (vec![aac, mp4], JobState::Done),
+    ] {
+        let mut rig = with_job();
+        let put = renditions.into_iter().map(DeliveryChange::Put).collect();
+        rig.handle(vec![
+            Command::Change(Change::Deliver(put)),
+            Command::Change(Change::Delivered { recording: id(WHOLE) }),
+        ]);
+        let reason = "aac: it has no sound";
+        assert_eq!(
+            (job(&rig).state, job(&rig).reason.as_deref()),
+            (state, Some(reason))
+        );
+        let told = &told(&rig)[0];
+        assert_eq!((&told["state"], &told["reason"]), (&json!(state), &json!(reason)));
+    }
+}
+
+#[test]
+fn a_job_that_names_no_stream_is_none_that_edgereel_wrote() {
+    for streams in ["'[]'", "'x'", "''"] {
+        let rig = with_job();
+        rig.library().journal().check().unwrap();
+        let other = rusqlite::Connection::open(rig.dir.path().join("journal.db")).unwrap();
+        other
+            .execute(&format!("UPDATE jobs SET streams = {streams}"), [])
+            .unwrap();
+        assert!(rig.library().journal().check().is_err(), "{streams}");
+    }
+}
+
+#[test]
+fn a_file_of_any_format_is_one_that_edgereel_wrote() {
+    let mut rig = with_job();
+    let put = crate::format::Format::ALL.map(|format| {
+        DeliveryChange::Put(Rendition::new(RenditionId {
+            recording: id(WHOLE),
+            format,
+            part: 1,
+        }))
+    });
+    rig.handle(vec![Command::Change(Change::Deliver(put.to_vec()))]);
+    rig.library().journal().check().unwrap();
 }
 
 #[test]

@@ -23,7 +23,8 @@ use crate::store::journal::{Journal, Op, Sealing};
 use crate::store::review::ReviewedTapes;
 use crate::store::sidecar::{self, Name, Sidecar};
 use crate::store::{
-    ComposeError, NewComposition, RecordingSpec, RecordingState, StoreError, TapeRange, TapeSpan, Unless,
+    Change, ComposeError, JobChange, MOST_OPEN_JOBS, NewComposition, RecordingSpec, RecordingState,
+    StoreError, TapeRange, TapeSpan, Unless,
 };
 
 /// Most files that one look writes, and removes: each takes some syncs, and media waits meanwhile.
@@ -65,11 +66,15 @@ impl Writer {
             form,
             ranges,
             facts,
+            job,
         } = new;
         self.commit_rows()?;
         if self.book.journal.recording(id)?.is_some() {
             // The request was carried out before the service was interrupted.
             return Ok(());
+        }
+        if let Some(job) = &job {
+            self.expect_no_job(job.id)?;
         }
         for source in &sources {
             self.expect_source(*source)?;
@@ -85,15 +90,17 @@ impl Writer {
         let keep = self.keep_from_now(&spec, &ranges)?;
         let of = Written::new(&spec, keep, form, ranges);
         let (written, told) = (of.clone(), facts.clone());
+        let mut rows = vec![Op::Compose {
+            id,
+            of: Box::new(of),
+            facts: Box::new(facts),
+            tell: true,
+        }];
+        rows.extend(job.map(|job| Op::Change(Change::Job(JobChange::Begun(job)))));
         self.carry_out(
             Name::Recording(id),
             |before| before.with_composition(Some(written)).with_facts(told),
-            vec![Op::Compose {
-                id,
-                of: Box::new(of),
-                facts: Box::new(facts),
-                tell: true,
-            }],
+            rows,
         )?;
         self.progress.recordings_ended += 1;
         Ok(())
@@ -123,6 +130,21 @@ impl Writer {
         let now = self.clock.utc(self.env.clock.boot());
         let age = now.saturating_sub(end.utc).clamp(0, OLDEST);
         Ok(Some(keep.saturating_add(rounded(age))))
+    }
+
+    /// Refuses a request that came before, and whose recording went since; and more jobs than may go on.
+    fn expect_no_job(&self, id: RecordingId) -> Result<(), ComposeError> {
+        let journal = &self.book.journal;
+        if let Some(known) = journal.job(id)? {
+            return Err(ComposeError::JobOver {
+                id,
+                state: known.state,
+            });
+        }
+        if journal.open_jobs()?.len() >= MOST_OPEN_JOBS {
+            return Err(ComposeError::ManyJobs);
+        }
+        Ok(())
     }
 
     fn expect_source(&self, id: RecordingId) -> Result<(), ComposeError> {

@@ -9,7 +9,7 @@ use crate::api::command::{FORMATS, Kind, Values, needs, takes};
 use crate::format::{Format, Lapse, MAX_RANGES, MOST_IN_STEP};
 use crate::media::Micros;
 use crate::model::{CategoryId, Custom, Description, Facts, Form, Notes, ReviewWhen, Tags, Title, Words};
-use crate::store::{RecordingSpec, Unless};
+use crate::store::{Job, RecordingSpec, Unless};
 
 /// The longest moment that can be asked for, in seconds: 10 years.
 const LONGEST: f64 = 315_576_000.0;
@@ -291,6 +291,8 @@ pub(super) struct Wanted {
     pub(super) form: Form,
     /// The recording that it continues: of a session.
     pub(super) like: Option<RecordingSpec>,
+    /// The job that delivers it.
+    pub(super) job: Option<Box<Job>>,
 }
 
 impl Wanted {
@@ -345,6 +347,7 @@ macro_rules! arguments {
                     notes: self.notes,
                     form: Form::Joined,
                     like: None,
+                    job: None,
                 };
                 ($(self.$own,)* wanted)
             }

@@ -12,7 +12,7 @@ use crate::format::Format;
 use crate::media::StreamName;
 use crate::model::reply::JobBegun;
 use crate::model::{Form, JobKind};
-use crate::store::{Job, JobChange, MOST_OPEN_JOBS};
+use crate::store::Job;
 
 /// Most streams of a job: each list of jobs reads their names.
 const MOST_STREAMS: usize = 20;
@@ -61,11 +61,6 @@ pub(in crate::api) async fn export(api: &Api, arguments: Map<String, Value>) -> 
     }
     // Nothing would come of it.
     api.uploader()?;
-    let open = api.read(|library| library.open_jobs()).await?;
-    if open.len() >= MOST_OPEN_JOBS && !open.iter().any(|row| row.job.id == id) {
-        let text = format!("{MOST_OPEN_JOBS} jobs go on already: wait for some, or cancel them (job.cancel)");
-        return Err(Failure::new(Code::Refused, text));
-    }
     let job = Job {
         id,
         kind: JobKind::Export,
@@ -74,22 +69,18 @@ pub(in crate::api) async fn export(api: &Api, arguments: Map<String, Value>) -> 
         time: api.now(),
         boot: api.clock.boot_id(),
     };
-    // Before the recording: its delivery may be over at once.
-    api.change_job(JobChange::Begun(Box::new(job)))?;
-    match make(api, id, &asked, wanted, PATIENCE)
-        .await
-        .map_err(Failure::from)
-    {
-        Ok(made) => {
-            api.jobs.begin();
-            Ok(JobBegun {
-                job: id.to_string(),
-                made,
-            })
-        }
-        Err(failure) => {
-            api.change_job(JobChange::Withdrawn(id))?;
-            Err(if is_one { of_one(failure) } else { failure })
-        }
+    let wanted = Wanted {
+        job: Some(Box::new(job)),
+        ..wanted
+    };
+    let made = make(api, id, &asked, wanted, PATIENCE).await;
+    // Also where the answer is that it may become true.
+    api.jobs.begin();
+    match made.map_err(Failure::from) {
+        Ok(made) => Ok(JobBegun {
+            job: id.to_string(),
+            made,
+        }),
+        Err(failure) => Err(if is_one { of_one(failure) } else { failure }),
     }
 }

@@ -150,6 +150,7 @@ async fn attempt(
             notes,
             ..wanted.facts.clone()
         },
+        job: wanted.job.clone(),
     };
     match api.recorder.compose(new).await {
         Ok(()) => Ok(left_out),
@@ -313,6 +314,8 @@ impl From<ComposeError> for Failure {
             ComposeError::Facts(error) => return error.into(),
             ComposeError::Gone(_) | ComposeError::Range { .. } => Code::NotFound,
             ComposeError::HeldBack(_) => Code::Conflict,
+            ComposeError::JobOver { .. } => return Self::new(Code::Conflict, error.to_string()).about("id"),
+            ComposeError::ManyJobs => return Self::new(Code::Refused, error.to_string()),
             ComposeError::Unsealed { .. } => Code::Unavailable,
             ComposeError::NoClock => return Self::new(Code::Unavailable, error.to_string()),
             ComposeError::Undated { .. } => {

@@ -58,7 +58,7 @@ const CHANNELS: [Channel; 9] = [
     Channel {
         name: "job",
         address: "job/{job}",
-        about: "How far a job is, every five seconds while it goes on, every thirty while nothing is sent: as job.get answers. Its end is the event job.ended.",
+        about: "How far a job is, when it changed, every five seconds while something of a job is sent, every thirty otherwise: as job.get answers. Its end is the event job.ended.",
         action: "send",
         qos: 0,
         retain: false,

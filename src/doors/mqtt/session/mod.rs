@@ -68,6 +68,8 @@ pub(super) struct Session<'a> {
     sync_event: u64,
     /// How far jobs are.
     jobs: watch::Receiver<Arc<[JobNow]>>,
+    /// The look at jobs that was published last.
+    told_of: u64,
     /// When something was last confirmed, or nothing was on its way.
     alive: Instant,
     /// Events are not sent before this.
@@ -87,6 +89,9 @@ impl<'a> Session<'a> {
     ) -> Self {
         // An earlier connection may have read events that it did not send.
         subscription.look_again();
+        // Neither do those who listen know how far jobs are.
+        let mut jobs = shared.api.jobs_now();
+        jobs.mark_changed();
         Self {
             shared,
             link,
@@ -101,7 +106,8 @@ impl<'a> Session<'a> {
             told_health: None,
             pulse: Pulse::default(),
             sync_event: 0,
-            jobs: shared.api.jobs_now(),
+            jobs,
+            told_of: 0,
             alive: Instant::now(),
             hold: None,
             said_refused: None,

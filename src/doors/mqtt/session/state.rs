@@ -86,7 +86,9 @@ impl Session<'_> {
     /// Publishes how far jobs are. Nobody needs what was published before the last time, so nothing of it is confirmed or retained.
     pub(super) fn say_jobs(&mut self) -> Result<(), Loss> {
         let now = self.jobs.borrow_and_update().clone();
-        for JobNow { job, .. } in now.iter() {
+        let told_of = self.told_of;
+        self.told_of = now.iter().fold(told_of, |last, now| last.max(now.look));
+        for JobNow { job, .. } in now.iter().filter(|now| now.look > told_of) {
             let (topic, body) = (self.shared.topics.job(&job.job), defect::json(job));
             if self.link.has_room() && self.link.fits(&topic, body.len()) {
                 self.post(topic, body.into(), false, false, Mark::Other)?;

@@ -201,6 +201,7 @@ impl Api {
             notes: None,
             form: Form::Joined,
             like: Some(like.spec.clone()),
+            job: None,
         };
         // Other sessions do not wait for a segment of this one: there is another look.
         make(self, id, asked, wanted, Duration::ZERO).await.map(drop)
