@@ -94,7 +94,7 @@ impl MediaWorker {
 
 impl Turn<'_> {
     /// Has a JPEG made of the first picture of an MP4 file. Who drops this ends the work.
-    pub async fn still(self, media: (u64, Read), wanted: Wanted) -> Result<Vec<u8>, NoPicture> {
+    pub async fn still(&self, media: (u64, Read), wanted: Wanted) -> Result<Vec<u8>, NoPicture> {
         let picture = self.ask(media, Work::Still(wanted)).await?;
         match jpeg::size(&picture) {
             None => Err(NoPicture::Failed("it gave what is no JPEG".to_owned())),
@@ -107,7 +107,7 @@ impl Turn<'_> {
 
     /// Has a JPEG made of many pictures: of an MP4 file of keyframes alone, the one that is shown in the n-th second is in the n-th cell.
     /// Of a keyframe that is damaged, the cell has what could be decoded, or the picture before it. Who drops this ends the work.
-    pub async fn sprite(self, media: (u64, Read), sheet: Sheet) -> Result<Vec<u8>, NoPicture> {
+    pub async fn sprite(&self, media: (u64, Read), sheet: Sheet) -> Result<Vec<u8>, NoPicture> {
         if !sheet.is_possible() {
             return Err(NoPicture::Undecoded(
                 "a sheet of this size cannot be made".to_owned(),
@@ -129,14 +129,14 @@ impl Turn<'_> {
     /// Has luma made of an MP4 file of keyframes alone: [`LUMA`] bytes, 64 rows of 64 from 0 to 255, for the picture that is shown in each
     /// second, for at most so many seconds ([`MOST_LUMA`]). A keyframe that cannot be decoded has the bytes of the one before it; where
     /// that was one of the last, there are fewer pictures. Who drops this ends the work.
-    pub async fn luma(self, media: (u64, Read), pictures: u16) -> Result<Vec<[u8; LUMA]>, NoPicture> {
+    pub async fn luma(&self, media: (u64, Read), pictures: u16) -> Result<Vec<[u8; LUMA]>, NoPicture> {
         let pictures = pictures.clamp(1, MOST_LUMA);
         let bytes = self.ask(media, Work::Luma(pictures)).await?;
         Ok(bytes.as_chunks().0.to_vec())
     }
 
     /// Has this work done. The length of the result is one that it may have.
-    async fn ask(self, (len, read): (u64, Read), work: Work) -> Result<Vec<u8>, NoPicture> {
+    async fn ask(&self, (len, read): (u64, Read), work: Work) -> Result<Vec<u8>, NoPicture> {
         let most = work.most_media();
         if len == 0 || len > most {
             let message = format!("its file has {len} bytes, and at most {most} are decoded");

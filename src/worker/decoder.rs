@@ -13,13 +13,18 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, prlimit, waitid,
+};
 
 use super::jpeg;
-use super::protocol::{Outcome, PICTURE, Sheet, Type, Wanted, Work};
+use super::protocol::{LARGEST_SIDE, Outcome, PICTURE, Sheet, Type, Wanted, Work};
 
 /// The longest run.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The longest run of the picture that is known to be right, and the shortest that it is given.
+const PROBING: Duration = Duration::from_secs(10);
+const SHORTEST: Duration = Duration::from_secs(1);
 /// How often is looked whether the program has ended.
 const LOOK: Duration = Duration::from_millis(10);
 /// How long is waited for the output of a program that has ended.
@@ -105,6 +110,7 @@ impl Decoder {
         (asker, len): (&UnixStream, u64),
     ) -> Option<(Outcome, String, Vec<u8>)> {
         let none = |outcome, reason| Some((outcome, reason, Vec::new()));
+        let began = Instant::now();
         match self.run(work, Media::Asked(asker, len)) {
             Ok(result) => Some((Outcome::Made, String::new(), result)),
             Err(Fault::Left) => None,
@@ -114,10 +120,18 @@ impl Decoder {
             ),
             Err(fault @ Fault::Start(_)) => none(Outcome::Unavailable, self.missing(&fault)),
             // Either the picture is at fault or the program. One that is known to be right tells.
-            Err(Fault::Ended(reason)) => match self.check() {
-                Ok(_) => none(Outcome::Undecoded, reason),
-                Err(missing) => none(Outcome::Unavailable, missing),
-            },
+            Err(Fault::Ended(reason)) => {
+                // The asker waits no longer for both than for one.
+                let left = self.longest.saturating_sub(began.elapsed());
+                let probe = Self {
+                    program: self.program.clone(),
+                    longest: left.clamp(SHORTEST, PROBING),
+                };
+                match probe.check() {
+                    Ok(_) => none(Outcome::Undecoded, reason),
+                    Err(missing) => none(Outcome::Unavailable, missing),
+                }
+            }
         }
     }
 
@@ -153,6 +167,13 @@ impl Decoder {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut running = Running(command.process_group(0).spawn().map_err(Fault::Start)?);
+        // It ends by itself where this worker is killed. systemd forbids the call, and ends what is left of a worker.
+        let most = Some(self.longest.as_secs().max(1));
+        let most = Rlimit {
+            current: most,
+            maximum: most,
+        };
+        let _ = prlimit(Some(Pid::from_child(&running.0)), Resource::Cpu, most);
         let (events, happens) = channel();
         let said = watch(&mut running.0, &events).map_err(Fault::Start)?;
         // Ends the thread that feeds the program.
@@ -234,33 +255,28 @@ fn arguments(work: Work) -> Vec<String> {
 
 /// What is done to the pictures: one word.
 fn filter(work: Work) -> String {
-    // Pixels that are not square become square ones. Then the picture is made to fit.
-    let square = "scale=w=iw*sar:h=ih,setsar=1";
     // A picture for each second, whichever could be decoded.
     let each = "fps=1:start_time=0";
     match work {
-        // It is not enlarged.
-        Work::Still(Wanted {
-            width: 0, height: 0, ..
-        }) => square.to_owned(),
-        Work::Still(wanted) => {
-            let side = |name: &str, most: u16| match most {
-                0 => name.to_owned(),
-                most => format!("min({name}\\,{most})"),
-            };
-            let (width, height) = (side("iw", wanted.width), side("ih", wanted.height));
-            format!("{square},scale=w={width}:h={height}:force_original_aspect_ratio=decrease")
-        }
+        Work::Still(wanted) => fitted((wanted.width, wanted.height), ""),
         Work::Sheet(sheet) => {
             let (width, height) = (sheet.width, sheet.height);
+            let fitted = fitted((width, height), ":flags=area");
             format!(
-                "{square},scale=w={width}:h={height}:force_original_aspect_ratio=decrease:flags=area,format=yuv420p,\
-                 pad=w={width}:h={height}:x=-1:y=-1,{each},tile=layout={}x{}",
+                "{fitted},format=yuv420p,pad=w={width}:h={height}:x=-1:y=-1,{each},tile=layout={}x{}",
                 sheet.columns, sheet.rows
             )
         }
         Work::Luma(_) => format!("scale=w=64:h=64:flags=area,format=gray,{each}"),
     }
+}
+
+/// Makes a picture fit into so many pixels, 0 is the most there are, and does not enlarge it. Pixels that are not square become square
+/// ones in the same step: whatever a publisher says of their shape, no picture is larger in between.
+fn fitted((width, height): (u16, u16), how: &str) -> String {
+    let most = |side: u16| if side == 0 { LARGEST_SIDE } else { side };
+    let by = format!("min(1\\,min({}/(iw*sar)\\,{}/ih))", most(width), most(height));
+    format!("scale=w=max(1\\,round(iw*sar*{by})):h=max(1\\,round(ih*{by})){how},setsar=1")
 }
 
 /// A program that is ended, with its process group, when this is dropped.

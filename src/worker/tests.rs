@@ -447,10 +447,7 @@ fn a_decoder_gets_the_media_and_no_word_of_the_request() {
         words.contains("-protocol_whitelist pipe ") && words.contains(" -f mp4 -i pipe:0 "),
         "{words}"
     );
-    assert!(
-        words.contains("scale=w=min(iw\\,32):h=ih:force_original_aspect_ratio=decrease"),
-        "{words}"
-    );
+    assert!(words.contains("min(1\\,min(32/(iw*sar)\\,8192/ih))"), "{words}");
     assert!(
         !String::from_utf8(kept("env")).unwrap().contains("CARGO"),
         "the environment is not handed on"

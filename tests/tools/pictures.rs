@@ -74,6 +74,15 @@ fn a_jpeg_is_the_picture_of_its_time_whatever_encoded_it() {
     assert_eq!(size(home.path(), &still(&service, "live/odd", "")), (642, 181));
     let (width, height) = size(home.path(), &still(&service, "live/odd", "width=101"));
     assert!(width == 101 && (28..=29).contains(&height), "{width}x{height}");
+    // A shape that no screen has costs no memory, and a side is never nothing.
+    let wide = odd.replace("setsar=2", "setsar=100");
+    let clip = sized_source(home.path(), FFMPEG, 2, "320x180", &wide);
+    push_copy(FFMPEG, &clip, "", &service.url("live/wide"));
+    assert_eq!(size(home.path(), &still(&service, "live/wide", "")).0, 8_192);
+    assert_eq!(
+        size(home.path(), &still(&service, "live/wide", "width=8")),
+        (8, 1)
+    );
 }
 
 #[test]

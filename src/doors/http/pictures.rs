@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::{HeaderMap, Method};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::answer::{Answer, Refusal};
 use super::body::Source;
@@ -17,7 +17,7 @@ use super::query::Query;
 use super::range::Part;
 use super::sprites::Plans;
 use crate::media::StreamName;
-use crate::worker::{LARGEST_SIDE, MediaWorker, NoPicture, Sheet, Wanted};
+use crate::worker::{LARGEST_SIDE, MediaWorker, NoPicture, PICTURE, Sheet, Wanted};
 
 const MEDIA_TYPE: &str = "image/jpeg";
 /// The quality where none is asked for.
@@ -29,8 +29,14 @@ const SMALLEST_SIDE: u16 = 8;
 const UNIT: usize = 64 << 10;
 /// Units of memory for all pictures that are sent or kept: 8 MiB, which is two of the largest.
 const UNITS: usize = (8 << 20) / UNIT;
-/// The most bytes of pictures that are kept for others.
-const KEPT: usize = 1 << 20;
+/// Units of the largest picture.
+const LARGEST: u32 = (PICTURE / UNIT) as u32;
+/// The most units of pictures that are kept for others: 1 MiB.
+const KEPT: usize = (1 << 20) / UNIT;
+/// The most pictures of which is remembered that they cannot be decoded.
+const UNDECODED: usize = 64;
+/// A reason is logged again after this, where pictures were made meanwhile.
+const SAID_AGAIN: Duration = Duration::from_secs(600);
 /// The longest wait for memory.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -41,8 +47,10 @@ pub(super) struct Pictures {
     memory: Arc<Semaphore>,
     /// The newest is the last one.
     kept: Mutex<VecDeque<(Key, Arc<Picture>)>>,
-    /// What kept the last picture from being made, as it was logged.
-    logged: Mutex<Option<NoPicture>>,
+    /// Which pictures cannot be decoded, and why. The newest is the last one.
+    undecoded: Mutex<VecDeque<(Key, NoPicture)>>,
+    /// What kept the last picture from being made, as it was logged, and when.
+    logged: Mutex<Option<(NoPicture, Instant)>>,
 }
 
 /// What is made of a file.
@@ -155,32 +163,72 @@ impl Pictures {
             plans: Plans::default(),
             memory: Arc::new(Semaphore::new(UNITS)),
             kept: Mutex::default(),
+            undecoded: Mutex::default(),
             logged: Mutex::default(),
         }
     }
 
+    /// Makes a picture that is not kept. The memory of the largest one is taken before the worker is asked, so no picture waits for
+    /// memory that is in no bound.
     async fn make(&self, door: &Door, still: &Sent, key: Key, work: Work) -> Result<Arc<Picture>, NoPicture> {
         let turn = self.worker.turn().await?;
         // Somebody before may have had the same one made.
         if let Some(picture) = self.kept(&key) {
             return Ok(picture);
         }
+        if let Some(none) = self.is_undecoded(&key) {
+            return Err(none);
+        }
+        let mut memory = self.room().await.ok_or(NoPicture::Busy)?;
         let _lease = still.tape.clone().map(|tape| door.leases.begin(tape));
         let source = Arc::clone(&still.source);
         let read = Arc::new(move |offset, buffer: &mut [u8]| source.read(offset, buffer));
-        let bytes = match work {
-            Work::Still(wanted) => turn.still((still.len, read), wanted).await?,
-            Work::Sheet(sheet) => turn.sprite((still.len, read), sheet).await?,
+        let made = match work {
+            Work::Still(wanted) => turn.still((still.len, read), wanted).await,
+            Work::Sheet(sheet) => turn.sprite((still.len, read), sheet).await,
         };
-        let units = u32::try_from(bytes.len().div_ceil(UNIT)).unwrap_or(u32::MAX);
-        let memory = timeout(PATIENCE, Arc::clone(&self.memory).acquire_many_owned(units)).await;
-        let memory = memory.ok().and_then(Result::ok).ok_or(NoPicture::Busy)?;
+        let bytes = made.inspect_err(|none| self.note_undecoded(&key, none))?;
+        drop(memory.split(memory.num_permits().saturating_sub(units(&bytes))));
         let picture = Arc::new(Picture {
             bytes,
             _memory: memory,
         });
+        // The turn ends behind this: who waits for the same picture finds it.
         keep(&mut self.all_kept(), key, Arc::clone(&picture));
+        drop(turn);
         Ok(picture)
+    }
+
+    /// Memory for the largest picture. Those that are kept give theirs back first, the oldest before the others.
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(memory) = Arc::clone(&self.memory).try_acquire_many_owned(LARGEST) {
+                return Some(memory);
+            }
+            if self.all_kept().pop_front().is_none() {
+                break;
+            }
+        }
+        let memory = timeout(PATIENCE, Arc::clone(&self.memory).acquire_many_owned(LARGEST)).await;
+        memory.ok().and_then(Result::ok)
+    }
+
+    /// Why a picture cannot be decoded, where that was found out: the same bytes are not tried again and again.
+    fn is_undecoded(&self, key: &Key) -> Option<NoPicture> {
+        let known = self.undecoded.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter().find(|(of, _)| of == key);
+        found.map(|(_, none)| none.clone())
+    }
+
+    fn note_undecoded(&self, key: &Key, none: &NoPicture) {
+        if !matches!(none, NoPicture::Undecoded(_)) {
+            return;
+        }
+        let mut known = self.undecoded.lock().unwrap_or_else(PoisonError::into_inner);
+        known.push_back((key.clone(), none.clone()));
+        while known.len() > UNDECODED {
+            known.pop_front();
+        }
     }
 
     fn kept(&self, key: &Key) -> Option<Arc<Picture>> {
@@ -203,29 +251,39 @@ impl Pictures {
         };
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         match none {
+            // One stream may fail beside others: each failure would be a line.
+            None if logged.as_ref().is_some_and(|(_, at)| at.elapsed() < SAID_AGAIN) => {}
             None => *logged = None,
             Some(_) => {
-                if let Some(none) = none
-                    .filter(of_worker)
-                    .filter(|none| logged.as_ref() != Some(none))
-                {
+                let same = |none: &&NoPicture| logged.as_ref().is_some_and(|(before, _)| before == *none);
+                if let Some(none) = none.filter(of_worker).filter(|none| !same(none)) {
                     tracing::warn!("a viewer asked for a picture: {none}");
-                    *logged = Some(none.clone());
+                    *logged = Some((none.clone(), Instant::now()));
                 }
             }
         }
     }
 }
 
-/// Keeps a picture, and no more than [`KEPT`] bytes of all.
+/// Keeps a picture, and no more than [`KEPT`] units of all. What is larger than that is not kept, and pushes nothing out.
 fn keep(kept: &mut VecDeque<(Key, Arc<Picture>)>, key: Key, picture: Arc<Picture>) {
+    if units(&picture.bytes) > KEPT {
+        return;
+    }
     kept.push_back((key, picture));
-    let bytes = |kept: &VecDeque<(Key, Arc<Picture>)>| {
-        kept.iter().map(|(_, picture)| picture.bytes.len()).sum::<usize>()
+    let all = |kept: &VecDeque<(Key, Arc<Picture>)>| {
+        kept.iter()
+            .map(|(_, picture)| units(&picture.bytes))
+            .sum::<usize>()
     };
-    while bytes(kept) > KEPT {
+    while all(kept) > KEPT {
         kept.pop_front();
     }
+}
+
+/// Units of memory that a picture takes: one at least.
+fn units(bytes: &[u8]) -> usize {
+    bytes.len().div_ceil(UNIT).max(1)
 }
 
 fn refusal(none: &NoPicture) -> Refusal {
@@ -275,6 +333,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_cannot_be_decoded_is_remembered_and_the_rest_is_tried_again() {
+        let pictures = Pictures::of(MediaWorker::new("/nowhere".into()));
+        let key = |number: usize| ("live/a".parse().unwrap(), number.to_string());
+        let undecoded = NoPicture::Undecoded("damaged".to_owned());
+        pictures.note_undecoded(&key(0), &NoPicture::Late);
+        assert_eq!(pictures.is_undecoded(&key(0)), None);
+        for number in 0..=UNDECODED {
+            pictures.note_undecoded(&key(number), &undecoded);
+        }
+        assert_eq!(pictures.is_undecoded(&key(0)), None);
+        assert_eq!(pictures.is_undecoded(&key(1)), Some(undecoded));
+    }
+
     #[tokio::test]
     async fn the_pictures_that_are_kept_are_bounded_and_those_that_are_sent_hold_their_memory() {
         let pictures = Pictures::of(MediaWorker::new("/nowhere".into()));
@@ -295,12 +367,21 @@ mod tests {
             let picture = picture(100 << 10).await;
             keep(&mut pictures.all_kept(), key(number), picture);
         }
-        assert!(pictures.kept(&key(89)).is_none() && pictures.kept(&key(90)).is_some());
+        assert!(pictures.kept(&key(91)).is_none() && pictures.kept(&key(92)).is_some());
+        // Small ones hold a unit each, and there are no more of them.
+        for number in 100..400 {
+            let picture = picture(3 << 10).await;
+            keep(&mut pictures.all_kept(), key(number), picture);
+        }
+        assert_eq!(pictures.all_kept().len(), KEPT);
         let sent = picture(4 << 20).await;
-        // What is larger than all that is kept is sent, and not kept.
+        // What is larger than all that is kept is sent, and not kept; the others stay.
         keep(&mut pictures.all_kept(), key(100), sent.clone());
+        assert_eq!(pictures.all_kept().len(), KEPT);
+        assert_eq!(pictures.memory.available_permits(), UNITS / 2 - KEPT);
+        // The next one has the memory of those that are kept.
+        drop(pictures.room().await.unwrap());
         assert!(pictures.all_kept().is_empty());
-        assert_eq!(pictures.memory.available_permits(), UNITS / 2);
         drop(sent);
         assert_eq!(pictures.memory.available_permits(), UNITS);
         let mut buffer = [0; 2];
