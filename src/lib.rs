@@ -15,6 +15,7 @@ pub mod doors;
 
 pub mod access;
 pub mod event;
+pub mod fingerprint;
 pub mod format;
 mod https;
 pub mod media;

@@ -11,7 +11,7 @@ use crate::config::nearest;
 const LONGEST: usize = 1_024;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The rooms of this program: the names behind `edgereel::`.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 21] = [
     "access",
     "api",
     "channel",
@@ -22,6 +22,7 @@ const ROOMS: [&str; 20] = [
     "delivery",
     "doors",
     "event",
+    "fingerprint",
     "format",
     "https",
     "media",
