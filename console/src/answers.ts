@@ -61,6 +61,7 @@ export interface Recording {
   start: string;
   end: string;
   duration_s: number;
+  cover_s?: number;
   bytes: number;
   tracks: Track[];
   gaps_kept: boolean;

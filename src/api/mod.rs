@@ -22,6 +22,7 @@ mod encrypted;
 mod ends;
 mod events;
 mod figures;
+mod fingerprint;
 mod health;
 mod help;
 mod hls_keys;
@@ -55,6 +56,8 @@ use pace::Pace;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 pub use answer::{Answer, Code, Failure, MAX_ANSWER, without_service};
 pub use arguments::{MAX_REQUEST, Request};
@@ -102,6 +105,10 @@ pub struct Api {
     channels: channel::Channels,
     hls_keys: HlsKeys,
     jobs: job::Jobs,
+    /// For the search in fingerprints that goes on.
+    searches: Arc<Semaphore>,
+    /// Says that a fingerprint is asked for. Who makes them listens.
+    prints: Arc<tokio::sync::watch::Sender<()>>,
     pace: Arc<Mutex<Pace>>,
     /// The ticket of the request, if the request has an id and changes something.
     ticket: Option<Ticket>,
@@ -125,6 +132,8 @@ impl Api {
             channels: channel::Channels::default(),
             hls_keys: HlsKeys::default(),
             jobs: job::Jobs::default(),
+            searches: Arc::new(Semaphore::new(1)),
+            prints: Arc::new(tokio::sync::watch::Sender::new(())),
             pace: Arc::default(),
             ticket: None,
             caller: Caller::default(),

@@ -51,6 +51,17 @@ pub fn recording(row: &RecordingRow, address: Option<&str>) -> Recording {
         ranges: Vec::new(),
         more_ranges: None,
         form: row.form.told(),
+        cover_s: row
+            .chosen
+            .as_ref()
+            .and_then(|chosen| chosen.cover_ms)
+            .map(seconds),
+        thumbnails_s: row
+            .chosen
+            .iter()
+            .flat_map(|chosen| &chosen.thumbnails_ms)
+            .map(|at| seconds(*at))
+            .collect(),
         renditions: row.renditions.iter().map(delivery).collect(),
         url: base
             .as_ref()
@@ -95,6 +106,10 @@ pub(super) fn with_ranges(shown: &mut Recording, ranges: &[ComposedRange]) {
     shown.ranges = named.collect();
     let more = ranges.len().saturating_sub(MOST_RANGES);
     shown.more_ranges = (more > 0).then_some(more);
+}
+
+fn seconds(ms: u32) -> f64 {
+    f64::from(ms) / 1_000.0
 }
 
 fn gap(gap: &store::Gap) -> Gap {

@@ -3,8 +3,8 @@
 use super::answer::{Code, Failure};
 use super::command::Command;
 use super::{
-    audit, callback, category, channel, clip, device, help, job, recording, rule, store, stream, sync, task,
-    template, timeline, timeshift, token,
+    audit, callback, category, channel, clip, device, fingerprint, help, job, recording, rule, store, stream,
+    sync, task, template, timeline, timeshift, token,
 };
 use crate::config;
 
@@ -17,6 +17,7 @@ pub const GROUPS: &[(&str, &str)] = &[
         "job",
         "Show and cancel work that goes on behind its answer; export to the object store",
     ),
+    ("fingerprint", "Find recordings again by their pictures"),
     (
         "category",
         "Manage the tree of categories that recordings are filed in",
@@ -55,6 +56,7 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
         recording::COMMANDS,
         clip::COMMANDS,
         job::COMMANDS,
+        fingerprint::COMMANDS,
         category::COMMANDS,
         channel::COMMANDS,
         task::COMMANDS,

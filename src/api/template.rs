@@ -84,6 +84,11 @@ const PUT: &[Argument] = &[
         "with compose: delete these recordings once that one is durable, and deliver none of them before; default false",
     ),
     takes(
+        "fingerprint",
+        Kind::Switch,
+        "make a fingerprint of each recording when it is over, and choose pictures that represent it; default false",
+    ),
+    takes(
         "time_zone",
         Kind::Text,
         "the time zone of the template's clock, as in Asia/Shanghai",

@@ -52,6 +52,7 @@ pub(crate) fn closed_row() -> RecordingRow {
         composed: false,
         form: Default::default(),
         also: Vec::new(),
+        chosen: None,
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Output {
     /// The recordings of the session are deleted once that one is durable.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compose_drop: bool,
+    /// Its recordings get a fingerprint.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fingerprint: bool,
     /// When its recordings are reviewed.
     #[serde(default, skip_serializing_if = "ReviewWhen::is_after")]
     pub review: ReviewWhen,
@@ -115,6 +118,7 @@ impl Output {
             encrypt: None,
             compose: false,
             compose_drop: false,
+            fingerprint: false,
             review: ReviewWhen::After,
         }
     }

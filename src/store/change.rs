@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AuditChange, DeliveryChange, JobChange, OutboxChange, Remembered, ToCompose};
+use super::{AuditChange, DeliveryChange, FingerprintChange, JobChange, OutboxChange, Remembered, ToCompose};
 use crate::event::Event;
 use crate::media::RecordingId;
 
@@ -56,6 +56,8 @@ pub enum Change {
     Audit(AuditChange),
     /// Changes a job.
     Job(JobChange),
+    /// Changes the fingerprint of a recording.
+    Fingerprint(FingerprintChange),
 }
 
 impl Change {

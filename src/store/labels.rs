@@ -159,6 +159,7 @@ mod tests {
             composed: false,
             form: Default::default(),
             also: Vec::new(),
+            chosen: None,
         }
     }
 

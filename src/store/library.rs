@@ -16,6 +16,7 @@ use super::verify::{self, Checked, Finding, Step};
 use super::{Asked, RecordingSpec, Rendition, Space, StoreError, TapeSpan, Wear, paths};
 use crate::config::{StreamSet, Streams};
 use crate::event::{Lack, Short};
+use crate::fingerprint::Chosen;
 use crate::format::fmp4;
 use crate::format::index::SampleIndex;
 use crate::format::{FileError, Gaps, JoinSource as _, Kept, SourceError, TapeSource, View, ViewSegment};
@@ -103,6 +104,8 @@ pub struct RecordingRow {
     pub form: Form,
     /// The other streams that it has tape of.
     pub also: Vec<StreamName>,
+    /// What represents it, if it has a fingerprint.
+    pub chosen: Option<Chosen>,
 }
 
 impl RecordingRow {

@@ -30,6 +30,7 @@
 //! | `composition` | recordings that are put together of ranges of tape |
 //! | `facts`, `sidecar`, `labels` | what people set of recordings; the files beside the tape that have it, too; where notes are in files |
 //! | `review` | which tape is held back from viewers |
+//! | `fingerprint` | the fingerprints of recordings, and the search in them |
 //! | `job` | work that goes on behind the answer of a command |
 //! | `wear` | what the storage device says of its wear |
 //! | `thin`, `deleted` | the parts of a deleted recording that others need; the list of deleted media |
@@ -48,6 +49,7 @@ mod disk;
 mod error;
 mod facts;
 mod figures;
+mod fingerprint;
 mod job;
 mod journal;
 mod labels;
@@ -99,6 +101,7 @@ pub use disk::{Disk, DiskFile, Entry, RealDisk, Space};
 pub use error::{Refused, StoreError};
 pub use facts::{CategoryChange, FactsCommand, FactsError};
 pub use figures::{KeptSpace, MissedCounts, RecordingCounts, TapeReach, Waiting, WaitingFormat};
+pub use fingerprint::{Fingerprint, FingerprintChange, Searched};
 pub use job::{Job, JobChange, JobRow, MOST_OPEN as MOST_OPEN_JOBS};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use listed::ListedSegment;

@@ -8,6 +8,7 @@ use super::query::Cursor;
 use super::short::{self, GAP, Stretch};
 use super::tally::{Bounds, Extent, Run, Tally};
 use super::{Asked, Rendition, TapeSpan};
+use crate::fingerprint::Chosen;
 use crate::media::{Micros, StreamName, Tracks};
 use crate::model::Note;
 
@@ -24,6 +25,8 @@ pub(super) struct Summary {
     composed: bool,
     /// How long a composition plays, as its row says.
     plays: Option<Micros>,
+    /// What represents it, and how much of its beginning was lost by then.
+    chosen: Option<(Chosen, Micros)>,
 }
 
 impl Summary {
@@ -42,6 +45,7 @@ impl Summary {
             utc_start: of.utc_start,
             composed: of.composed,
             plays: of.length.filter(|_| of.composed),
+            chosen: of.chosen,
             row: RecordingRow {
                 id: of.id,
                 stream: of.stream,
@@ -67,6 +71,7 @@ impl Summary {
                 composed: of.composed,
                 form: of.form,
                 also: Vec::new(),
+                chosen: None,
                 renditions: Vec::new(),
             },
         }
@@ -142,6 +147,8 @@ impl Summary {
         let open = self.row.state == RecordingState::Open;
         let short = |asked: Asked| short::of(&asked, start, &stretches, open);
         self.row.short = self.asked.and_then(short);
+        let chosen = self.chosen.take();
+        self.row.chosen = chosen.map(|(chosen, lost)| chosen.behind(self.row.lost.saturating_sub(lost)));
         (self.cursor, self.row)
     }
 

@@ -31,6 +31,7 @@ mod documents;
 mod door;
 mod encoders;
 mod faults;
+mod fingerprints;
 mod fleet;
 mod full;
 mod judge;

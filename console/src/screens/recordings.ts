@@ -146,7 +146,8 @@ function row(one: Recording, stops: (() => void)[]): HTMLElement {
     const sight = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       sight.disconnect();
-      void picture.show(`r/${one.id}/frame.mp4` + (one.duration_s < 2 ? "" : `?at=${Math.floor(one.duration_s / 2)}s`));
+      const at = one.cover_s === undefined ? `${Math.floor(one.duration_s / 2)}s` : `${Math.round(one.cover_s * 1000)}ms`;
+      void picture.show(`r/${one.id}/frame.mp4` + (one.duration_s < 2 ? "" : `?at=${at}`));
     });
     sight.observe(picture.element);
     stops.push(() => sight.disconnect(), () => picture.stop());

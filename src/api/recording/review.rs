@@ -146,7 +146,7 @@ impl Api {
     }
 
     /// True for a recording that the caller does not see, because it is held back.
-    pub(super) fn hides(&self, row: &RecordingRow) -> bool {
+    pub(in crate::api) fn hides(&self, row: &RecordingRow) -> bool {
         row.is_held_back() && !self.moderates_row(row)
     }
 

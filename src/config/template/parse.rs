@@ -78,6 +78,9 @@ pub struct TemplateSource {
     /// The recordings of a session are deleted once that one is durable, and are not delivered before the session is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     compose_drop: Option<bool>,
+    /// Each of its recordings gets a fingerprint when it is over: it is found again by its pictures, and shown by the best of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<bool>,
     /// When its recordings are reviewed: `before` viewers get them and they are delivered, or `after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     review: Option<ReviewWhen>,
@@ -342,6 +345,10 @@ impl TryFrom<TemplateSource> for Template {
                 return Err(refused("compose_drop", message.to_owned()));
             }
         }
+        if source.fingerprint == Some(true) && source.media == Some(Media::Audio) {
+            let message = "its recordings have no picture (media): leave fingerprint out";
+            return Err(refused("fingerprint", message.to_owned()));
+        }
         if source.review == Some(ReviewWhen::Before) && source.pseudo_live.is_some() {
             let message = "recordings are reviewed before viewers get them (review), and a channel would begin without that: leave \
                            pseudo_live out, and put the channel when they are passed";
@@ -390,6 +397,7 @@ fn output(source: &TemplateSource, format: Format) -> Result<Output, (&'static s
         encrypt,
         compose: source.compose.unwrap_or_default(),
         compose_drop: source.compose_drop.unwrap_or_default(),
+        fingerprint: source.fingerprint.unwrap_or_default(),
         review: source.review.unwrap_or_default(),
     })
 }

@@ -32,6 +32,7 @@ mod door;
 mod encrypted;
 mod events;
 mod files;
+mod fingerprints;
 mod flow;
 mod folder;
 mod fuzz;

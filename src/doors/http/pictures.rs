@@ -17,7 +17,7 @@ use super::query::Query;
 use super::range::Part;
 use super::sprites::Plans;
 use crate::media::StreamName;
-use crate::worker::{LARGEST_SIDE, MediaWorker, NoPicture, PICTURE, Sheet, Wanted};
+use crate::worker::{LARGEST_SIDE, MediaWorker, NoPicture, PICTURE, Sheet, Turn, Wanted};
 
 const MEDIA_TYPE: &str = "image/jpeg";
 /// The quality where none is asked for.
@@ -229,6 +229,11 @@ impl Pictures {
         while known.len() > UNDECODED {
             known.pop_front();
         }
+    }
+
+    /// Waits until the worker may be asked for something else than a viewer's picture.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, NoPicture> {
+        self.worker.turn().await
     }
 
     fn kept(&self, key: &Key) -> Option<Arc<Picture>> {

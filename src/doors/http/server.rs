@@ -15,6 +15,7 @@ use tracing::{error, warn};
 
 use super::connection::serve;
 use super::door::{Door, Inside};
+use super::fingerprints;
 use super::flow::Flow;
 use crate::access::{ConnectionPermit, Reason};
 use crate::config::Http;
@@ -123,6 +124,8 @@ impl Server {
             give_way();
             runtime.block_on(async {
                 let door = Door::new(inside, (of, at), limits);
+                // It ends with the runtime.
+                drop(tokio::spawn(fingerprints::make(Arc::clone(&door))));
                 self.run(&door, async {
                     let _ = stopped.await;
                 })

@@ -12,6 +12,7 @@ mod channel;
 mod channel_push;
 mod clip;
 mod device;
+mod fingerprint;
 mod health;
 mod help;
 mod job;
@@ -37,6 +38,7 @@ pub use clip::{ClipMade, ClipState};
 pub use device::{
     ConfigReloaded, ConfigShown, DeviceAbout, DeviceBroker, DeviceClock, LogLevel, LogLine, LogTail,
 };
+pub use fingerprint::{FingerprintFound, FingerprintMatch, FingerprintOf, FingerprintState};
 pub use health::{
     ClockHealth, Health, LinkHealth, OutboxHealth, ProcessHealth, ReviewHealth, StorageHealth, StreamHealth,
     SyncHealth,

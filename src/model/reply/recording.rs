@@ -85,6 +85,13 @@ pub struct Recording {
     /// How the ranges of a composition are played; absent where that is one after the other, and for other recordings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form: Option<Form>,
+    /// The moment of the picture that represents it, in seconds from its beginning, as `at` of `frame.jpg` takes it; absent where it has no
+    /// fingerprint, or only pictures that are black or flat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_s: Option<f64>,
+    /// The moments of up to five pictures that represent it and do not look alike; absent where there is no such picture.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thumbnails_s: Vec<f64>,
     /// Its deliveries.
     pub renditions: Vec<Delivery>,
     /// Where it plays, as HLS; null where no viewer can connect, when the recording is not on the box any more, and for a time lapse.
@@ -391,6 +398,6 @@ pub struct RecordingDeleted {
     pub still_delivered: usize,
 }
 
-fn is_zero(count: &usize) -> bool {
+pub(super) fn is_zero(count: &usize) -> bool {
     *count == 0
 }

@@ -158,6 +158,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Change(Change::Outbox(_)) => "outbox",
         Command::Change(Change::Remember(_)) => "remember",
         Command::Change(Change::Job(_)) => "job",
+        Command::Change(Change::Fingerprint(_)) => "fingerprint",
         Command::Change(Change::Audit(_)) => "audit",
         Command::Compose { .. } => "compose",
         Command::Facts(_) => "facts",

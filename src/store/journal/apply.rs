@@ -9,8 +9,8 @@ use super::outbox::{Result, execute, post, whole};
 use super::read::TAPE_END;
 use super::sql::{WHOLE, prepare};
 use super::{
-    audit, delivery, evict, facts, jobs, listeners, lists, owner, ranges, recordings, redate, review, shown,
-    tallies, thin, tracks,
+    audit, delivery, evict, facts, fingerprints, jobs, listeners, lists, owner, ranges, recordings, redate,
+    review, shown, tallies, thin, tracks,
 };
 use crate::event::{DeviceStarted, Event, PublishAbout, PublishOutcome, Recorded, Recovered, rfc3339};
 use crate::media::{Micros, PublishId, StreamName};
@@ -219,6 +219,7 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
         Change::Remember(request) => listeners::remember(db, request),
         Change::Audit(change) => audit::change(db, change),
         Change::Job(change) => jobs::change(db, change),
+        Change::Fingerprint(change) => fingerprints::change(db, change),
     }
 }
 

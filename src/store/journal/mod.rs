@@ -13,6 +13,7 @@ mod evict;
 mod facts;
 pub(super) mod fault;
 mod figures;
+mod fingerprints;
 mod held;
 mod jobs;
 mod lead_in;

@@ -3,10 +3,12 @@
 use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Params, Row, params};
 
+use super::fingerprints::chosen_of;
 use super::review::review_of;
 use super::sql::{WHOLE, prepare};
 use super::window::Window;
 use super::{Journal, facts, owner, tracks};
+use crate::fingerprint::Chosen;
 use crate::format::TrackBase;
 use crate::media::{
     ChunkNumbers, ChunkStart, Micros, PublishId, RecordingId, SegmentId, StreamName, TargetDuration, Tracks,
@@ -128,6 +130,8 @@ pub(in crate::store) struct RecordingData {
     pub(in crate::store) form: Form,
     /// What a review says of it.
     pub(in crate::store) review: Option<Review>,
+    /// What represents it, and how much of its beginning was lost when that was chosen.
+    pub(in crate::store) chosen: Option<(Chosen, Micros)>,
 }
 
 impl RecordingData {
@@ -165,7 +169,9 @@ pub(super) const SEGMENTS: &str = "segments s CROSS JOIN publishes p ON p.publis
 pub(super) const RECORDING: &str =
     "SELECT r.id, name, state, start, end, utc_offset + boot_zero + (start - tape_zero), protected & 1,
         paused, exact, spec, ends, recording, r.title, r.description, r.tags, r.category, r.custom, r.runs, r.length, r.bytes, r.composed,
-        r.review, r.review_reason, r.form, protected & 2
+        r.review, r.review_reason, r.form, protected & 2,
+        (SELECT f.chosen FROM fingerprints f WHERE f.recording = r.recording),
+        (SELECT f.lost FROM fingerprints f WHERE f.recording = r.recording)
     FROM recordings r CROSS JOIN publishes p ON p.publish = r.publish CROSS JOIN boots b ON b.boot = p.boot
         CROSS JOIN streams t ON t.stream = r.stream";
 
@@ -529,6 +535,7 @@ impl Journal {
             composed: self.col(row, 20)?,
             review: review_of(self.col(row, 21)?, self.col(row, 22)?),
             form: super::ranges::form_of(self.col(row, 23)?),
+            chosen: chosen_of(self.col(row, 25)?).zip(self.col(row, 26)?),
         })
     }
 

@@ -570,6 +570,38 @@ pub(super) const STEPS: &[&str] = &["
         UPDATE jobs SET state = 'failed', due = 1, reason = 'its recording was deleted or evicted before it was delivered'
             WHERE recording = old.id AND state = 'delivering';
     END;
+", "
+    -- By what recordings are found again by their pictures. due: it is to be made, or to be gone on with. blocks, keyframes: how many
+    -- there are; reached: up to where the recording was looked at, in milliseconds from its beginning; lost: how much of the beginning it
+    -- had lost at first; chosen: what represents it, as JSON, and none until all of it was looked at; reason: why it cannot be made.
+    CREATE TABLE fingerprints (
+        recording INTEGER PRIMARY KEY REFERENCES recordings ON DELETE CASCADE,
+        blocks    INTEGER NOT NULL DEFAULT 0,
+        keyframes INTEGER NOT NULL DEFAULT 0,
+        reached   INTEGER NOT NULL DEFAULT 0,
+        lost      INTEGER NOT NULL DEFAULT 0,
+        chosen    TEXT,
+        due       INTEGER NOT NULL DEFAULT 0,
+        reason    TEXT
+    ) STRICT;
+    CREATE INDEX fingerprints_due ON fingerprints (recording) WHERE due;
+    CREATE TRIGGER recordings_fingerprint AFTER UPDATE OF state ON recordings
+        WHEN new.state = 'closed' AND old.state = 'open' AND NOT new.composed AND new.whole IS NULL
+            AND iif(json_valid(new.spec), json_extract(new.spec, '$.reel.fingerprint'), 0) BEGIN
+        INSERT OR IGNORE INTO fingerprints (recording, due) VALUES (new.recording, 1);
+    END;
+    CREATE TRIGGER recordings_fingerprint_clip AFTER INSERT ON recordings
+        WHEN new.state = 'closed' AND NOT new.composed AND new.whole IS NULL
+            AND iif(json_valid(new.spec), json_extract(new.spec, '$.reel.fingerprint'), 0) BEGIN
+        INSERT OR IGNORE INTO fingerprints (recording, due) VALUES (new.recording, 1);
+    END;
+    -- keyframes: as `fingerprint::keyframe` draws them. Beside the others, so that a search reads nothing else.
+    CREATE TABLE fingerprint_blocks (
+        recording INTEGER NOT NULL REFERENCES fingerprints ON DELETE CASCADE,
+        block     INTEGER NOT NULL,
+        keyframes BLOB    NOT NULL,
+        PRIMARY KEY (recording, block)
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// The newest version that this edgereel writes and reads.
@@ -577,7 +609,8 @@ pub(super) const NEWEST: i64 = STEPS.len() as i64;
 
 /// The tables that are not read whole at a start: `indexes` holds nine tenths of the bytes. Each of their values has a checksum of its
 /// own.
-pub(super) const CHECKED_IN_USE: [&str; 3] = ["indexes", "chunk_lists", "fragment_lists"];
+pub(super) const CHECKED_IN_USE: [&str; 4] =
+    ["indexes", "chunk_lists", "fragment_lists", "fingerprint_blocks"];
 
 /// The tables that are read whole at every start: all others.
 pub(super) const CHECKED: &[&str] = &[
@@ -605,6 +638,7 @@ pub(super) const CHECKED: &[&str] = &[
     "deleting",
     "audit",
     "jobs",
+    "fingerprints",
 ];
 
 /// The version that a journal has; 0 is a new one.

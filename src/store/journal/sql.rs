@@ -49,7 +49,7 @@ mod plan {
     use rusqlite::Connection;
 
     /// Tables whose rows grow with the minutes, hours or events of the past.
-    const LONG: [&str; 7] = [
+    const LONG: [&str; 9] = [
         "segments",
         "recordings",
         "renditions",
@@ -57,10 +57,12 @@ mod plan {
         "chunk_lists",
         "fragment_lists",
         "notes",
+        "fingerprints",
+        "fingerprint_blocks",
     ];
 
     /// Indexes with so few rows that they may be read whole.
-    const SHORT: [&str; 9] = [
+    const SHORT: [&str; 10] = [
         "recordings_open",
         "recordings_added_up",
         "renditions_failed",
@@ -70,6 +72,7 @@ mod plan {
         "recordings_protected",
         "recordings_sidecar",
         "segments_cut",
+        "fingerprints_due",
     ];
 
     static JUDGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());

@@ -160,6 +160,10 @@ const NEVER: &[(&str, &str)] = &[
         "octet_length(id) <> 16 OR octet_length(recording) <> 16 OR octet_length(boot_id) <> 16 OR octet_length(ended_boot) <> 16
             OR json_array_length(iif(json_valid(streams), streams, '[]')) = 0 OR due NOT IN (0, 1)",
     ),
+    (
+        "fingerprints",
+        "blocks < 0 OR keyframes < 0 OR keyframes > blocks * 1024 OR reached NOT BETWEEN 0 AND 4294967295 OR lost < 0 OR due NOT IN (0, 1) OR NOT json_valid(chosen)",
+    ),
     ("pieces", "bytes < 0 OR crc NOT BETWEEN 0 AND 4294967295"),
     ("outbox", "NOT json_valid(body)"),
     ("callbacks", "NOT json_valid(body) OR sequence < 0"),

@@ -14,6 +14,7 @@ mod delivery;
 mod facts;
 mod facts_faults;
 mod faults;
+mod fingerprints;
 mod growing;
 mod in_step;
 mod instants;

@@ -85,6 +85,7 @@ pub(super) fn spec(
         encrypt,
         compose: false,
         compose_drop: false,
+        fingerprint: false,
         ..like.cloned().unwrap_or_else(|| Output::of(&formats))
     };
     if output.is_closed() && !wanted.form.is_joined() {
