@@ -94,6 +94,11 @@ const PUT: &[Argument] = &[
         "the time zone of the template's clock, as in Asia/Shanghai",
     )
     .of(ZONES),
+    takes(
+        "times",
+        Kind::Switch,
+        "give each MP4 a track that shows when each moment was, by the clock of time_zone; default false",
+    ),
     takes("hls", Kind::Object, WAYS),
     takes("mp4", Kind::Object, WAYS),
     takes("fmp4", Kind::Object, WAYS),

@@ -18,6 +18,7 @@
 //! | `mark` | what a stretch of a virtual file is made of, to know it again without reading it |
 //! | `plan` | a virtual file without its tape, to be opened again and again |
 //! | `still`, `picks` | one picture as a file; keyframes at chosen moments as a file |
+//! | `times` | what a clock on the wall shows at each moment of playing, for tracks of times |
 //! | `silence` | sound in which nothing is heard, where the tape has none |
 //! | `line`, `splice` | what formats share: a view on one time line, and a file put together while read |
 //! | `looked` | what is kept of a look at a file that grows, so that the next one reads what is new |
@@ -53,6 +54,7 @@ mod still;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod times;
 mod trim;
 mod view;
 

@@ -17,6 +17,7 @@ mod picture;
 mod time;
 mod timeline;
 mod units;
+mod zone;
 
 pub use chunk::{ChunkNumbers, ChunkStart, Chunker, SLOT, TargetDuration};
 pub use codec::{
@@ -34,3 +35,4 @@ pub(crate) use time::gcd;
 pub use time::{CLOCK_SET, MOST_COMMON, Micros, common_timescale, rescale};
 pub use timeline::{Exception, Timeline};
 pub use units::{Layout, avc_record, hevc_record, repaired};
+pub use zone::{Zone, ZoneError};

@@ -21,8 +21,8 @@ mod size;
 mod span;
 pub(crate) mod unit;
 mod when;
-mod zone;
 
+pub use crate::media::{Zone, ZoneError};
 pub use about::{About, Origin};
 pub use encrypt::Encrypt;
 pub use facts::{
@@ -42,4 +42,3 @@ pub use rtmp_url::{RtmpUrl, UrlError};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
 pub use when::When;
-pub use zone::{Zone, ZoneError};

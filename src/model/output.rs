@@ -32,6 +32,9 @@ pub struct Output {
     /// The time zone for splits on the clock and for names. UTC where there is no value.
     #[serde(default)]
     pub time_zone: Option<Zone>,
+    /// Its MP4 has a track of times.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub times: bool,
     /// How its HLS is encrypted, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypt: Option<Encrypt>,
@@ -115,6 +118,7 @@ impl Output {
             storage_time: None,
             key: None,
             time_zone: None,
+            times: false,
             encrypt: None,
             compose: false,
             compose_drop: false,

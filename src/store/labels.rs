@@ -8,8 +8,8 @@ use super::RecordingRow;
 use crate::format::hls::DatedNote;
 use crate::format::mp4::{Chapter, Labels};
 use crate::format::{Gaps, TapeSource, View};
-use crate::media::Micros;
-use crate::model::Words;
+use crate::media::{Micros, Zone};
+use crate::model::{Form, Words};
 
 impl RecordingRow {
     /// The words in the head of the file of all of the recording.
@@ -31,6 +31,7 @@ impl RecordingRow {
 
     fn labels_between(&self, (from, to): (Option<Micros>, Option<Micros>), gaps: Gaps) -> Labels {
         let text = |words: Option<&str>| words.map(str::to_owned);
+        let times = self.times(None);
         if self.composed {
             // Times of its ranges may be in any order: notes have their places in the whole file alone.
             let notes = self.facts.notes.iter().filter(|_| from.is_none() && to.is_none());
@@ -43,6 +44,7 @@ impl RecordingRow {
                         text: note.text.as_str().to_owned(),
                     })
                     .collect(),
+                times,
             };
         }
         let begins = from.map_or(0, |from| self.played(from, gaps));
@@ -61,7 +63,16 @@ impl RecordingRow {
                 .filter(|(at, _)| (begins..ends).contains(at))
                 .map(chapter)
                 .collect(),
+            times,
         }
+    }
+
+    /// The zone of the track of times of its MP4: where somebody asks for one, or else where its template says so. A time lapse has
+    /// none, for each of its pictures is of another second.
+    pub fn times(&self, asked: Option<bool>) -> Option<Zone> {
+        let output = &self.spec.output;
+        let is_wanted = asked.unwrap_or(output.times) && !matches!(self.form, Form::Lapse(_));
+        is_wanted.then(|| output.time_zone.clone().unwrap_or_default())
     }
 
     /// The notes between these times (UTC), with their times.
@@ -203,6 +214,23 @@ mod tests {
         assert_eq!(seconds(&other), [(1, "1"), (4, "4"), (4, "6"), (4, "12")]);
         let other = closed.labels_between((None, None), Gaps::Keep);
         assert_eq!(seconds(&other), [(1, "1"), (64, "4"), (66, "6"), (72, "12")]);
+    }
+
+    #[test]
+    fn there_are_times_where_the_template_or_somebody_wants_them() {
+        let mut row = row(Gaps::Close, 0);
+        let zone = |row: &RecordingRow, asked| row.times(asked).map(|zone| zone.to_string());
+        assert_eq!((zone(&row, None), row.labels().times), (None, None));
+        assert_eq!(zone(&row, Some(true)).as_deref(), Some("UTC"));
+        row.spec.output.times = true;
+        row.spec.output.time_zone = Some("Europe/Berlin".parse().unwrap());
+        assert_eq!(zone(&row, None).as_deref(), Some("Europe/Berlin"));
+        assert_eq!(
+            (row.labels().times, zone(&row, Some(false))),
+            (row.times(None), None)
+        );
+        row.form = Form::Lapse(crate::format::Lapse::new(60, 30).unwrap());
+        assert_eq!((zone(&row, None), zone(&row, Some(true))), (None, None));
     }
 
     #[test]

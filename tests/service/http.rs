@@ -93,6 +93,38 @@ fn a_file_has_the_bytes_of_an_export_in_every_format() {
 }
 
 #[test]
+fn an_mp4_has_a_track_of_times_where_somebody_asks_or_the_template_says_so() {
+    let recorded = recorded_with(
+        "[[template]]\nname = \"default\"\nformats = [\"mp4\"]\ntime_zone = \"Asia/Kolkata\"\n",
+    );
+    let path = |more: &str| format!("/r/{}.mp4{more}", recorded.id);
+    let of = |more: &str| get(recorded.door, &path(more), &[]);
+    let (without, with) = (of(""), of("?times=1"));
+    let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(has(&with.body, "tx3g") && has(&with.body, " +05:30") && !has(&without.body, "tx3g"));
+    assert_ne!(with.header("etag"), without.header("etag"));
+    assert!(of("?times=0").body == without.body);
+    assert!(exported(&recorded, "mp4", "a.mp4", &["--times"]) == with.body);
+    // Any range is that of the whole, also within the texts.
+    let at = with.body.windows(6).position(|part| part == b"+05:30").unwrap();
+    let (from, to) = (at - 100, at + 3_000);
+    let part = range(&recorded, &path("?times=1"), &format!("bytes={from}-{to}"));
+    assert!(part.status == 206 && part.body == with.body[from..=to]);
+    let part = of("?times=1&from=2s&to=5s");
+    assert!(has(&part.body, "tx3g") && part.body.len() < with.body.len());
+    let refused = get(recorded.door, &format!("/r/{}.m4a?times=1", recorded.id), &[]);
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["field"]),
+        (400, &"times".into())
+    );
+
+    let by_template = recorded_with("[[template]]\nname = \"default\"\nformats = [\"mp4\"]\ntimes = true\n");
+    let file = get(by_template.door, &format!("/r/{}.mp4", by_template.id), &[]);
+    assert!(has(&file.body, "tx3g") && has(&file.body, " +00:00"));
+    assert!(exported(&by_template, "mp4", "a.mp4", &[]) == file.body);
+}
+
+#[test]
 fn what_people_write_is_in_the_head_of_files_and_no_download_mixes_two_heads() {
     let recorded = recorded();
     let path = format!("/r/{}.mp4", recorded.id);

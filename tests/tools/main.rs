@@ -55,5 +55,6 @@ mod session;
 mod shells;
 mod stall;
 mod streams;
+mod times;
 mod timescales;
 mod unit;

@@ -21,7 +21,7 @@ struct Path {
     codes: &'static [Code],
 }
 
-const FILE: &[&str] = &["recording", "format", "from", "to", "part", "download"];
+const FILE: &[&str] = &["recording", "format", "from", "to", "part", "times", "download"];
 const MEDIA: &[Code] = &[
     Code::BadRequest,
     Code::Unauthorized,
@@ -536,6 +536,10 @@ fn parameter(name: &str) -> Value {
             "Which of the files, where the coding changes in the middle of it; from 1 on.",
             json!({ "type": "integer", "minimum": 1 }),
         ),
+        "times" => (
+            "With 1, an MP4 has a track that shows when each moment was; with 0, it has none. Default is what the template says.",
+            json!({ "type": "string", "enum": ["1", "0"] }),
+        ),
         "download" => (
             "With 1, browsers save it as a file.",
             json!({ "type": "string", "enum": ["1"] }),
@@ -558,6 +562,7 @@ fn parameter(name: &str) -> Value {
         "delay",
         "starttime",
         "part",
+        "times",
         "download",
         "width",
         "height",

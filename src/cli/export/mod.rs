@@ -21,7 +21,7 @@ use crate::config::Span;
 use crate::event::rfc3339;
 use crate::format::mp4::Labels;
 use crate::format::{Change, Format, Gaps, Lapse, MAX_RANGES, TapeSource, View};
-use crate::media::{Micros, RecordingId, TrackKind};
+use crate::media::{Micros, RecordingId, TrackKind, Zone};
 use crate::model::When;
 use crate::store::{Library, LibrarySource};
 
@@ -73,6 +73,10 @@ pub(super) struct Export {
     #[arg(long, value_name = "N", requires = "timelapse", default_value_t = Lapse::USUAL_FPS,
         value_parser = clap::value_parser!(u32).range(bounds(&Lapse::FPS)))]
     fps: u32,
+    /// Add a track to an MP4 that shows when each moment was, by the clock of the template's time zone. Players show it when
+    /// somebody chooses it among the subtitles. The template can say this for all of its recordings.
+    #[arg(long, conflicts_with = "timelapse")]
+    times: bool,
     /// The file to make (for HLS, the folder); `-` is standard output. aac makes M4A unless the name ends in .aac.
     #[arg(short, long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     output: PathBuf,
@@ -98,6 +102,7 @@ impl Export {
         };
         let ranges = self.ranges()?;
         let library = self.store.library()?;
+        let times = self.times(&library, &ranges, format)?;
         self.expect_joined(&library, &ranges, format)?;
         let (mut view, bytes) = joined(&library, &ranges)?;
         if let Some(gaps) = self.gaps {
@@ -141,6 +146,8 @@ impl Export {
                 Some(row) => row.labels(),
                 None => Labels::default(),
             };
+            let times = times.clone();
+            let labels = Labels { times, ..labels };
             write(
                 view,
                 &labels,
@@ -153,6 +160,20 @@ impl Export {
         });
         bar.finish_and_clear();
         result.context(of_what)
+    }
+
+    /// The zone of the track of times, if the file is to have one. Of several recordings the first one decides.
+    fn times(&self, library: &Library, ranges: &[Range], format: Format) -> anyhow::Result<Option<Zone>> {
+        let Some(range) = ranges.first().filter(|_| self.timelapse.is_none()) else {
+            return Ok(None);
+        };
+        let times = library.find(&range.recording)?.times(self.times.then_some(true));
+        if self.times && (format != Format::Mp4 || times.is_none()) {
+            bail!(
+                "only an MP4 has a track of times, and that of a time lapse has none: leave --times out, or use --format mp4"
+            );
+        }
+        Ok(times)
     }
 
     /// Refuses what there is not of a composition that is played in another way than its tape.

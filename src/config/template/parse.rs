@@ -66,6 +66,9 @@ pub struct TemplateSource {
     /// The time zone of its clock, as in `Asia/Shanghai`.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<Zone>,
+    /// MP4 has a track that shows when each moment was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    times: Option<bool>,
     /// How far back viewers may go by time shift, as in `7d`. Without it, as far as there is tape.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_shift: Option<Span>,
@@ -394,6 +397,7 @@ fn output(source: &TemplateSource, format: Format) -> Result<Output, (&'static s
         storage_time: ways.storage_time,
         key: ways.key,
         time_zone: source.time_zone.clone(),
+        times: source.times.unwrap_or_default(),
         encrypt,
         compose: source.compose.unwrap_or_default(),
         compose_drop: source.compose_drop.unwrap_or_default(),

@@ -21,8 +21,8 @@ use super::query::Query;
 use super::range::Part;
 use crate::format::mp4::Labels;
 use crate::format::{FileError, FileFormat, Plan, VirtualFile};
-use crate::media::{Micros, RecordingId, TrackKind};
-use crate::model::{When, recording_path};
+use crate::media::{Micros, RecordingId, TrackKind, Zone};
+use crate::model::{Form, When, recording_path};
 use crate::store::{Deletion, Library, LibrarySource, RecordingRow, RecordingState, StoreError};
 
 /// The header with the number of files, where there are several.
@@ -35,6 +35,8 @@ pub(super) struct Range {
     to: Option<When>,
     /// The number of the file, from 1.
     part: usize,
+    /// Whether it is to have a track of times. Nothing where the template decides.
+    times: Option<bool>,
 }
 
 /// A file that a response sends.
@@ -79,6 +81,7 @@ impl Range {
             from: query.read("from", TIME)?,
             to: query.read("to", TIME)?,
             part: part.unwrap_or(1),
+            times: query.value("times").map(|_| query.is_set("times")),
         })
     }
 }
@@ -138,6 +141,9 @@ pub(super) async fn file(
 ) -> Result<Answer, Refusal> {
     encrypted::in_clear(door, row)?;
     let range = Range::parse(query)?;
+    if range.times == Some(true) {
+        timed(row, format)?;
+    }
     if format != FileFormat::Mp4 {
         joined(row)?;
     }
@@ -170,6 +176,17 @@ pub(super) async fn file(
     Ok(answer)
 }
 
+/// Refuses a track of times where there cannot be one.
+fn timed(row: &RecordingRow, format: FileFormat) -> Result<(), Refusal> {
+    if format == FileFormat::Mp4 && !matches!(row.form, Form::Lapse(_)) {
+        return Ok(());
+    }
+    Err(Refusal::parameter(
+        "times",
+        "times: only an MP4 has a track of times, and that of a time lapse has none: leave times out, or ask for .mp4",
+    ))
+}
+
 /// Refuses what there is not of a composition that is played in another way than its tape.
 pub(super) fn joined(row: &RecordingRow) -> Result<(), Refusal> {
     if row.form.is_joined() {
@@ -197,11 +214,12 @@ async fn find(
     }
     let is_open = row.state == RecordingState::Open;
     let grows = is_open && to.is_none_or(|to| to > row.end);
+    let times = row.times(range.times);
     let has_labels = matches!(format, FileFormat::Mp4 | FileFormat::M4a);
     let version = Version {
         start: row.start,
         grown: grows.then_some((row.end, row.bytes)),
-        labels: if has_labels { mark_of(row) } else { 0 },
+        labels: if has_labels { mark_of(row, &times) } else { 0 },
     };
     let key = Key {
         recording: row.id,
@@ -210,6 +228,7 @@ async fn find(
             from,
             to,
             part: range.part,
+            times: times.is_some(),
         },
     };
     if let Some(Layout::File(file)) = door.layouts.find(&key, version, Instant::now()) {
@@ -231,20 +250,19 @@ async fn find(
         let ranges = of
             .ranges_of(&view, is_part)
             .map_err(|error| of_store(&error.into()))?;
-        lay_out(view, format, range.part, is_labelled.then_some((&of, is_part))).map(
-            |(plan, source, parts)| {
-                LaidFile {
-                    parts,
-                    etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
-                    plan,
-                    source,
-                    // The times of a film are not those of its tape.
-                    end: if of.form.is_joined() { end } else { of.end },
-                    ranges,
-                    front: Front::default(),
-                }
-            },
-        )
+        let labelled = is_labelled.then_some((&of, is_part));
+        lay_out(view, (format, range.part), labelled, times).map(|(plan, source, parts)| {
+            LaidFile {
+                parts,
+                etag: format!("\"{recording}-{}-{}\"", format.extension(), plan.tag()),
+                plan,
+                source,
+                // The times of a film are not those of its tape.
+                end: if of.form.is_joined() { end } else { of.end },
+                ranges,
+                front: Front::default(),
+            }
+        })
     };
     let file = Arc::new(door.read(read).await?);
     door.keep(key, version, Layout::File(file.clone()));
@@ -287,9 +305,13 @@ pub(super) fn view(
     }
 }
 
-/// A mark of what people wrote about a recording that is in the head of its files; 0 where there is nothing.
-fn mark_of(row: &RecordingRow) -> u64 {
-    let labels = row.labels();
+/// A mark of what people wrote about a recording that is in the head of its files, and of its track of times; 0 where there is
+/// nothing.
+fn mark_of(row: &RecordingRow, times: &Option<Zone>) -> u64 {
+    let labels = Labels {
+        times: times.clone(),
+        ..row.labels()
+    };
     if labels == Labels::default() {
         return 0;
     }
@@ -301,9 +323,9 @@ fn mark_of(row: &RecordingRow) -> u64 {
 /// Lays a file out. Reads every index of the view; blocks.
 fn lay_out(
     view: View,
-    format: FileFormat,
-    part: usize,
+    (format, part): (FileFormat, usize),
     labelled: Option<(&RecordingRow, bool)>,
+    times: Option<Zone>,
 ) -> Result<(Plan, LibrarySource, usize), Refusal> {
     let view = match format {
         FileFormat::M4a | FileFormat::Adts => view.only(TrackKind::Audio),
@@ -325,6 +347,7 @@ fn lay_out(
         Some((row, _)) => row.labels(),
         None => Labels::default(),
     };
+    let labels = Labels { times, ..labels };
     let plan = Plan::labelled(format, view, &labels).map_err(|error| of_file(&error))?;
     Ok((plan, source, count))
 }

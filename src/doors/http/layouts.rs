@@ -41,6 +41,8 @@ pub(super) enum What {
         from: Option<Micros>,
         to: Option<Micros>,
         part: usize,
+        /// True with a track of times.
+        times: bool,
     },
     /// The HLS of the recording, or of the part of it from and to these times (UTC), for a viewer that may not have more.
     Folder {

@@ -128,12 +128,18 @@ pub(in crate::format) fn put_mdhd(out: &mut Vec<u8>, times: Times, timescale: u3
 
 /// `hdlr` (§8.4.3) of a track, with a name for people.
 pub(in crate::format) fn put_hdlr(out: &mut Vec<u8>, kind: TrackKind, name: &str) {
+    let handler = match kind {
+        TrackKind::Video => b"vide",
+        TrackKind::Audio => b"soun",
+    };
+    put_handler(out, handler, name);
+}
+
+/// The same of a track of any kind.
+pub(in crate::format) fn put_handler(out: &mut Vec<u8>, handler: &[u8; 4], name: &str) {
     full(out, b"hdlr", 0, 0, |out| {
         out.put_u32(0);
-        out.put_slice(match kind {
-            TrackKind::Video => b"vide",
-            TrackKind::Audio => b"soun",
-        });
+        out.put_slice(handler);
         out.put_bytes(0, 12);
         out.put_slice(name.as_bytes());
         out.put_u8(0);
@@ -146,6 +152,11 @@ pub(in crate::format) fn put_media_header(out: &mut Vec<u8>, kind: TrackKind) {
         TrackKind::Video => full(out, b"vmhd", 0, 1, |out| out.put_u64(0)),
         TrackKind::Audio => full(out, b"smhd", 0, 0, |out| out.put_u32(0)),
     }
+    put_data_reference(out);
+}
+
+/// The same `dinf`, for media of any kind.
+pub(in crate::format) fn put_data_reference(out: &mut Vec<u8>) {
     boxed(out, b"dinf", |out| {
         full(out, b"dref", 0, 0, |out| {
             out.put_u32(1);

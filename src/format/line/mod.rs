@@ -13,6 +13,7 @@
 //! millisecond and for both tracks alike, so that a break never moves sound against picture. `seam` decides where a publish
 //! begins, and how long a kept gap is. `sound` puts silence where sound alone would have a gap.
 
+mod dated;
 mod heard;
 mod laid;
 mod laying;

@@ -16,7 +16,10 @@ const EPOCH: i64 = 2_082_844_800;
 const FLAGS: u32 = 3;
 
 /// The track is in the movie, and players show it only when somebody chooses it.
-const OTHER_FLAGS: u32 = 2;
+pub(super) const OTHER_FLAGS: u32 = 2;
+
+/// The number of the group of tracks of text. Apple's players list only tracks that have one.
+pub(super) const TEXTS: u16 = 3;
 
 /// A track of the file: the recording that it is of, counted from 0, and what it has.
 #[derive(Clone, Copy)]
@@ -80,9 +83,8 @@ pub(super) fn ftyp(pictures: impl Iterator<Item = VideoCodec>) -> Vec<u8> {
 }
 
 /// `mvhd` (§8.2.2).
-pub(super) fn mvhd(created: u64, (timescale, duration): (u32, u64), sides: u32) -> Vec<u8> {
+pub(super) fn mvhd(created: u64, (timescale, duration): (u32, u64), next_track: u32) -> Vec<u8> {
     let mut out = Vec::new();
-    let next_track = sides.saturating_mul(2).saturating_add(1);
     put_mvhd(&mut out, times(created, duration), timescale, next_track);
     out
 }

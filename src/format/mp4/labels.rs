@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::Micros;
+use crate::media::{Micros, Zone};
 
 use super::boxes::{full, plain};
 
@@ -27,6 +27,9 @@ pub struct Labels {
     pub description: Option<String>,
     /// The chapters, in the order of their beginnings.
     pub chapters: Vec<Chapter>,
+    /// The zone of a track of times, in MP4 with pictures. Nothing for a file without that track.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<Zone>,
 }
 
 /// A chapter of a file. It ends where the next one begins.

@@ -11,6 +11,7 @@ use super::edit::{Edit, MICROSECONDS};
 use super::labels::{self, Labels};
 use super::side::{Laid, Side};
 use super::table::{self, Table};
+use super::times::{self, Times};
 
 /// The parts of an MP4 file: boxes and slices of tables, then the media of each fragment.
 pub struct Layout {
@@ -18,6 +19,7 @@ pub struct Layout {
     pieces: Vec<Piece>,
     /// The fragments in the order of the file, each with the number of its side. Empty where there is one side.
     order: Vec<(u32, u32)>,
+    times: Option<Times>,
     parts: Parts,
 }
 
@@ -30,6 +32,8 @@ enum Piece {
         kind: TrackKind,
         stretch: u32,
     },
+    /// Samples of the track of times: the first one, and how many.
+    Times(u64, u64),
 }
 
 /// Boxes whose lengths are known, though not all of their bytes.
@@ -51,8 +55,12 @@ impl Layout {
             sides,
             pieces: Vec::new(),
             order: Vec::new(),
+            times: None,
             parts: Parts::default(),
         };
+        if let (Some(zone), Some(side)) = (&labels.times, layout.pictured()) {
+            layout.times = Times::of(side, tape.view(), (timescale, layout.lasts()), zone)?;
+        }
         if layout.sides.len() > 1 {
             layout.interleave(tape)?;
         }
@@ -123,13 +131,35 @@ impl Layout {
         }
     }
 
+    /// The first side with pictures.
+    fn pictured(&self) -> Option<&Side> {
+        self.sides.iter().find(|side| side.size().is_some())
+    }
+
+    /// How long the file is played, in ticks of the movie.
+    fn lasts(&self) -> u64 {
+        let edits = self.sides.iter().flat_map(|side| &side.tracks);
+        edits.map(|(_, edit)| edit.end()).max().unwrap_or(0)
+    }
+
     /// Everything before the media.
     fn front(&self, timescale: u32, labels: &Labels, (media, wide): (u64, bool)) -> Tree {
-        let edits = self.sides.iter().flat_map(|side| &side.tracks);
-        let duration = edits.map(|(_, edit)| edit.end()).max().unwrap_or(0);
+        let duration = self.lasts();
         let created = self.sides.iter().map(|side| side.created).min().unwrap_or(0);
-        let count = fitted!(self.sides.len(), "the recordings of a file");
-        let mut moov = vec![Tree::made(boxes::mvhd(created, (timescale, duration), count))];
+        let count: u32 = fitted!(self.sides.len(), "the recordings of a file");
+        let next = count.saturating_mul(2).saturating_add(1);
+        let texts = self.times.as_ref().zip(self.pictured().and_then(Side::size));
+        let texts = texts.map(|(times, size)| {
+            let track = times::Track {
+                id: next,
+                created,
+                timescale,
+                size,
+            };
+            (times, track)
+        });
+        let next = next.saturating_add(u32::from(texts.is_some()));
+        let mut moov = vec![Tree::made(boxes::mvhd(created, (timescale, duration), next))];
         let mut known = Vec::new();
         for (number, side) in (0_u32..).zip(&self.sides) {
             for (kind, edit) in &side.tracks {
@@ -146,13 +176,29 @@ impl Layout {
             }
         }
         let end = i64::try_from(duration).unwrap_or(i64::MAX);
-        moov.push(Tree::made(labels::udta(
-            labels,
-            rescale(end, timescale, MICROSECONDS),
-        )));
+        let udta = Tree::made(labels::udta(labels, rescale(end, timescale, MICROSECONDS)));
+        let ftyp = Tree::made(boxes::ftyp(self.sides.iter().filter_map(Side::codec)));
+        let mut samples = Tree::sequence([]);
+        if let Some((times, track)) = texts {
+            // The place of the samples is behind the moov, and its length is known before it says so.
+            let trak = times.trak(&track, 0).len() as u64;
+            let others = moov
+                .iter()
+                .map(|tree| tree.len)
+                .fold(udta.len, u64::saturating_add);
+            let before = ftyp
+                .len
+                .saturating_add(others)
+                .saturating_add(trak)
+                .saturating_add(8);
+            moov.push(Tree::made(times.trak(&track, times::offset(before))));
+            samples = Tree::container(b"mdat", times.groups().map(Tree::times));
+        }
+        moov.push(udta);
         Tree::sequence([
-            Tree::made(boxes::ftyp(self.sides.iter().filter_map(Side::codec))),
+            ftyp,
             Tree::container(b"moov", moov),
+            samples,
             Tree::made(boxes::header(b"mdat", media)),
         ])
     }
@@ -262,6 +308,11 @@ impl Script for Layout {
                     out.write(&self.slice((side, *stretch as usize), (*table, *kind), tape)?);
                 }
             }
+            Some(Piece::Times(first, count)) => {
+                if let Some(times) = &self.times {
+                    out.write(&times.samples((*first, *count)));
+                }
+            }
             None => {
                 if let Some((side, number)) = self.fragment(part - self.pieces.len())
                     && let Some(media) = side.line.parts.get(number)
@@ -302,6 +353,11 @@ impl Script for Layout {
                     .into_iter()
                     .for_each(|stretch| stretch.track(*kind).mark(marker));
             }
+            Some(Piece::Times(first, count)) => {
+                if let Some(times) = &self.times {
+                    times.mark((*first, *count), marker);
+                }
+            }
             None => (),
         }
     }
@@ -309,7 +365,7 @@ impl Script for Layout {
     fn weight(&self) -> usize {
         let pieces = self.pieces.iter().map(|piece| match piece {
             Piece::Made(bytes) => size_of::<Piece>() + bytes.len(),
-            Piece::Slice { .. } => size_of::<Piece>(),
+            Piece::Slice { .. } | Piece::Times(..) => size_of::<Piece>(),
         });
         let sides = self
             .sides
@@ -318,12 +374,13 @@ impl Script for Layout {
         sides.sum::<usize>()
             + size_of_val(self.order.as_slice())
             + self.parts.weight()
+            + self.times.as_ref().map_or(0, Times::weight)
             + pieces.sum::<usize>()
     }
 
     fn segment_of(&self, part: usize) -> usize {
         match self.pieces.get(part) {
-            Some(Piece::Made(_)) => 0,
+            Some(Piece::Made(_) | Piece::Times(..)) => 0,
             Some(Piece::Slice { side, stretch, .. }) => {
                 let first = self.side(*side).map_or(0, |side| side.first);
                 first.saturating_add(*stretch as usize)
@@ -342,6 +399,14 @@ impl Tree {
         let len = bytes.len() as u64;
         Self {
             pieces: vec![(Piece::Made(bytes), len)],
+            len,
+        }
+    }
+
+    fn times((first, count): (u64, u64)) -> Self {
+        let len = Times::len(count);
+        Self {
+            pieces: vec![(Piece::Times(first, count), len)],
             len,
         }
     }

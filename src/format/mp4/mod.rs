@@ -11,6 +11,9 @@
 //! A view of recordings [in step](View::in_step) makes one file with the tracks of all: each recording is a `side` of it. Fragments
 //! stand in the order in which they are played, and the edit lists begin with nothing where a recording began later.
 //!
+//! A file can have a track of [times](Labels::times). Its samples stand in an `mdat` of their own in front of the media: like the
+//! tables, they are known only when the recording is complete.
+//!
 //! [`read`] is the other direction, for `edgereel publish FILE.mp4`.
 
 mod boxes;
@@ -20,6 +23,7 @@ mod layout;
 pub mod read;
 mod side;
 mod table;
+mod times;
 
 use crate::format::line::Tape;
 use crate::format::splice::Spliced;

@@ -36,6 +36,8 @@ pub(super) struct Side {
     pub(super) created: u64,
     /// UTC of the zero of its line.
     utc: Micros,
+    /// When the zero of its line is played, in microseconds.
+    zero: Micros,
 }
 
 impl Side {
@@ -80,6 +82,8 @@ impl Side {
         let first = begins.iter().copied().min().unwrap_or(0);
         for (side, begins) in sides.iter_mut().zip(begins) {
             let later = begins.saturating_sub(first).unsigned_abs();
+            let later_us = rescale(begins.saturating_sub(first), timescale, MICROSECONDS);
+            side.zero = side.zero.saturating_add(later_us);
             side.tracks.iter_mut().for_each(|(_, edit)| edit.delay(later));
         }
         Ok((sides, timescale))
@@ -119,6 +123,7 @@ impl Side {
         });
         let side = Self {
             utc: utc_of(&line, segments),
+            zero: rescale(time.zero(), timescale, MICROSECONDS).saturating_neg(),
             line,
             first: laid.first,
             name: laid.name,
@@ -133,6 +138,20 @@ impl Side {
     pub(super) fn edit(&self, kind: TrackKind) -> Option<&Edit> {
         let mut tracks = self.tracks.iter();
         tracks.find(|(own, _)| *own == kind).map(|(_, edit)| edit)
+    }
+
+    /// When a time of its line is played, in microseconds.
+    pub(super) fn plays(&self, line: Micros) -> Micros {
+        self.zero.saturating_add(line)
+    }
+
+    /// Width and height of its pictures.
+    pub(super) fn size(&self) -> Option<(u32, u32)> {
+        let track = self.edit(TrackKind::Video).and(self.line.video.as_ref())?;
+        match track.configs.first() {
+            Some(Config::Video(config)) => Some(config.display_size()),
+            _ => None,
+        }
     }
 
     /// The codec of its pictures.

@@ -1,6 +1,7 @@
 //! Time zones by their names.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use jiff::civil::DateTime;
@@ -86,7 +87,7 @@ impl Zone {
     }
 
     /// How far the clock on the wall is ahead of UTC, in microseconds.
-    fn ahead(&self, utc: i64) -> Option<i64> {
+    pub(crate) fn ahead(&self, utc: i64) -> Option<i64> {
         let time = Timestamp::from_microsecond(utc).ok()?;
         Some(i64::from(self.zone.to_offset(time).seconds()) * 1_000_000)
     }
@@ -127,6 +128,12 @@ impl PartialEq for Zone {
 }
 
 impl Eq for Zone {}
+
+impl Hash for Zone {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
 
 impl Default for Zone {
     fn default() -> Self {
