@@ -16,12 +16,15 @@ pub(crate) fn unset(lab: &mut Lab, report: &mut Report) {
     // 1970.
     lab.guest()
         .shell("systemctl stop edgereel; date -s @60; systemctl start edgereel");
-    let year = lab.guest().shell("date +%Y");
+    // systemd-timesyncd may come back meanwhile, and set the day of its build again: either is far from the right time.
+    let shown = lab.guest().shell("date '+%s %Y'");
+    let (seconds, year) = shown.trim().split_once(' ').unwrap();
+    let apart = seconds.parse::<i64>().unwrap().abs_diff(now());
     report.line(
         "boots without the time",
         "records all the same",
-        format!("in {}", year.trim()),
-        year.trim() == "1970",
+        format!("in {year}"),
+        apart > 86_400,
     );
 
     let push = lab.push("live/clock");
