@@ -25,4 +25,5 @@ pub mod store;
 pub mod timeshift;
 pub mod tls;
 mod watch;
+pub mod work;
 pub mod worker;

@@ -86,6 +86,7 @@ use crate::delivery::Uploader;
 use crate::media::{Micros, RecordingId};
 use crate::recorder::{Recorder, StreamStatus};
 use crate::store::{AuditId, Clock, Library, Reader, Store, StoreError};
+use crate::work::Waits;
 
 /// The longest time that a door waits for the storage device.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -109,6 +110,7 @@ pub struct Api {
     searches: Arc<Semaphore>,
     /// Says that a fingerprint is asked for. Who makes them listens.
     prints: Arc<tokio::sync::watch::Sender<()>>,
+    work: Waits,
     pace: Arc<Mutex<Pace>>,
     /// The ticket of the request, if the request has an id and changes something.
     ticket: Option<Ticket>,
@@ -134,6 +136,7 @@ impl Api {
             jobs: job::Jobs::default(),
             searches: Arc::new(Semaphore::new(1)),
             prints: Arc::new(tokio::sync::watch::Sender::new(())),
+            work: Waits::default(),
             pace: Arc::default(),
             ticket: None,
             caller: Caller::default(),
@@ -172,6 +175,16 @@ impl Api {
     /// The streams on the air.
     pub fn streams(&self) -> Vec<StreamStatus> {
         self.recorder.status()
+    }
+
+    /// Why jobs wait that need the media worker, and how they begin.
+    pub fn work(&self) -> &Waits {
+        &self.work
+    }
+
+    /// Delivery, as it is now.
+    pub fn delivery(&self) -> Option<Uploader> {
+        self.uploader().ok()
     }
 
     fn uploader(&self) -> Result<Uploader, Failure> {

@@ -7,6 +7,7 @@ mod hook;
 mod list;
 mod review;
 mod search;
+mod still;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -18,6 +19,7 @@ use self::facts::{set, tag};
 use self::list::{get, get_alone, list, list_alone};
 use self::review::review;
 use self::search::{search, search_alone};
+pub(super) use self::still::{STILL, still};
 
 use super::Api;
 use super::answer::{Code, Failure};

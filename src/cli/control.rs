@@ -41,6 +41,12 @@ const STANDS_FOR: &[StandsFor] = &[
         command: "export.create",
         said: None,
     },
+    StandsFor {
+        group: "job",
+        name: "stills",
+        command: "still.create",
+        said: None,
+    },
 ];
 
 /// Commands with an argument that holds a secret.

@@ -299,6 +299,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Make an MP4 of a minute, and deliver it to the object store",
             ),
             (
+                "edgereel job stills --recording last --count 10",
+                "Deliver ten pictures of the newest recording",
+            ),
+            (
                 "edgereel job list --state delivering",
                 "How far the jobs are, and why they wait",
             ),

@@ -11,7 +11,7 @@ use crate::config::nearest;
 const LONGEST: usize = 1_024;
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The rooms of this program: the names behind `edgereel::`.
-const ROOMS: [&str; 21] = [
+const ROOMS: [&str; 22] = [
     "access",
     "api",
     "channel",
@@ -32,6 +32,7 @@ const ROOMS: [&str; 21] = [
     "timeshift",
     "tls",
     "watch",
+    "work",
     "worker",
 ];
 /// The doors: the names behind `edgereel::doors::`.

@@ -49,6 +49,7 @@ pub struct Service {
     /// The task that makes one recording more of each session that is over.
     sessions: JoinHandle<()>,
     jobs: JoinHandle<()>,
+    work: JoinHandle<()>,
     admission: Arc<Admission>,
     /// The certificate that RTMPS proves itself with.
     identity: Identity,
@@ -201,6 +202,7 @@ impl Service {
         self.channels.abort();
         self.sessions.abort();
         self.jobs.abort();
+        self.work.abort();
         self.recorder.stop();
         if let Some(stop) = self.stop_server.take() {
             let _ = stop.send(());

@@ -37,13 +37,13 @@ pub(super) async fn open(
     (config, taken_port): (&Config, TakenPort),
     api: &Api,
     recorder: &Recorder,
-    (store, clock): (&Store, &Arc<dyn Clock>),
+    (store, clock, worker): (&Store, &Arc<dyn Clock>, &Arc<MediaWorker>),
     dates: Vec<(String, String)>,
 ) -> Option<Viewing> {
     if !config.http.is_on() {
         return None;
     }
-    match try_to_open((config, taken_port), api, recorder, (store, clock), dates).await {
+    match try_to_open((config, taken_port), api, recorder, (store, clock, worker), dates).await {
         Ok(viewing) => {
             for url in viewing.running.urls() {
                 tracing::info!("listening for viewers: {url}");
@@ -64,7 +64,7 @@ async fn try_to_open(
     (config, taken_port): (&Config, TakenPort),
     api: &Api,
     recorder: &Recorder,
-    (store, clock): (&Store, &Arc<dyn Clock>),
+    (store, clock, worker): (&Store, &Arc<dyn Clock>, &Arc<MediaWorker>),
     dates: Vec<(String, String)>,
 ) -> anyhow::Result<Viewing> {
     let of = config.clone();
@@ -93,7 +93,7 @@ async fn try_to_open(
         },
         delivers: config.sync.is_some(),
         machine: machine(),
-        worker: MediaWorker::new(config.media.socket().to_owned()),
+        worker: worker.clone(),
     };
     let server = match (Server::bind(&config.http), taken_port) {
         (Err(error), TakenPort::IsReplaced) if error.is_taken() => Server::bind(&config.http.on_any_port()),

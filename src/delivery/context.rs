@@ -89,6 +89,14 @@ impl Context {
         }
     }
 
+    /// The public address of an object.
+    pub(super) fn url_of(&self, key: &str) -> String {
+        match &self.delivery.public_url {
+            Some(url) => url.of(key),
+            None => self.delivery.target.object_url(key),
+        }
+    }
+
     /// Sends a request to the object store.
     pub(super) async fn ask(&self, request: Request) -> Result<Answer, End> {
         let bytes = match &request {

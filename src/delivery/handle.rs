@@ -15,6 +15,7 @@ use crate::watch::has_failed;
 
 use super::check::SyncCheck;
 use super::context::Context;
+use super::put::{NotPut, Object, Stored};
 use super::remote::folder::Folder;
 use super::remote::s3::S3;
 use super::remote::{Pace, Remote};
@@ -205,6 +206,26 @@ impl Uploader {
         let (done, removed) = oneshot::channel();
         self.order(Order::Remove(recording, done)).await?;
         removed.await.map_err(|_| Stopping)
+    }
+
+    /// An error where nothing is sent now.
+    pub async fn sends(&self) -> Result<(), NotPut> {
+        let (done, sends) = oneshot::channel();
+        let stopping = |stopping: Stopping| NotPut::Later(stopping.to_string());
+        self.order(Order::Sends(done)).await.map_err(stopping)?;
+        match sends.await {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) => Err(NotPut::Later(reason)),
+            Err(_) => Err(stopping(Stopping)),
+        }
+    }
+
+    /// Puts a small object into the store, in place of the one of this key. Answers with its key there and its public address.
+    pub async fn put(&self, object: Object) -> Result<Stored, NotPut> {
+        let (done, stored) = oneshot::channel();
+        let stopping = |stopping: Stopping| NotPut::Later(stopping.to_string());
+        self.order(Order::Put(object, done)).await.map_err(stopping)?;
+        stored.await.map_err(|_| stopping(Stopping))?
     }
 
     /// Checks whether the store permits this box what deliveries need.

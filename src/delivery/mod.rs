@@ -12,6 +12,7 @@
 //! | `decide`, `layout` | the next step of one rendition: pure |
 //! | `job`, `source`, `context` | carry out this step |
 //! | `cleaner`, `dates` | removals in the object store, and whether their time has come |
+//! | `put` | a small object of its own, beside recordings |
 //! | `tags` | tags of reviews in the object store |
 //! | `ciphers` | how recordings are encrypted on their way |
 //! | `check` | the box's permissions in the object store |
@@ -32,6 +33,7 @@ mod keys;
 mod layout;
 mod open;
 mod planner;
+mod put;
 mod remote;
 mod run;
 mod source;
@@ -43,6 +45,7 @@ pub use check::{CheckStep, SyncCheck};
 pub use ciphers::{Cipher, Ciphers};
 pub use handle::{NAMESPACE, Said, Stopping, Uploader, UploaderError, UploaderSettings};
 pub use keys::{AccessKey, Keys};
+pub use put::{NotPut, Object, Stored};
 #[doc(hidden)]
 pub use remote::fuzz_s3_answer;
 pub use status::{FailedStatus, OpenStatus, SyncStatus, TransferStatus, WaitingFormat};

@@ -3,7 +3,7 @@
 use super::Event;
 
 /// The kinds of all events.
-pub const KINDS: [&str; 32] = [
+pub const KINDS: [&str; 33] = [
     "device.started",
     "device.stopping",
     "publish.started",
@@ -18,6 +18,7 @@ pub const KINDS: [&str; 32] = [
     "recording.failed",
     "recording.expired",
     "task.missed",
+    "still.delivered",
     "job.ended",
     "channel.exception",
     "channel.push_failed",
@@ -56,6 +57,7 @@ impl Event {
             Event::RecordingFailed { .. } => "recording.failed",
             Event::RecordingExpired { .. } => "recording.expired",
             Event::TaskMissed(_) => "task.missed",
+            Event::StillDelivered(_) => "still.delivered",
             Event::JobEnded(_) => "job.ended",
             Event::ChannelException { .. } => "channel.exception",
             Event::ChannelPushFailed { .. } => "channel.push_failed",

@@ -19,7 +19,7 @@ mod short;
 pub use device::{DeviceStarted, JournalSetAside, Recovered, TapeSetAside};
 pub use dialect::{Dialect, Posted, Sender};
 pub use expired::{AskedBy, ExpiredBy};
-pub use job::{JobEnded, JobFile};
+pub use job::{JobEnded, JobFile, JobSteps, StillDelivered};
 pub use kind::KINDS;
 pub use missed::{Miss, TaskMissed};
 pub use publish::{PublishAbout, PublishOutcome, Recorded, RecordedBy};
@@ -147,6 +147,8 @@ pub enum Event {
     },
     /// The time of a task is over, and nothing was recorded in it.
     TaskMissed(Box<TaskMissed>),
+    /// A picture of a job is in the object store.
+    StillDelivered(Box<StillDelivered>),
     /// A job is done, failed or was cancelled.
     JobEnded(Box<JobEnded>),
     /// A channel leaves a recording out, because it is not on the box any more; or a channel that a template wants cannot be made, or

@@ -10,6 +10,8 @@ pub enum JobKind {
     /// It makes a recording of parts of others, and delivers its files: `export.create`.
     #[default]
     Export,
+    /// It makes pictures of a recording, and delivers them: `still.create`.
+    Stills,
 }
 
 /// How far a job is.
@@ -20,6 +22,10 @@ pub enum JobState {
     /// Its files are being delivered, or wait for that.
     #[default]
     Delivering,
+    /// Nothing of it is made yet.
+    Waiting,
+    /// A part of it is made.
+    Running,
     /// All of its files are delivered.
     Done,
     /// It came to nothing.
@@ -33,19 +39,24 @@ impl JobKind {
     pub fn as_str(self) -> &'static str {
         match self {
             JobKind::Export => "export",
+            JobKind::Stills => "stills",
         }
     }
 
     /// The kind of a word of the journal.
     pub fn read(text: &str) -> Option<Self> {
-        [JobKind::Export].into_iter().find(|kind| kind.as_str() == text)
+        [JobKind::Export, JobKind::Stills]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
 impl JobState {
     /// All of them.
-    pub const ALL: [JobState; 4] = [
+    pub const ALL: [JobState; 6] = [
         JobState::Delivering,
+        JobState::Waiting,
+        JobState::Running,
         JobState::Done,
         JobState::Failed,
         JobState::Cancelled,
@@ -55,6 +66,8 @@ impl JobState {
     pub fn as_str(self) -> &'static str {
         match self {
             JobState::Delivering => "delivering",
+            JobState::Waiting => "waiting",
+            JobState::Running => "running",
             JobState::Done => "done",
             JobState::Failed => "failed",
             JobState::Cancelled => "cancelled",
@@ -68,6 +81,6 @@ impl JobState {
 
     /// True of a job that goes on.
     pub fn is_open(self) -> bool {
-        self == JobState::Delivering
+        matches!(self, JobState::Delivering | JobState::Waiting | JobState::Running)
     }
 }

@@ -21,6 +21,7 @@ mod size;
 mod span;
 pub(crate) mod unit;
 mod when;
+mod work;
 
 pub use crate::media::{Zone, ZoneError};
 pub use about::{About, Origin};
@@ -42,3 +43,4 @@ pub use rtmp_url::{RtmpUrl, UrlError};
 pub use size::{ByteSize, SizeError};
 pub use span::{Span, SpanError};
 pub use when::When;
+pub use work::{StillFacts, StillKey, Stills, Work};

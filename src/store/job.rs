@@ -2,8 +2,9 @@
 
 use super::{Library, StoreError};
 use crate::config::StreamSet;
+use crate::event::{JobSteps, StillDelivered};
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::model::{JobKind, JobState};
+use crate::model::{JobKind, JobState, Work};
 
 /// Most jobs that are remembered. Of those that are over, the oldest are forgotten first.
 pub(in crate::store) const MOST: i64 = 1_000;
@@ -17,10 +18,12 @@ pub struct Job {
     pub id: RecordingId,
     /// What it does.
     pub kind: JobKind,
-    /// The recording that it makes. The delivery of this recording ends the job.
+    /// The recording that it makes, whose delivery ends the job; or the one that its work is done on.
     pub recording: RecordingId,
     /// The streams of this recording.
     pub streams: Vec<StreamName>,
+    /// What is done on its recording, step by step. None of a job that makes a recording.
+    pub work: Option<Work>,
     /// When it was asked for, UTC.
     pub time: Micros,
     /// The boot in which it was asked for: the clock of that boot may be set later.
@@ -48,8 +51,12 @@ pub struct JobRow {
     pub state: JobState,
     /// When it was over, UTC.
     pub ended: Option<Micros>,
-    /// Why it failed.
+    /// Why it failed, or a step of its work.
     pub reason: Option<String>,
+    /// Steps of its work that are done.
+    pub made: u32,
+    /// Steps of its work that came to nothing.
+    pub given_up: u32,
 }
 
 /// A change of a job.
@@ -59,6 +66,45 @@ pub enum JobChange {
     Begun(Box<Job>),
     /// Somebody cancels a job. Its recording is deleted behind this change.
     Cancelled(RecordingId),
+    /// A step of a job's work is over. It counts once, however often this is said.
+    Worked {
+        /// The job.
+        job: RecordingId,
+        /// The step, from 0 on: those before are over.
+        step: u32,
+        /// What came of it.
+        outcome: Worked,
+    },
+    /// The work of a job cannot go on.
+    Failed(RecordingId, String),
+}
+
+/// What came of a step of a job's work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Worked {
+    /// A picture is in the object store. The event is written along with it.
+    Still(Box<StillDelivered>),
+    /// Nothing, for this reason.
+    GivenUp(String),
+}
+
+impl JobRow {
+    /// How far its work is.
+    pub fn steps(&self) -> Option<JobSteps> {
+        let work = self.job.work.as_ref()?;
+        Some(JobSteps {
+            made: self.made,
+            given_up: self.given_up,
+            total: work.steps(),
+        })
+    }
+
+    /// The next step of its work, from 0 on; none where nothing is left to do.
+    pub fn next_step(&self) -> Option<u32> {
+        let next = self.made.saturating_add(self.given_up);
+        let work = self.job.work.as_ref().filter(|_| self.state.is_open());
+        work.is_some_and(|work| next < work.steps()).then_some(next)
+    }
 }
 
 impl Library {
@@ -75,6 +121,11 @@ impl Library {
     /// The jobs that go on, the oldest first.
     pub fn open_jobs(&self) -> Result<Vec<JobRow>, StoreError> {
         self.journal().open_jobs()
+    }
+
+    /// The jobs whose work is not over, the oldest first.
+    pub fn work_jobs(&self) -> Result<Vec<JobRow>, StoreError> {
+        self.journal().work_jobs()
     }
 
     /// The recordings of cancelled jobs that are still there, and are to be deleted.

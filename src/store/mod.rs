@@ -102,7 +102,7 @@ pub use error::{Refused, StoreError};
 pub use facts::{CategoryChange, FactsCommand, FactsError};
 pub use figures::{KeptSpace, MissedCounts, RecordingCounts, TapeReach, Waiting, WaitingFormat};
 pub use fingerprint::{Fingerprint, FingerprintChange, Searched};
-pub use job::{Job, JobChange, JobRow, MOST_OPEN as MOST_OPEN_JOBS};
+pub use job::{Job, JobChange, JobRow, MOST_OPEN as MOST_OPEN_JOBS, Worked};
 pub use library::{ClipBounds, Deletion, Filter, Gap, Library, RecordingRow, RecordingState, TrackRow};
 pub use listed::ListedSegment;
 pub use open_tape::OpenTape;

@@ -2,7 +2,7 @@
 
 /// The width and the height of a JPEG that is whole: it begins with SOI, has one frame of one or three components before its first
 /// scan, and ends with EOI. None for anything else. The picture itself is not decoded.
-pub(super) fn size(bytes: &[u8]) -> Option<(u16, u16)> {
+pub fn size(bytes: &[u8]) -> Option<(u16, u16)> {
     let mut rest = bytes.strip_prefix(&[0xff, 0xd8])?.strip_suffix(&[0xff, 0xd9])?;
     let mut size = None;
     loop {

@@ -22,6 +22,7 @@ mod tests;
 
 pub use ask::{MediaWorker, NoPicture, Read, Turn};
 pub use decoder::Decoder;
+pub use jpeg::size as jpeg_size;
 pub use protocol::{
     LARGEST_SIDE, LUMA, MOST_KEYFRAMES, MOST_LUMA, MOST_MEDIA, PICTURE, SHEET_PIXELS, Sheet, Wanted,
 };

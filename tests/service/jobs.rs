@@ -9,6 +9,7 @@ use crate::support::bucket::Bucket;
 use crate::support::delivered::{MP4, all_delivered, as_exported, files, push, rows, sync_to};
 use crate::support::fleet::{ROOT, ask, events, managed, managed_at, status};
 use crate::support::proxy::{Link, Proxy};
+use crate::support::worker::{Worker, decoder};
 use crate::support::{Service, home, wait_for, wait_until};
 
 /// The events of the ends of jobs.
@@ -222,4 +223,103 @@ fn jobs_compositions_and_the_log_come_through_links_that_are_far_slow_and_break(
         (vec![json!("done")], vec![json!("cancelled")], vec![json!("done")])
     );
     as_exported(&data, &bucket);
+}
+
+#[test]
+fn pictures_wait_for_a_worker_go_on_over_a_kill_and_are_told_of_once() {
+    let (home, target, broker) = (home(), home(), Broker::start());
+    let socket = home.path().join("media.sock");
+    let more = format!(
+        "[sync]\nurl = \"file://{}\"\n[media]\nsocket = {socket:?}\n",
+        target.path().display()
+    );
+    let service = Service::start_with(home.path(), &managed(&broker, &more));
+    status(&broker, "up");
+    push(&service, "live/a", 8, 0);
+    let data = service.data();
+    wait_until("it to be delivered", || all_delivered(&data, 1));
+    let source = rows(&data)[0]["id"].clone();
+    let pictures = |target: &std::path::Path| {
+        let all = files(target).into_keys();
+        all.filter(|name| name.ends_with(".jpg")).collect::<Vec<_>>()
+    };
+    let told = |kind: &str| -> Vec<Value> {
+        let all = events(&broker).into_values();
+        all.filter(|event| event["type"] == kind).collect()
+    };
+
+    let wrong = json!({"recording": source, "count": 2, "key": "{StreamID}"});
+    let wrong = ask(&broker, "still.create", &wrong, "w");
+    assert_eq!(wrong["error"]["field"], "key", "{wrong}");
+    let body = json!({"id": "stills", "recording": source, "count": 6});
+    let begun = ask(&broker, "still.create", &body, "a");
+    assert_eq!(begun["result"]["pictures"], 6, "{begun}");
+    assert_eq!(ask(&broker, "still.create", &body, "b"), begun);
+    let job = begun["result"]["job"].clone();
+    let cancelled = ask(
+        &broker,
+        "still.create",
+        &json!({"recording": source, "every_s": 2}),
+        "c",
+    );
+    let cancelled = ask(
+        &broker,
+        "job.cancel",
+        &json!({"job": cancelled["result"]["job"]}),
+        "d",
+    );
+    assert_eq!(cancelled["result"]["state"], "cancelled", "{cancelled}");
+    let waits = wait_for("the job to say why it waits", || {
+        let waits = ask(&broker, "job.get", &json!({ "job": job }), "e")["result"].clone();
+        waits["reason"].is_string().then_some(waits)
+    });
+    assert_eq!(waits["state"], "waiting", "{waits}");
+    let reason = waits["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("media worker") || reason.contains("of memory"),
+        "{reason}"
+    );
+
+    let worker = Worker::start(&socket, &decoder(home.path(), b"picture"));
+    wait_until("a picture to be delivered", || {
+        !pictures(target.path()).is_empty()
+    });
+    service.kill();
+    let service = Service::start_with(home.path(), &managed(&broker, &more));
+    wait_until("both jobs to be told of", || told("job.ended").len() == 2);
+    drop(worker);
+    let names = pictures(target.path());
+    assert_eq!(names.len(), 6, "{names:?}");
+    let stills = told("still.delivered");
+    let mut numbers: Vec<u64> = stills
+        .iter()
+        .filter_map(|still| still["data"]["number"].as_u64())
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+    for still in &stills {
+        let data = &still["data"];
+        assert_eq!(
+            (&data["width"], &data["height"], &data["job"]),
+            (&json!(32), &json!(18), &job)
+        );
+        assert!(names.iter().any(|name| data["key"] == name.as_str()), "{data}");
+    }
+    let done = told("job.ended")
+        .into_iter()
+        .find(|ended| ended["data"]["job"] == job);
+    let done = done.unwrap()["data"].clone();
+    assert_eq!(
+        (
+            &done["state"],
+            &done["kind"],
+            &done["steps"]["made"],
+            &done["steps"]["given_up"]
+        ),
+        (&json!("done"), &json!("stills"), &json!(6), &json!(0)),
+        "{done}"
+    );
+    // The recording is as it was.
+    assert_eq!(rows(&data).len(), 1);
+    service.stop();
 }

@@ -1,4 +1,4 @@
-//! `job.…` and `export.create`: work that goes on behind the answer of a command. The journal ends a job when what it makes is delivered
+//! `job.…`, `export.create` and `still.create`: work that goes on behind the answer of a command. The journal ends a job when what it makes is delivered
 //! or gone. `follow` tells doors how far jobs are.
 
 mod follow;
@@ -15,9 +15,9 @@ use super::answer::{Code, Failure};
 use super::arguments::{Limit, typed};
 use super::command::{AFTER, Command, Effect, Kind, LIMIT, Reach, Right, Values, carries_out, needs, takes};
 use super::paged::{Window, paged};
-use super::recording::{EXPORT, export};
+use super::recording::{EXPORT, STILL, export, still};
 use crate::model::JobState;
-use crate::model::reply::{self, JobBegun, JobList};
+use crate::model::reply::{self, JobBegun, JobList, StillsBegun};
 use crate::store::{Command as StoreCommand, JobChange, JobRow};
 
 const ONE: &[super::Argument] = &[needs("job", Kind::Text, "the job's id, or the beginning of it")];
@@ -33,6 +33,15 @@ pub(super) const COMMANDS: &[Command] = &[
         carry_out: carries_out!(export -> JobBegun),
     },
     Command {
+        name: "still.create",
+        about: "Make pictures of a recording, and deliver them to the object store",
+        effect: Effect::Changes,
+        right: Right::Operate,
+        reach: Reach::Streams,
+        arguments: STILL,
+        carry_out: carries_out!(still -> StillsBegun),
+    },
+    Command {
         name: "job.list",
         about: "List jobs, newest first",
         effect: Effect::Reads,
@@ -42,9 +51,16 @@ pub(super) const COMMANDS: &[Command] = &[
             takes(
                 "state",
                 Kind::Text,
-                "only this state: delivering, done, failed or cancelled",
+                "only this state: delivering, waiting, running, done, failed or cancelled",
             )
-            .of(Values::Words(&["delivering", "done", "failed", "cancelled"])),
+            .of(Values::Words(&[
+                "delivering",
+                "waiting",
+                "running",
+                "done",
+                "failed",
+                "cancelled",
+            ])),
             LIMIT,
             AFTER,
         ],
@@ -61,7 +77,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "job.cancel",
-        about: "Cancel a job: what it made is deleted, with the footage that no other recording needs, and its upload given up",
+        about: "Cancel a job: what it made is deleted, with the footage that no other recording needs, and its upload given up; pictures that are delivered stay",
         effect: Effect::Ends,
         right: Right::Moderate,
         reach: Reach::Streams,
@@ -130,7 +146,8 @@ async fn cancel(api: &Api, arguments: Map<String, Value>) -> Result<reply::Job, 
         return Err(over(row.state));
     }
     let made = api.read(move |library| library.recording(recording)).await?;
-    if made.is_some_and(|made| made.protected) {
+    // The recording of pictures stays.
+    if row.job.work.is_none() && made.is_some_and(|made| made.protected) {
         let text = format!("recording {recording} is protected; take that back first: recording unprotect");
         return Err(Failure::new(Code::Conflict, text).about("job"));
     }
@@ -142,7 +159,9 @@ async fn cancel(api: &Api, arguments: Map<String, Value>) -> Result<reply::Job, 
     if row.state != JobState::Cancelled {
         return Err(over(row.state));
     }
-    api.recorder.submit(StoreCommand::Delete { recording }).await?;
+    if row.job.work.is_none() {
+        api.recorder.submit(StoreCommand::Delete { recording }).await?;
+    }
     shown(api, &row).await
 }
 

@@ -4,8 +4,8 @@ use crate::api::Api;
 use crate::api::answer::Failure;
 use crate::delivery::SyncStatus;
 use crate::event::{JobFile, rfc3339};
-use crate::model::Form;
 use crate::model::reply::{self, JobProgress};
+use crate::model::{Form, JobState};
 use crate::store::{JobRow, RecordingRow, RenditionState};
 
 pub(super) async fn shown(api: &Api, row: &JobRow) -> Result<reply::Job, Failure> {
@@ -26,6 +26,9 @@ pub(super) async fn told(
     row: &JobRow,
     status: Option<&SyncStatus>,
 ) -> Result<(reply::Job, bool), Failure> {
+    if row.job.work.is_some() {
+        return of_work(api, row).await;
+    }
     let recording = row.job.recording;
     let (made, renditions, sent) = api
         .read(move |library| {
@@ -63,6 +66,7 @@ pub(super) async fn told(
         streams: row.job.streams.iter().map(ToString::to_string).collect(),
         asked: rfc3339(row.job.time),
         ended: row.ended.map(rfc3339),
+        steps: None,
         reason: row.reason.clone().or_else(waits),
         progress: goes_on.map(|made| progress(made, &sent, status)),
         files,
@@ -71,6 +75,33 @@ pub(super) async fn told(
 }
 
 const HELD_BACK: &str = "a review holds back its recording, or tape that it has: pass it (recording.review)";
+
+/// A job that the media worker works for.
+async fn of_work(api: &Api, row: &JobRow) -> Result<(reply::Job, bool), Failure> {
+    let recording = row.job.recording;
+    let of = api.read(move |library| library.recording(recording)).await?;
+    let is_held_back = of
+        .as_ref()
+        .is_some_and(|of| of.is_held_back() || api.held().has(of.id, &of.tape));
+    let waits = api.work().reason(row.job.id).filter(|_| row.state.is_open());
+    let job = reply::Job {
+        job: row.job.id.to_string(),
+        kind: row.job.kind,
+        state: match (&waits, row.state) {
+            (Some(_), JobState::Running) => JobState::Waiting,
+            (_, state) => state,
+        },
+        recording: recording.to_string(),
+        streams: row.job.streams.iter().map(ToString::to_string).collect(),
+        asked: rfc3339(row.job.time),
+        ended: row.ended.map(rfc3339),
+        steps: row.steps(),
+        reason: waits.or_else(|| row.reason.clone()),
+        progress: None,
+        files: Vec::new(),
+    };
+    Ok((job, is_held_back))
+}
 
 /// Why a job waits, and what can be done.
 fn waits(made: &RecordingRow, status: Option<&SyncStatus>) -> Option<String> {

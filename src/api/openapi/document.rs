@@ -18,6 +18,7 @@ pub(super) fn document() -> Value {
     let tags = GROUPS.iter().map(|(name, about)| tag(name, about)).chain(
         [
             ("export", "Files of recordings to the object store: jobs"),
+            ("still", "Pictures of recordings to the object store: jobs"),
             ("timeline", "Where there is tape of a stream"),
             ("help", "The commands"),
             ("events", "Events as they come"),

@@ -25,6 +25,8 @@ use crate::doors::rtmp::{self, PUBLISHER, Server};
 use crate::recorder::Recorder;
 use crate::store::{CHANNELS, Clock, Reader, RealClock, RealDisk, Store};
 use crate::tls::Identity;
+use crate::work;
+use crate::worker::MediaWorker;
 
 /// The most threads that read the store at a time, of the four that may wait. One is left for names, keys and the
 /// configuration.
@@ -139,12 +141,23 @@ impl Service {
         let channels = tokio::task::spawn(api.clone().keep_channels());
         let sessions = tokio::task::spawn(api.clone().compose_sessions());
         let jobs = tokio::task::spawn(api.clone().follow_jobs());
+        let worker = Arc::new(MediaWorker::new(config.media.socket().to_owned()));
+        let delivery = api.clone();
+        let source = work::Source {
+            store: store.clone(),
+            reader: reader.clone(),
+            clock: clock.clone(),
+            worker: worker.clone(),
+            device: config.device.id.clone(),
+            uploader: Arc::new(move || delivery.delivery()),
+        };
+        let work = tokio::task::spawn(work::Queue::new(source, api.work().clone()).run());
         let dates = opened.kept.get(DATES).cloned().unwrap_or_default();
         let viewing = viewers::open(
             (&config, tuning.taken_port),
             &api,
             &recorder,
-            (&store, &clock),
+            (&store, &clock, &worker),
             dates,
         )
         .await;
@@ -170,6 +183,7 @@ impl Service {
             channels,
             sessions,
             jobs,
+            work,
             admission,
             identity,
             addresses,

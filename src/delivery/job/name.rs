@@ -75,10 +75,7 @@ impl Transfer<'_> {
 
     /// The public address of an object.
     pub(super) fn url_of(&self, key: &str) -> String {
-        match &self.cx.delivery.public_url {
-            Some(url) => url.of(key),
-            None => self.cx.delivery.target.object_url(key),
-        }
+        self.cx.url_of(key)
     }
 
     /// The key of a file of the folder whose playlist has the rendition's key.

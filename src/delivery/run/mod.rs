@@ -21,6 +21,7 @@ use super::check::SyncCheck;
 use super::context::{Context, End, OnTheWay};
 use super::job;
 use super::planner::{Action, Job, Outcome, Planner, WINDOW};
+use super::put::{NotPut, Object, Stored, put};
 use super::remote::Pace;
 use super::status::SyncStatus;
 use crate::config::DeliverOrder;
@@ -47,6 +48,10 @@ pub(super) enum Order {
     /// All renditions of a recording are to be removed from the store.
     Remove(RecordingId, oneshot::Sender<Result<(), String>>),
     Status(oneshot::Sender<SyncStatus>),
+    /// Why is nothing sent now, if nothing is?
+    Sends(oneshot::Sender<Option<String>>),
+    /// A small object is to be put.
+    Put(Object, oneshot::Sender<Result<Stored, NotPut>>),
     /// Check the store, soon.
     Recheck,
     /// Check the store now, and answer with the result.
@@ -62,6 +67,8 @@ pub(super) struct Loop {
     progress: watch::Receiver<Progress>,
     held: watch::Receiver<Arc<Held>>,
     jobs: JoinSet<job::Ended>,
+    /// Small objects that are sent now.
+    puts: JoinSet<()>,
     tasks: HashMap<task::Id, Job>,
     cleaning: Cleaning,
     checks: Checks,
@@ -96,6 +103,7 @@ impl Loop {
             pace,
             go,
             jobs: JoinSet::new(),
+            puts: JoinSet::new(),
             tasks: HashMap::new(),
             cleaning: Cleaning::new(cx.clock.boot()),
             checks: Checks::default(),
@@ -136,6 +144,7 @@ impl Loop {
                     let checked = self.checks.ended(&self.cx, checked);
                     self.planner.checked(checked.failure(), self.cx.clock.boot());
                 }
+                Some(_) = self.puts.join_next() => (),
                 Some(cleaned) = self.cleaning.next() => self.cleaning.ended(cleaned),
                 changed = self.progress.changed() => match changed {
                     Ok(()) => self.progressed(),
@@ -381,6 +390,16 @@ impl Loop {
                 self.cleaning.soon();
             }
             Order::Limit(rate) => self.pace.set(rate),
+            Order::Sends(done) => drop(done.send(self.sends_nothing())),
+            Order::Put(object, done) => match self.sends_nothing() {
+                Some(reason) => drop(done.send(Err(NotPut::Later(reason)))),
+                None => {
+                    let cx = self.cx.clone();
+                    self.puts.spawn(async move {
+                        let _ = done.send(put(&cx, object).await);
+                    });
+                }
+            },
             Order::Recheck => self.planner.check(),
             Order::Check(done) => self.checks.ask(&self.cx, done),
             Order::Remove(recording, done) => {
@@ -396,6 +415,18 @@ impl Loop {
                 let _ = done.send(self.status().await);
             }
         }
+    }
+
+    /// Why nothing is sent now.
+    fn sends_nothing(&self) -> Option<String> {
+        if self.paused {
+            return Some("delivery is paused: sync.resume".to_owned());
+        }
+        if !self.planner.may_run() {
+            return Some("nothing is sent at this time of the day".to_owned());
+        }
+        let (reason, until) = self.planner.trouble()?;
+        (self.cx.clock.boot() < until).then(|| format!("the object store is not reached: {reason}"))
     }
 
     /// Whether the store was reached when it was last needed.

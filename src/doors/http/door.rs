@@ -63,7 +63,7 @@ pub struct Inside {
     /// Recordings are delivered. Where they are not, events say where they play.
     pub delivers: bool,
     /// The process that decodes pictures, if there is one.
-    pub worker: MediaWorker,
+    pub worker: Arc<MediaWorker>,
 }
 
 /// The door's state. One for all connections, on the door's thread.

@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pictures of the door.
 pub(super) struct Pictures {
-    worker: MediaWorker,
+    worker: Arc<MediaWorker>,
     pub(super) plans: Plans,
     memory: Arc<Semaphore>,
     /// The newest is the last one.
@@ -157,7 +157,7 @@ pub(super) async fn answer(
 }
 
 impl Pictures {
-    pub(super) fn of(worker: MediaWorker) -> Self {
+    pub(super) fn of(worker: Arc<MediaWorker>) -> Self {
         Self {
             worker,
             plans: Plans::default(),
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_decoded_is_remembered_and_the_rest_is_tried_again() {
-        let pictures = Pictures::of(MediaWorker::new("/nowhere".into()));
+        let pictures = Pictures::of(MediaWorker::new("/nowhere".into()).into());
         let key = |number: usize| ("live/a".parse().unwrap(), number.to_string());
         let undecoded = NoPicture::Undecoded("damaged".to_owned());
         pictures.note_undecoded(&key(0), &NoPicture::Late);
@@ -354,7 +354,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_pictures_that_are_kept_are_bounded_and_those_that_are_sent_hold_their_memory() {
-        let pictures = Pictures::of(MediaWorker::new("/nowhere".into()));
+        let pictures = Pictures::of(Arc::new(MediaWorker::new("/nowhere".into())));
         let key = |number: usize| ("live/a".parse().unwrap(), number.to_string());
         let picture = async |len: usize| {
             let memory = pictures.memory.clone();

@@ -2,10 +2,11 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::played::files;
 use super::{Body, Message, Posted, Sender, md5_hex, seconds, written};
+use crate::event::rfc3339;
 
 const PUBLISH: &str = "publish";
 const PUBLISH_DONE: &str = "publish_done";
@@ -33,11 +34,32 @@ pub(super) fn render(posted: &Posted, sender: &Sender) -> Vec<Message> {
                 .map(|(_, url)| message((FILE, file(&body, sender, &url))))
                 .collect();
         }
+        "job.ended" if body.word("kind") == "stills" => snapshots(&body, posted),
         "publish.started" => ingest(PUBLISH, &body, posted, sender),
         "publish.ended" => ingest(PUBLISH_DONE, &body, posted, sender),
         _ => return Vec::new(),
     };
     vec![message(one)]
+}
+
+/// What a job with pictures came to. `SnapshotComplete` is of their VOD.
+fn snapshots(body: &Body, posted: &Posted) -> (&'static str, String) {
+    let is_done = body.word("state") == "done";
+    let made = body.object("steps").and_then(|steps| steps.get("made"));
+    let told = json!({
+        "EventType": "SnapshotComplete",
+        "EventTime": format!("{}Z", rfc3339(posted.time).get(..19).unwrap_or_default()),
+        "VideoId": body.word("recording"),
+        "Status": if is_done { "success" } else { "fail" },
+        "SnapshotInfos": [{
+            "Status": if is_done { "success" } else { "fail" },
+            "SnapshotType": "Normal",
+            "SnapshotCount": made.and_then(Value::as_u64).unwrap_or(0),
+            "SnapshotFormat": "jpg",
+            "JobId": body.word("job"),
+        }],
+    });
+    ("SnapshotComplete", told.to_string())
 }
 
 /// What a callback of a push is with them: the query of a GET. Nothing of any other message.

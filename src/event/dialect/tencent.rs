@@ -1,5 +1,5 @@
 //! The callbacks of Tencent Cloud's CSS: 100 a file is ready, 1 and 0 a push begins and ends, 332 the state of a recording,
-//! 341 something is wrong with what is recorded.
+//! 341 something is wrong with what is recorded, 200 a picture is in the bucket.
 //!
 //! What their service knows and this one does not (the account, ids in their VOD) is 0 or empty, of the type it has there.
 
@@ -38,6 +38,7 @@ pub(super) fn render(posted: &Posted, sender: &Sender, now: i64) -> Vec<Message>
             let file = (body.word("format"), body.word("url"));
             vec![sign(Told::FileReady(file_ready(body, sender, file)))]
         }
+        "still.delivered" => vec![sign(Told::Screenshot(screenshot(body, posted, sender)))],
         "publish.started" => vec![sign(Told::PushBegan(push(body, posted, sender, (0, "ok"))))],
         "publish.ended" => vec![sign(Told::PushEnded(push_ended(body, posted, sender)))],
         "recording.started" => states("record_start_succeeded"),
@@ -59,6 +60,7 @@ enum Told<'a> {
     PushBegan(Push<'a>),
     PushEnded(PushEnded<'a>),
     State(State<'a>),
+    Screenshot(Screenshot<'a>),
     Exception(Exception<'a>),
 }
 
@@ -69,6 +71,7 @@ impl Told<'_> {
             Told::FileReady(_) => 100,
             Told::PushBegan(_) => 1,
             Told::PushEnded(_) => 0,
+            Told::Screenshot(_) => 200,
             Told::State(_) => 332,
             Told::Exception(_) => 341,
         }
@@ -136,6 +139,21 @@ struct CallbackExt<'a> {
     /// The object of the user's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     custom: Option<&'a Value>,
+}
+
+#[derive(Serialize)]
+struct Screenshot<'a> {
+    #[serde(flatten)]
+    stream: StreamOf<'a>,
+    stream_param: &'a str,
+    /// When it was taken.
+    create_time: i64,
+    file_size: u64,
+    width: u64,
+    height: u64,
+    /// Its path in the bucket.
+    pic_url: String,
+    pic_full_url: &'a str,
 }
 
 #[derive(Serialize)]
@@ -263,6 +281,19 @@ fn file_ready<'a>(body: &'a Body, sender: &'a Sender, (format, url): (&'a str, &
         media_start_time: 0,
         record_bps: kilobits_per_second(body),
         callback_ext: callback_ext(body),
+    }
+}
+
+fn screenshot<'a>(body: &'a Body, posted: &Posted, sender: &'a Sender) -> Screenshot<'a> {
+    Screenshot {
+        stream: stream_of(body, sender),
+        stream_param: "",
+        create_time: seconds(body.time("time").unwrap_or(posted.time)),
+        file_size: body.whole("bytes").unwrap_or(0),
+        width: body.whole("width").unwrap_or(0),
+        height: body.whole("height").unwrap_or(0),
+        pic_url: format!("/{}", body.word("key")),
+        pic_full_url: body.word("url"),
     }
 }
 

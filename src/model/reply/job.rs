@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::RecordingComposed;
-use crate::event::JobFile;
+use crate::event::{JobFile, JobSteps};
 use crate::model::{JobKind, JobState};
 
 /// A job that was begun.
@@ -15,6 +15,18 @@ pub struct JobBegun {
     /// The recording.
     #[serde(flatten)]
     pub made: RecordingComposed,
+}
+
+/// A job that makes pictures, and was begun.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StillsBegun {
+    /// The job.
+    pub job: String,
+    /// The recording that the pictures are of.
+    pub recording: String,
+    /// How many there will be.
+    pub pictures: u32,
 }
 
 /// Jobs, the newest first.
@@ -37,7 +49,7 @@ pub struct Job {
     pub kind: JobKind,
     /// How far it is.
     pub state: JobState,
-    /// The recording that it makes. It may be gone when the job is over.
+    /// The recording that it makes, or that its pictures are of. It may be gone when the job is over.
     pub recording: String,
     /// The streams of this recording.
     pub streams: Vec<String>,
@@ -47,10 +59,13 @@ pub struct Job {
     /// When it was over; absent before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
-    /// Why it failed; of one that goes on, why it waits. Absent where there is nothing to say.
+    /// How far its work came; absent of a job that makes a recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<JobSteps>,
+    /// Why it failed, or why a picture was left out; of one that goes on, why it waits. Absent where there is nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How much of its files is delivered; absent when it is over.
+    /// How much of its files is delivered; absent when it is over, and of pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<JobProgress>,
     /// The files that are delivered and known.

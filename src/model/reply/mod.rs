@@ -44,7 +44,7 @@ pub use health::{
     SyncHealth,
 };
 pub use help::{Argument, CommandAbout, CommandHelp, CommandsHelp, Help, Kind, Values};
-pub use job::{Job, JobBegun, JobList, JobProgress};
+pub use job::{Job, JobBegun, JobList, JobProgress, StillsBegun};
 pub use probe::{Healthy, Ready, Why};
 pub use recording::{
     ComposedOf, Delivery, Gap, NotReviewed, Recording, RecordingComposed, RecordingDeleted, RecordingFacts,

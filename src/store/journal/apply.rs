@@ -218,7 +218,7 @@ fn changed(db: &Connection, change: &Change, utc: Micros) -> Result {
         Change::Outbox(change) => listeners::change(db, change),
         Change::Remember(request) => listeners::remember(db, request),
         Change::Audit(change) => audit::change(db, change),
-        Change::Job(change) => jobs::change(db, change),
+        Change::Job(change) => jobs::change(db, change, utc),
         Change::Fingerprint(change) => fingerprints::change(db, change),
     }
 }

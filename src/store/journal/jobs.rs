@@ -9,39 +9,71 @@ use super::outbox::{Result, execute, post, whole};
 use super::sql::prepare;
 use crate::event::{Event, JobEnded, JobFile};
 use crate::media::{Micros, RecordingId, StreamName};
-use crate::model::{JobKind, JobState};
+use crate::model::{JobKind, JobState, Work};
 use crate::store::StoreError;
-use crate::store::job::{Job, JobChange, JobRow, MOST};
+use crate::store::job::{Job, JobChange, JobRow, MOST, Worked};
 
-pub(super) fn change(db: &Connection, change: &JobChange) -> Result {
+pub(super) fn change(db: &Connection, change: &JobChange, utc: Micros) -> Result {
     match change {
         JobChange::Begun(job) => {
             let streams: Vec<&str> = job.streams.iter().map(StreamName::as_str).collect();
             execute(
                 db,
-                "INSERT OR IGNORE INTO jobs (id, kind, recording, streams, time, boot_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT OR IGNORE INTO jobs (id, kind, recording, streams, time, boot_id, work, steps, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(?7 IS NULL, 'delivering', 'waiting'))",
                 params![
                     job.id.to_bytes(),
                     job.kind.as_str(),
                     job.recording.to_bytes(),
                     json!(streams).to_string(),
                     job.time,
-                    job.boot
+                    job.boot,
+                    job.work.as_ref().map(|work| json!(work).to_string()),
+                    job.work.as_ref().map_or(0, Work::steps),
                 ],
             )?;
             // Those that are over are found by their place, so few are read.
             execute(
                 db,
-                "DELETE FROM jobs WHERE state <> 'delivering' AND job <= (SELECT max(job) FROM jobs) - ?1",
+                "DELETE FROM jobs WHERE state NOT IN ('delivering', 'waiting', 'running') AND job <= (SELECT max(job) FROM jobs) - ?1",
                 params![MOST],
             )
         }
         JobChange::Cancelled(id) => execute(
             db,
-            "UPDATE jobs SET state = 'cancelled', due = 1 WHERE id = ?1 AND state = 'delivering'",
+            "UPDATE jobs SET state = 'cancelled', due = 1 WHERE id = ?1 AND state IN ('delivering', 'waiting', 'running')",
             params![id.to_bytes()],
         ),
+        JobChange::Worked { job, step, outcome } => worked(db, (*job, *step), outcome, utc),
+        JobChange::Failed(id, reason) => execute(
+            db,
+            "UPDATE jobs SET state = 'failed', due = 1, reason = ?2 WHERE id = ?1 AND state IN ('waiting', 'running')",
+            params![id.to_bytes(), reason],
+        ),
     }
+}
+
+/// Counts a step of a job's work, writes its event, and ends the job with its last step. A step that was counted before counts no more.
+fn worked(db: &Connection, (job, step): (RecordingId, u32), outcome: &Worked, utc: Micros) -> Result {
+    let (made, reason) = match outcome {
+        Worked::Still(_) => (1, None),
+        Worked::GivenUp(reason) => (0, Some(reason)),
+    };
+    let counted = prepare(
+        db,
+        "UPDATE jobs SET state = 'running', made = made + ?3, given_up = given_up + 1 - ?3, reason = ifnull(?4, reason)
+         WHERE id = ?1 AND made + given_up = ?2 AND state IN ('waiting', 'running')",
+    )?
+    .execute(params![job.to_bytes(), step, made, reason])?;
+    if let (1, Worked::Still(still)) = (counted, outcome) {
+        post(db, &Event::StillDelivered(still.clone()), utc)?;
+    }
+    execute(
+        db,
+        "UPDATE jobs SET state = iif(made > 0, 'done', 'failed'), due = 1
+         WHERE id = ?1 AND made + given_up >= steps AND state IN ('waiting', 'running')",
+        params![job.to_bytes()],
+    )
 }
 
 /// Writes the events of the jobs that ended in this transaction.
@@ -50,8 +82,15 @@ pub(super) fn tell(db: &Connection, utc: Micros) -> Result {
     let due: Vec<JobRow> = prepare(db, &sql)?.query_map([], row_of)?.collect::<Result<_>>()?;
     for mut row in due {
         let recording = row.job.recording;
-        let files = files_of(db, recording)?;
+        let is_work = row.job.work.is_some();
+        // The files of its recording are not those of its work.
+        let files = if is_work {
+            Vec::new()
+        } else {
+            files_of(db, recording)?
+        };
         if row.state == JobState::Done
+            && !is_work
             && let Some(why) = unmade_of(db, recording)?
         {
             // A file that cannot be made of the recording: without any, nothing came of the job.
@@ -73,6 +112,7 @@ pub(super) fn tell(db: &Connection, utc: Micros) -> Result {
             streams: row.job.streams.iter().map(ToString::to_string).collect(),
             recording: recording.to_string(),
             files,
+            steps: row.steps(),
             reason: row.reason.clone(),
         };
         post(db, &Event::JobEnded(Box::new(event)), utc)?;
@@ -130,7 +170,8 @@ pub(super) fn redate(db: &Connection, boot: &[u8; 16], by: Micros) -> Result {
     )
 }
 
-const COLUMNS: &str = "id, kind, recording, streams, time, boot_id, state, ended, reason";
+const COLUMNS: &str =
+    "id, kind, recording, streams, time, boot_id, state, ended, reason, work, made, given_up, job";
 
 fn row_of(row: &Row<'_>) -> rusqlite::Result<JobRow> {
     let streams: Vec<String> = serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default();
@@ -142,11 +183,16 @@ fn row_of(row: &Row<'_>) -> rusqlite::Result<JobRow> {
             streams: streams.iter().filter_map(|name| name.parse().ok()).collect(),
             time: row.get(4)?,
             boot: row.get(5)?,
+            work: row
+                .get::<_, Option<String>>(9)?
+                .and_then(|work| serde_json::from_str(&work).ok()),
         },
         // A word of a later release: nobody waits for it here.
         state: JobState::read(&row.get::<_, String>(6)?).unwrap_or(JobState::Failed),
         ended: row.get(7)?,
         reason: row.get(8)?,
+        made: row.get(10)?,
+        given_up: row.get(11)?,
     })
 }
 
@@ -170,12 +216,20 @@ impl Journal {
     }
 
     pub(in crate::store) fn open_jobs(&self) -> std::result::Result<Vec<JobRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE state = 'delivering' ORDER BY job");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM jobs WHERE state = 'delivering'
+             UNION ALL SELECT {COLUMNS} FROM jobs WHERE state IN ('waiting', 'running') ORDER BY job"
+        );
+        self.all(&sql, [], |row| self.read_job(row))
+    }
+
+    pub(in crate::store) fn work_jobs(&self) -> std::result::Result<Vec<JobRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE state IN ('waiting', 'running') ORDER BY job");
         self.all(&sql, [], |row| self.read_job(row))
     }
 
     pub(in crate::store) fn cancelled_recordings(&self) -> std::result::Result<Vec<RecordingId>, StoreError> {
-        let sql = "SELECT j.recording FROM jobs j WHERE j.state = 'cancelled'
+        let sql = "SELECT j.recording FROM jobs j WHERE j.state = 'cancelled' AND j.work IS NULL
             AND EXISTS (SELECT 1 FROM recordings r WHERE r.id = j.recording)";
         self.all(sql, [], |row| Ok(RecordingId::from_bytes(self.col(row, 0)?)))
     }

@@ -602,6 +602,17 @@ pub(super) const STEPS: &[&str] = &["
         keyframes BLOB    NOT NULL,
         PRIMARY KEY (recording, block)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- work: what the media worker does on a recording, as JSON; steps: its parts, of which made are done, and given_up came to nothing.
+    ALTER TABLE jobs ADD COLUMN work TEXT;
+    ALTER TABLE jobs ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX jobs_work ON jobs (recording) WHERE state IN ('waiting', 'running');
+    CREATE TRIGGER recordings_work_gone AFTER DELETE ON recordings BEGIN
+        UPDATE jobs SET state = 'failed', due = 1, reason = 'its recording was deleted or evicted before the work was done'
+            WHERE recording = old.id AND state IN ('waiting', 'running');
+    END;
 "];
 
 /// The newest version that this edgereel writes and reads.

@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 use super::compositions::{SECOND, WHOLE, cut, id, new_composition, recorded};
 use super::rig::{Rig, tempdir};
 use super::space::events;
+use crate::event::StillDelivered;
 use crate::media::{Micros, StreamName};
-use crate::model::{Form, JobKind, JobState};
+use crate::model::{Form, JobKind, JobState, StillKey, Stills, Work};
 use crate::store::clock::tests::TestClock;
 use crate::store::crash::{CrashDisk, Survives};
 use crate::store::job::{MOST, MOST_OPEN};
 use crate::store::{
     Change, Clock as _, Command, ComposeError, DeliveryChange, Job, JobChange, JobRow, Rendition,
-    RenditionId, RenditionState, Unless,
+    RenditionId, RenditionState, Unless, Worked,
 };
 
 fn change(change: JobChange) -> Command {
@@ -27,6 +28,7 @@ fn a_job(rig: &Rig, n: u8) -> Box<Job> {
         kind: JobKind::Export,
         recording: id(n),
         streams: vec![StreamName::new("live", "b").unwrap()],
+        work: None,
         time: rig.clock.utc(),
         boot: rig.clock.boot_id(),
     })
@@ -85,6 +87,110 @@ fn after_a_crash(rig: Rig) -> Rig {
     let disk = CrashDisk::after_crash(&rig.disk.image(), Survives::Nothing);
     let Rig { dir, clock, .. } = rig;
     Rig::on(dir, disk, clock)
+}
+
+/// A job that makes three pictures of this recording.
+fn stills(rig: &Rig, of: u8) -> Command {
+    let Command::Change(Change::Job(JobChange::Begun(job))) = begun(rig, WHOLE) else {
+        unreachable!()
+    };
+    change(JobChange::Begun(Box::new(Job {
+        kind: JobKind::Stills,
+        recording: id(of),
+        work: Some(Work::Stills(Stills {
+            first: 0,
+            every: SECOND,
+            count: 3,
+            width: 0,
+            height: 0,
+            quality: 90,
+            key: StillKey::default(),
+        })),
+        ..*job
+    })))
+}
+
+fn worked(step: u32, outcome: Worked) -> Command {
+    let job = id(WHOLE);
+    change(JobChange::Worked { job, step, outcome })
+}
+
+fn still(step: u32) -> Command {
+    let number = step + 1;
+    worked(
+        step,
+        Worked::Still(Box::new(StillDelivered {
+            number,
+            ..StillDelivered::default()
+        })),
+    )
+}
+
+#[test]
+fn pictures_are_counted_and_told_of_once_whatever_becomes_of_the_power() {
+    let (mut rig, _) = recorded(None);
+    let command = stills(&rig, 2);
+    rig.handle(vec![command]);
+    assert_eq!(
+        (job(&rig).state, job(&rig).next_step()),
+        (JobState::Waiting, Some(0))
+    );
+    // Said again, and too early: neither counts.
+    rig.handle(vec![still(0), still(0), still(2)]);
+    let mut rig = after_a_crash(rig);
+    assert_eq!(
+        (job(&rig).state, job(&rig).next_step()),
+        (JobState::Running, Some(1))
+    );
+    rig.handle(vec![still(0), worked(1, Worked::GivenUp("damaged".into()))]);
+    assert_eq!(
+        (rig.library().work_jobs().unwrap().len(), told(&rig).len()),
+        (1, 0)
+    );
+    rig.handle(vec![still(2), still(2)]);
+    let mut rig = after_a_crash(rig);
+    let row = job(&rig);
+    assert_eq!(
+        (row.state, row.next_step(), row.reason.as_deref()),
+        (JobState::Done, None, Some("damaged"))
+    );
+    let numbers: Vec<Value> = events(&rig, "still.delivered")
+        .iter()
+        .map(|event| event["number"].clone())
+        .collect();
+    assert_eq!(numbers, [json!(1), json!(3)]);
+    let ended = told(&rig);
+    assert_eq!(
+        (
+            ended.len(),
+            &ended[0]["steps"]["made"],
+            &ended[0]["steps"]["given_up"],
+            &ended[0]["files"]
+        ),
+        (1, &json!(2), &json!(1), &json!([]))
+    );
+    // What is over stays so.
+    rig.handle(vec![still(3), change(JobChange::Cancelled(id(WHOLE)))]);
+    assert_eq!((job(&rig).state, told(&rig).len()), (JobState::Done, 1));
+}
+
+#[test]
+fn pictures_end_with_their_recording_and_a_cancelled_job_leaves_it() {
+    let (mut rig, _) = recorded(None);
+    let command = stills(&rig, 2);
+    rig.handle(vec![command, still(0), Command::Delete { recording: id(2) }]);
+    let row = job(&rig);
+    assert_eq!((row.state, row.made), (JobState::Failed, 1), "{:?}", row.reason);
+    assert!(row.reason.unwrap().contains("was deleted"));
+    rig.handle(vec![still(1)]);
+    assert_eq!((events(&rig, "still.delivered").len(), told(&rig).len()), (1, 1));
+
+    let (mut rig, _) = recorded(None);
+    let command = stills(&rig, 2);
+    rig.handle(vec![command, change(JobChange::Cancelled(id(WHOLE)))]);
+    assert_eq!((job(&rig).state, told(&rig).len()), (JobState::Cancelled, 1));
+    assert!(rig.library().cancelled_recordings().unwrap().is_empty());
+    assert!(rig.library().recording(id(2)).unwrap().is_some());
 }
 
 #[test]

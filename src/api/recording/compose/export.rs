@@ -66,6 +66,7 @@ pub(in crate::api) async fn export(api: &Api, arguments: Map<String, Value>) -> 
         kind: JobKind::Export,
         recording: id,
         streams,
+        work: None,
         time: api.now(),
         boot: api.clock.boot_id(),
     };

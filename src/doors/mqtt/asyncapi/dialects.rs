@@ -22,6 +22,7 @@ pub(super) fn all() -> Vec<Message> {
             "The state of a recording; one for each format.",
             record_state(),
         ),
+        tencent(200, "A picture is in the object store.", screenshot()),
         tencent(341, "Something is wrong with what is recorded.", exception()),
         aliyun("record_started", "A recording began.", state("record_started")),
         aliyun(
@@ -38,6 +39,11 @@ pub(super) fn all() -> Vec<Message> {
             "record_file",
             "A file of a recording was delivered.",
             record_file(),
+        ),
+        aliyun(
+            "SnapshotComplete",
+            "A job that makes pictures is over.",
+            snapshots(),
         ),
         aliyun("publish", "Somebody publishes to a stream.", ingest("publish")),
         aliyun("publish_done", "A publish is over.", ingest("publish_done")),
@@ -208,6 +214,40 @@ fn record_file() -> Value {
         ("duration", json!({ "type": "number", "description": "Seconds." })),
         ("start_time", whole("When it starts, in seconds since 1970.")),
         ("stop_time", whole("When it ends, in seconds since 1970.")),
+    ])
+}
+
+fn screenshot() -> Value {
+    signed([
+        ("app", domain()),
+        ("appname", app()),
+        ("stream_id", stream()),
+        ("channel_id", stream()),
+        ("stream_param", text("Always empty.")),
+        ("create_time", whole("When it was taken, in seconds since 1970.")),
+        ("file_size", whole("Bytes.")),
+        ("width", whole("Pixels.")),
+        ("height", whole("Pixels.")),
+        ("pic_url", text("Its path in the bucket.")),
+        ("pic_full_url", text("Where it can be fetched.")),
+    ])
+}
+
+fn snapshots() -> Value {
+    let status = || json!({ "type": "string", "enum": ["success", "fail"] });
+    let infos = object([
+        ("Status", status()),
+        ("SnapshotType", always("Normal")),
+        ("SnapshotCount", whole("Pictures that are delivered.")),
+        ("SnapshotFormat", always("jpg")),
+        ("JobId", text("The job.")),
+    ]);
+    object([
+        ("EventType", always("SnapshotComplete")),
+        ("EventTime", text("When the job was over, in UTC.")),
+        ("VideoId", text("The recording.")),
+        ("Status", status()),
+        ("SnapshotInfos", json!({ "type": "array", "items": infos })),
     ])
 }
 

@@ -1,12 +1,12 @@
 //! One of each event, and more of the events that may leave a field out.
 
 use crate::event::{
-    AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JobEnded, JobFile, JournalSetAside, PublishAbout,
-    PublishOutcome, Recorded, RecordedBy, RecordingClosed, RecordingDelivered, RecordingReviewed, Recovered,
-    TapeSetAside, TaskMissed, rfc3339,
+    AskedBy, DeviceStarted, Event, Evicted, ExpiredBy, JobEnded, JobFile, JobSteps, JournalSetAside,
+    PublishAbout, PublishOutcome, Recorded, RecordedBy, RecordingClosed, RecordingDelivered,
+    RecordingReviewed, Recovered, StillDelivered, TapeSetAside, TaskMissed, rfc3339,
 };
 use crate::format::Format;
-use crate::model::{About, Facts, JobState, Label, Origin, Reason, ReviewStatus};
+use crate::model::{About, Facts, JobKind, JobState, Label, Origin, Reason, ReviewStatus};
 
 const STREAM: &str = "live/cam1";
 const RECORDING: &str = "019e7041-d8ea-7000-8000-0000000000aa";
@@ -216,6 +216,24 @@ fn tasks() -> Vec<Event> {
 }
 
 fn jobs() -> Vec<Event> {
+    let still = StillDelivered {
+        stream: STREAM.into(),
+        recording: RECORDING.into(),
+        job: "01a1fe5e".into(),
+        number: 1,
+        at: time(),
+        time: time(),
+        key: "live/cam1/20261120/01a1fe5e-00001.jpg".into(),
+        url: "https://bucket.example.com/live/cam1/20261120/01a1fe5e-00001.jpg".into(),
+        bytes: 7,
+        width: 1_280,
+        height: 720,
+        domain: Some("push.example.com".into()),
+    };
+    let undomained = StillDelivered {
+        domain: None,
+        ..still.clone()
+    };
     let done = JobEnded {
         job: "01a1fe5e".into(),
         state: JobState::Done,
@@ -235,9 +253,22 @@ fn jobs() -> Vec<Event> {
         reason: Some("its recording was deleted or evicted before it was delivered".into()),
         ..done.clone()
     };
-    [done, failed]
+    let stills = JobEnded {
+        kind: JobKind::Stills,
+        steps: Some(JobSteps {
+            made: 9,
+            given_up: 1,
+            total: 10,
+        }),
+        reason: Some("this picture cannot be decoded: no frame".into()),
+        files: Vec::new(),
+        ..done.clone()
+    };
+    let stills_of = [still, undomained].map(|still| Event::StillDelivered(Box::new(still)));
+    [done, failed, stills]
         .into_iter()
         .map(|ended| Event::JobEnded(Box::new(ended)))
+        .chain(stills_of)
         .collect()
 }
 
