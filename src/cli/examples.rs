@@ -292,6 +292,19 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "fingerprint",
+        &[
+            (
+                "edgereel fingerprint create last",
+                "Make the fingerprint of the newest recording",
+            ),
+            (
+                "edgereel fingerprint search --recording last",
+                "Where the same pictures were recorded, too",
+            ),
+        ],
+    ),
+    (
         "job",
         &[
             (
@@ -299,7 +312,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "Make an MP4 of a minute, and deliver it to the object store",
             ),
             (
-                "edgereel job stills --recording last --count 10",
+                "edgereel job stills last --count 10",
                 "Deliver ten pictures of the newest recording",
             ),
             (

@@ -16,8 +16,8 @@ use super::arguments::{Limit, typed};
 use super::command::{AFTER, Command, Effect, Kind, LIMIT, Reach, Right, Values, carries_out, needs, takes};
 use super::paged::{Window, paged};
 use super::recording::{EXPORT, STILL, export, still};
-use crate::model::JobState;
 use crate::model::reply::{self, JobBegun, JobList, StillsBegun};
+use crate::model::{JobKind, JobState};
 use crate::store::{Command as StoreCommand, JobChange, JobRow};
 
 const ONE: &[super::Argument] = &[needs("job", Kind::Text, "the job's id, or the beginning of it")];
@@ -147,7 +147,7 @@ async fn cancel(api: &Api, arguments: Map<String, Value>) -> Result<reply::Job, 
     }
     let made = api.read(move |library| library.recording(recording)).await?;
     // The recording of pictures stays.
-    if row.job.work.is_none() && made.is_some_and(|made| made.protected) {
+    if row.job.kind == JobKind::Export && made.is_some_and(|made| made.protected) {
         let text = format!("recording {recording} is protected; take that back first: recording unprotect");
         return Err(Failure::new(Code::Conflict, text).about("job"));
     }
@@ -159,7 +159,7 @@ async fn cancel(api: &Api, arguments: Map<String, Value>) -> Result<reply::Job, 
     if row.state != JobState::Cancelled {
         return Err(over(row.state));
     }
-    if row.job.work.is_none() {
+    if row.job.kind == JobKind::Export {
         api.recorder.submit(StoreCommand::Delete { recording }).await?;
     }
     shown(api, &row).await
