@@ -7,9 +7,12 @@ use crate::numbered::{draw, numbers};
 use crate::onair::OnAir;
 use crate::programs::{ENHANCED, FFMPEG, FFPROBE, Program};
 use crate::session::{push_copy, sized_source};
+use crate::support::delivered::files;
 use crate::support::http::{Reply, get};
 use crate::support::worker::Worker;
-use crate::support::{Flv, Pusher, Service, home, record_sample, sample, wait_closed_of};
+use crate::support::{
+    Flv, Pusher, Service, edgereel, home, record_sample, sample, wait_closed_of, wait_until,
+};
 
 fn config(socket: &Path) -> String {
     format!("[http]\nlisten = [\"127.0.0.1:0\"]\n[media]\nsocket = {socket:?}\n")
@@ -83,6 +86,46 @@ fn a_jpeg_is_the_picture_of_its_time_whatever_encoded_it() {
         size(home.path(), &still(&service, "live/wide", "width=8")),
         (8, 1)
     );
+}
+
+#[test]
+fn a_delivered_picture_is_the_picture_of_its_time_though_the_worker_was_away() {
+    let (home, target) = (home(), home());
+    let socket = home.path().join("media.sock");
+    let sync = format!("[sync]\nurl = \"file://{}\"\n", target.path().display());
+    let service = Service::start_with(home.path(), &(config(&socket) + &sync));
+    let clip = home.path().join("clip.flv");
+    let x264 = "-c:v libx264 -preset veryfast -sc_threshold 0 -bf 0 -g 25";
+    draw(FFMPEG, &clip, 4, (25, 6), x264);
+    push_copy(FFMPEG, &clip, "", &service.url("live/a"));
+    let id = wait_closed_of(&service.data(), "live/a").id.to_string();
+    let control = home.path().join("control.sock");
+    let mut words = vec!["job", "stills", &id, "--count", "6", "--width", "192"];
+    words.extend(["--key", "shots/{StreamID}-{Number}-{Width}x{Height}{Ext}"]);
+    words.extend(["--socket", control.to_str().unwrap()]);
+    edgereel(&words).ok();
+    // It is asked for again and again until a worker is there.
+    let pictures = || {
+        let all = files(target.path()).into_iter();
+        all.filter(|(name, _)| name.starts_with("shots/"))
+            .collect::<Vec<_>>()
+    };
+    assert!(pictures().is_empty());
+    let _worker = Worker::start(&socket, &FFMPEG.path());
+    wait_until("all pictures to be delivered", || pictures().len() == 6);
+    let found = pictures().into_iter().zip(1_u32..);
+    let found: Vec<(bool, Vec<u32>)> = found
+        .map(|((name, path), number)| {
+            let is_named = name == format!("shots/a-{number:05}-192x64.jpg");
+            (
+                is_named,
+                numbers(&path).into_iter().map(|shown| shown as u32).collect(),
+            )
+        })
+        .collect();
+    // The middles of six equal parts of six seconds, with a keyframe each second.
+    let expected = [0, 25, 50, 75, 100, 125].map(|number| (true, vec![number]));
+    assert_eq!(found, expected, "{:?}", pictures());
 }
 
 #[test]
